@@ -1,0 +1,11 @@
+drop policy account_select on app_public.account;
+drop policy account_insert on app_public.account;
+drop policy account_update on app_public.account;
+drop function app_hidden.is_moderator();
+drop function app_hidden.current_account_id();
+drop table app_private.account_role;
+drop table app_private.account_origin;
+drop table app_public.account;
+drop schema app_private;
+drop schema app_hidden;
+drop schema app_public;
