@@ -47,6 +47,10 @@ export interface PolisParticipant {
   line: number;
 }
 
+/** As in the check constraints of app_public.conversation. */
+const MAX_TOPIC_CHARACTERS = 300;
+const MAX_DESCRIPTION_CHARACTERS = 20_000;
+
 export interface ReadOptions {
   onBytes?: (bytes: number) => void;
 }
@@ -77,7 +81,7 @@ export async function readSummary(file: PolisFile, options?: ReadOptions): Promi
     values.set(name, row);
   }
   const value = (name: string) => values.get(name)?.fields[1]?.trim() ?? '';
-  const required = (name: string): CsvRow => {
+  const required = (name: string): void => {
     const row = values.get(name);
     if (row === undefined) {
       throw new PolisFormatError({ file: file.name }, `the row "${name}" is missing`);
@@ -88,7 +92,6 @@ export async function readSummary(file: PolisFile, options?: ReadOptions): Promi
         `the value of "${name}" is empty`,
       );
     }
-    return row;
   };
   const number = (name: string): number | null => {
     const row = values.get(name);
@@ -100,9 +103,9 @@ export async function readSummary(file: PolisFile, options?: ReadOptions): Promi
       columnName: name,
     }));
   };
-  const topicRow = required('topic');
+  required('topic');
   const topic = value('topic');
-  if (value('url') === '') required('url');
+  required('url');
   const externalId = conversationId(value('url'));
   if (externalId === null) {
     throw new PolisFormatError(
@@ -110,16 +113,22 @@ export async function readSummary(file: PolisFile, options?: ReadOptions): Promi
       `${shown(value('url'))} is not the address of a conversation (https://…/…)`,
     );
   }
-  if (topic.length > 500) {
-    throw new PolisFormatError(
-      { file: file.name, line: topicRow.line, column: 2, columnName: 'topic' },
-      'the topic is longer than 500 characters',
-    );
+  const description = value('conversation-description');
+  for (const [name, text, limit] of [
+    ['topic', topic, MAX_TOPIC_CHARACTERS],
+    ['conversation-description', description, MAX_DESCRIPTION_CHARACTERS],
+  ] as const) {
+    if ([...text].length > limit) {
+      throw new PolisFormatError(
+        { file: file.name, line: values.get(name)?.line, column: 2, columnName: name },
+        `the text is longer than ${limit} characters`,
+      );
+    }
   }
   return {
     externalId,
     topic,
-    description: value('conversation-description'),
+    description,
     voters: number('voters'),
     comments: number('comments'),
   };
