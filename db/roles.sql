@@ -1,0 +1,127 @@
+/*
+ * The roles, and what belongs to a role in each database: run before every migration, as the login
+ * that migrates (a superuser, or a database's owner with createrole).
+ *
+ * Roles are shared by all databases of a cluster and several migrations may run at once in different
+ * databases, so everything here is done only where it is missing; `scripts/lib/migrations.ts` runs
+ * the file again when another session was faster.
+ *
+ * Passwords: a login role gets one when it is created, from the setting
+ * `millrace.password_<role>` (a SCRAM verifier), and keeps it afterwards.
+ */
+
+-- app_owner owns every schema and object. app_authenticator and app_operator_login are the logins of
+-- the public and of the operator endpoint: no rights of their own, so that an injected `reset role`
+-- gains nothing. The others are what a request becomes.
+do $$
+declare
+  v_role record;
+  v_password text;
+begin
+  for v_role in
+    select *
+    from (values
+      ('app_owner', 'nologin'),
+      ('app_anonymous', 'nologin'),
+      ('app_account', 'nologin'),
+      ('app_moderator', 'nologin'),
+      ('app_operator', 'nologin'),
+      ('app_authenticator', 'login noinherit'),
+      ('app_operator_login', 'login noinherit')
+    ) as wanted (name, attributes)
+    where not exists (select from pg_catalog.pg_roles where rolname = wanted.name)
+  loop
+    v_password := nullif(current_setting('millrace.password_' || v_role.name, true), '');
+    execute format('create role %I %s', v_role.name, v_role.attributes)
+      || coalesce(format(' password %L', v_password), '');
+  end loop;
+end
+$$;
+
+-- Who may become whom. Never with admin option: a login must not be able to pass a role on.
+do $$
+declare
+  v_grant record;
+begin
+  for v_grant in
+    select *
+    from (values
+      ('app_anonymous', 'app_authenticator'),
+      ('app_account', 'app_authenticator'),
+      ('app_moderator', 'app_authenticator'),
+      ('app_operator', 'app_operator_login')
+    ) as wanted (granted, member)
+    where not exists (
+      select
+      from pg_catalog.pg_auth_members
+      where roleid = wanted.granted::regrole and pg_auth_members.member = wanted.member::regrole
+    )
+  loop
+    execute format('grant %I to %I', v_grant.granted, v_grant.member);
+  end loop;
+
+  -- A migrating login that is no superuser needs the membership to `set role app_owner`; since
+  -- Postgres 16 the creator of a role has its admin option only.
+  if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+    and not exists (
+      select
+      from pg_catalog.pg_auth_members
+      where roleid = 'app_owner'::regrole
+        and pg_auth_members.member = current_user::regrole
+        and coalesce(
+          (to_jsonb(pg_auth_members) ->> 'set_option')::boolean, true)
+    )
+  then
+    execute format('grant app_owner to %I', current_user);
+  end if;
+end
+$$;
+
+-- Limits of the logins. A request that waits for a lock gives up long before its statement does.
+do $$
+declare
+  v_setting record;
+begin
+  for v_setting in
+    select *
+    from (values
+      ('app_authenticator', 'statement_timeout', '3s', 0),
+      ('app_authenticator', 'lock_timeout', '500ms', 0),
+      ('app_authenticator', 'idle_in_transaction_session_timeout', '5s', 0),
+      ('app_authenticator', 'transaction_timeout', '10s', 170000),
+      ('app_operator_login', 'statement_timeout', '30s', 0),
+      ('app_operator_login', 'lock_timeout', '2s', 0),
+      ('app_operator_login', 'idle_in_transaction_session_timeout', '10s', 0),
+      ('app_operator_login', 'transaction_timeout', '60s', 170000)
+    ) as wanted (role_name, name, value, since)
+    where current_setting('server_version_num')::int >= wanted.since
+      and not exists (
+        select
+        from pg_catalog.pg_db_role_setting
+        cross join lateral unnest(setconfig) as present (assignment)
+        where setdatabase = 0
+          and setrole = wanted.role_name::regrole
+          and present.assignment like wanted.name || '=%'
+      )
+  loop
+    execute format(
+      'alter role %I set %I to %L', v_setting.role_name, v_setting.name, v_setting.value);
+  end loop;
+end
+$$;
+
+-- In this database: app_owner makes the schemas; nobody gets to run a function by default.
+do $$
+begin
+  if not has_database_privilege('app_owner', current_database(), 'create') then
+    execute format('grant create on database %I to app_owner', current_database());
+  end if;
+  if has_schema_privilege('public', 'public', 'create') then
+    revoke create on schema public from public;
+  end if;
+end
+$$;
+
+set local role app_owner;
+alter default privileges for role app_owner revoke execute on functions from public;
+reset role;

@@ -1,0 +1,563 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { displayPath, isDatabaseError, SqlFileError, SqlFilesError } from './sql-error.ts';
+import { endsTransaction, type SqlStatement, splitStatements } from './sql-statements.ts';
+
+/*
+ * The replaceable half of the schema: functions/ (functions, views, triggers) and db/derived/ (the
+ * declarations). A file is applied when its checksum changed or one of its objects is gone; all of
+ * it in one transaction, so a fault anywhere leaves the database as it was.
+ *
+ * What each file made is recorded (app_migration.replaceable.objects), because that decides what to
+ * drop when the file goes or its signature changes. It is found by comparing the catalogs before
+ * and after the file: what is new is its own; what was there and was written again is its own when
+ * the file says `create` with that name (a grant on a neighbour does not make the neighbour its own).
+ *
+ * Order: no list of dependencies is kept. A file that fails for an object that does not exist (yet)
+ * is tried again after the others, until a round moves nothing.
+ *
+ * A signature change is not a replacement for Postgres: other arguments make a second function
+ * beside the old one, another return type is refused. So after a file has run, what it made before
+ * and no longer makes is dropped, and where Postgres refuses the file, its old objects are dropped
+ * first. What hangs on them (views, SQL-standard bodies, triggers, generated objects of
+ * declarations) is dropped too when it is replaceable itself, and its file applied again; when it
+ * is not (a policy or a default of a migration), the change is refused with the name of it.
+ */
+
+export interface ReplaceableDirectories {
+  functions: string;
+  derived: string;
+}
+
+export interface ReplaceablePlan {
+  /** Files that would be applied: new, changed, or with an object that is gone. */
+  changed: string[];
+  /** Files that were applied and exist no more. */
+  removed: string[];
+}
+
+export interface ApplyResult {
+  /** Files applied, in the order in which they succeeded. */
+  applied: string[];
+  /** Identities of the dropped objects, such as `function app_public.f(bigint)`. */
+  dropped: string[];
+}
+
+interface ReplaceableFile {
+  /** `functions/<schema>/<object>.sql` or `derived/<module>.sql`: the key of the record. */
+  path: string;
+  /** Where it is on disk, for messages. */
+  file: string;
+  text: string;
+  checksum: string;
+}
+
+interface Applied {
+  checksum: string;
+  objects: string[];
+}
+
+interface CatalogObject {
+  classid: string;
+  objid: string;
+  /** Changes whenever the object is written again. */
+  version: string;
+}
+
+/** Undefined function, table, object, column, schema: made, perhaps, by a later file. */
+const UNDEFINED = new Set(['42883', '42P01', '42704', '42703', '3F000']);
+
+/** A definition that cannot replace the present one: function, view, kind of object. */
+const IRREPLACEABLE = new Set(['42P13', '42P16', '42809', '42710', '42723', '42P07']);
+
+/** More rounds than any chain of signature changes needs: an endless one is a fault of this file. */
+const MAX_APPLICATIONS = 8;
+
+/** What `applyReplaceables` would do. Changes nothing; before the first migration: all is new. */
+export async function planReplaceables(
+  client: pg.ClientBase,
+  directories: ReplaceableDirectories,
+): Promise<ReplaceablePlan> {
+  const files = await readReplaceables(directories);
+  const present = await client.query(
+    "select to_regclass('app_migration.replaceable') is not null as present",
+  );
+  const applied = present.rows[0].present ? await readApplied(client) : new Map<string, Applied>();
+  return await plan(client, files, applied);
+}
+
+/**
+ * Applies what changed, in one transaction on the given connection, which must have the role
+ * app_owner and hold the migration lock.
+ *
+ * @throws SqlFileError or SqlFilesError; then nothing was changed.
+ */
+export async function applyReplaceables(
+  client: pg.ClientBase,
+  directories: ReplaceableDirectories,
+): Promise<ApplyResult> {
+  const files = await readReplaceables(directories);
+  await client.query('begin');
+  try {
+    const result = await apply(client, files);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  }
+}
+
+/**
+ * Drops every declaration and every object that functions/ made, except what an object of a
+ * migration depends on: that is the migration's to drop. For `migrate down`, in its transaction.
+ */
+export async function dropReplaceables(
+  client: pg.ClientBase,
+  _directories: ReplaceableDirectories,
+): Promise<void> {
+  const applied = await readApplied(client);
+  for (const path of [...applied.keys()].filter(isDerived).sort().reverse()) {
+    await declare(client, path, async () => undefined);
+  }
+  let left = [...applied].filter(([path]) => !isDerived(path)).flatMap(([, it]) => it.objects);
+  for (;;) {
+    const kept: string[] = [];
+    for (const object of left.toReversed()) {
+      const failure = await attempt(client, () => dropObject(client, object));
+      if (failure && failure.code !== '2BP01') throw failure;
+      if (failure) kept.unshift(object);
+    }
+    if (kept.length === left.length) break;
+    left = kept;
+  }
+  await client.query('delete from app_migration.replaceable');
+}
+
+async function readReplaceables(directories: ReplaceableDirectories): Promise<ReplaceableFile[]> {
+  const files: ReplaceableFile[] = [];
+  for (const schema of await list(directories.functions)) {
+    const folder = join(directories.functions, schema);
+    for (const name of (await list(folder)).filter((it) => it.endsWith('.sql'))) {
+      files.push(await readOne(`functions/${schema}/${name}`, join(folder, name)));
+    }
+  }
+  for (const name of (await list(directories.derived)).filter((it) => it.endsWith('.sql'))) {
+    files.push(await readOne(`derived/${name}`, join(directories.derived, name)));
+  }
+  return files;
+}
+
+async function readOne(path: string, file: string): Promise<ReplaceableFile> {
+  const text = await readFile(file, 'utf8');
+  const checksum = createHash('sha256').update(text.replaceAll('\r\n', '\n')).digest('hex');
+  return { path, file, text, checksum };
+}
+
+/** Entries of a folder by name, the engine first; none when the folder is missing. */
+async function list(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+    throw error;
+  });
+  return names.sort((a, b) => {
+    if (a === 'millrace') return -1;
+    if (b === 'millrace') return 1;
+    return a < b ? -1 : 1;
+  });
+}
+
+function isDerived(path: string): boolean {
+  return path.startsWith('derived/');
+}
+
+async function readApplied(client: pg.ClientBase): Promise<Map<string, Applied>> {
+  const { rows } = await client.query<{ path: string } & Applied>(
+    'select path, checksum, objects from app_migration.replaceable order by path',
+  );
+  return new Map(rows.map(({ path, checksum, objects }) => [path, { checksum, objects }]));
+}
+
+async function plan(
+  client: pg.ClientBase,
+  files: ReplaceableFile[],
+  applied: Map<string, Applied>,
+): Promise<ReplaceablePlan> {
+  const existing = await identities(client, await catalog(client));
+  const changed = files.filter(({ path, checksum }) => {
+    const before = applied.get(path);
+    return before?.checksum !== checksum || !before.objects.every((it) => existing.has(it));
+  });
+  // The engine generates what the declarations stand on: a new engine declares everything again.
+  // Declaring without a change changes nothing.
+  const engine = changed.some(({ path }) => path.startsWith('functions/millrace/'));
+  const paths = new Set(files.map(({ path }) => path));
+  return {
+    changed: files
+      .filter((file) => changed.includes(file) || (engine && isDerived(file.path)))
+      .map(({ path }) => path),
+    removed: [...applied.keys()].filter((path) => !paths.has(path)),
+  };
+}
+
+async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<ApplyResult> {
+  const applied = await readApplied(client);
+  const { changed, removed } = await plan(client, files, applied);
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const result: ApplyResult = { applied: [], dropped: [] };
+  const pending = new Set(changed);
+  const applications = new Map<string, number>();
+
+  for (const path of removed.filter(isDerived)) {
+    await declare(client, path, async () => undefined);
+    await forget(path);
+  }
+  await applyAll((path) => !isDerived(path));
+  await applyAll(isDerived);
+  for (const path of removed.filter((it) => !isDerived(it))) {
+    const before = applied.get(path)?.objects ?? [];
+    await forget(path);
+    const elsewhere = new Set([...applied.values()].flatMap(({ objects }) => objects));
+    for (const object of before.toReversed()) {
+      if (!elsewhere.has(object)) await dropTracked(object, path);
+    }
+  }
+  // Dropping may have taken along what other files made.
+  await applyAll((path) => !isDerived(path));
+  await applyAll(isDerived);
+  return result;
+
+  /** Applies the pending files of one kind until none is left. */
+  async function applyAll(kind: (path: string) => boolean): Promise<void> {
+    for (;;) {
+      const round = [...pending].filter(kind).sort(engineFirst);
+      if (round.length === 0) return;
+      const failures: SqlFileError[] = [];
+      let moved = false;
+      for (const path of round) {
+        const failure = await applyOne(byPath.get(path) as ReplaceableFile);
+        if (!failure) moved = true;
+        else if (UNDEFINED.has(failure.sqlState)) failures.push(failure);
+        else throw failure;
+      }
+      if (!moved) {
+        throw failures.length === 1 ? failures[0] : new SqlFilesError(failures);
+      }
+    }
+  }
+
+  /** Applies one file; the error when it failed, in which case the file has changed nothing. */
+  async function applyOne(file: ReplaceableFile): Promise<SqlFileError | null> {
+    const count = (applications.get(file.path) ?? 0) + 1;
+    applications.set(file.path, count);
+    if (count > MAX_APPLICATIONS + files.length) {
+      throw new Error(`${file.path} was applied ${count} times and is still not settled`);
+    }
+    const before = applied.get(file.path)?.objects ?? [];
+    const catalogBefore = await catalog(client);
+    let failure = await attemptFile(client, file);
+    if (failure && IRREPLACEABLE.has(failure.sqlState) && before.length > 0) {
+      for (const object of before.toReversed()) await dropTracked(object, file.path);
+      failure = await attemptFile(client, file);
+      // It may now lack what was dropped with its old objects: those files come again first.
+    }
+    if (failure) return failure;
+    const made = await madeBy(client, file, catalogBefore, before);
+    pending.delete(file.path);
+    if (!result.applied.includes(file.path)) result.applied.push(file.path);
+    await record(file, made);
+    for (const object of before.toReversed()) {
+      if (!made.includes(object) && !isDerived(file.path)) await dropTracked(object, file.path);
+    }
+    return null;
+  }
+
+  /**
+   * Drops an object that a file made, with everything replaceable that depends on it; the files of
+   * the dependents become pending.
+   */
+  async function dropTracked(object: string, cause: string): Promise<void> {
+    const failure = await attempt(client, () => dropObject(client, object));
+    if (!failure) {
+      if (!result.dropped.includes(object)) result.dropped.push(object);
+      return;
+    }
+    if (failure.code !== '2BP01') throw failure;
+    for (const dependent of await dependents(client, object)) {
+      const owner = [...applied].find(([, { objects }]) => objects.includes(dependent))?.[0];
+      if (!owner) {
+        const file = byPath.get(cause);
+        const reason = Object.assign(failure, {
+          message: `${object} cannot be dropped: ${dependent} depends on it`,
+          hint: `Change ${dependent} in a migration first: no file of functions/ makes it.`,
+        });
+        if (!file) throw reason;
+        throw new SqlFileError(file.file, file.text, { text: '', offset: 0 }, reason);
+      }
+      if (byPath.has(owner)) pending.add(owner);
+      if (isDerived(owner)) {
+        await declare(client, owner, async () => undefined);
+        await setObjects(owner, []);
+      } else {
+        await dropTracked(dependent, cause);
+      }
+    }
+    await dropTracked(object, cause);
+  }
+
+  async function record(file: ReplaceableFile, objects: string[]): Promise<void> {
+    applied.set(file.path, { checksum: file.checksum, objects });
+    await client.query(
+      `insert into app_migration.replaceable (path, checksum, objects)
+      values ($1, $2, $3)
+      on conflict (path) do update set
+        checksum = excluded.checksum, objects = excluded.objects, applied_at = now()`,
+      [file.path, file.checksum, objects],
+    );
+  }
+
+  async function setObjects(path: string, objects: string[]): Promise<void> {
+    const before = applied.get(path);
+    if (before) before.objects = objects;
+    await client.query('update app_migration.replaceable set objects = $2 where path = $1', [
+      path,
+      objects,
+    ]);
+  }
+
+  async function forget(path: string): Promise<void> {
+    applied.delete(path);
+    await client.query('delete from app_migration.replaceable where path = $1', [path]);
+  }
+}
+
+function engineFirst(a: string, b: string): number {
+  const rank = (path: string) => (path.startsWith('functions/millrace/') ? 0 : 1);
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
+}
+
+/** Runs a file inside a savepoint: its error, or null when it went through. */
+async function attemptFile(
+  client: pg.ClientBase,
+  file: ReplaceableFile,
+): Promise<SqlFileError | null> {
+  let running: SqlStatement = { text: file.text, offset: 0 };
+  const statements = splitStatements(file.text);
+  const failure = await attempt(client, async () => {
+    const work = async () => {
+      for (const statement of statements) {
+        running = statement;
+        if (endsTransaction(statement)) {
+          throw new Error(`${displayPath(file.file)}: cannot begin or end a transaction`);
+        }
+        await client.query(statement.text);
+      }
+    };
+    if (isDerived(file.path)) await declare(client, file.path, work);
+    else await work();
+  });
+  return failure && new SqlFileError(file.file, file.text, running, failure);
+}
+
+/** Runs `work` inside a savepoint; returns the error of Postgres, if any, and undoes it. */
+async function attempt(
+  client: pg.ClientBase,
+  work: () => Promise<void>,
+): Promise<pg.DatabaseError | null> {
+  await client.query('savepoint replaceable');
+  try {
+    await work();
+  } catch (error) {
+    if (!isDatabaseError(error)) throw error;
+    await client.query('rollback to savepoint replaceable');
+    await client.query('release savepoint replaceable');
+    return error;
+  }
+  await client.query('release savepoint replaceable');
+  return null;
+}
+
+/** The engine's brackets around a derived file: what it declared before and no more is dropped. */
+async function declare(
+  client: pg.ClientBase,
+  path: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const module = path.replace(/^derived\//, '').replace(/\.sql$/, '');
+  await client.query('select millrace.declare_start($1)', [module]);
+  await work();
+  await client.query('select millrace.declare_finish($1)', [module]);
+}
+
+/** Everything that a replaceable file can make, outside the schemas of the system and the queues. */
+async function catalog(client: pg.ClientBase): Promise<Map<string, CatalogObject>> {
+  const { rows } = await client.query<CatalogObject>(`
+    with schema as (
+      select oid
+      from pg_catalog.pg_namespace
+      where nspname !~ '^pg_'
+        and nspname not in ('information_schema', 'graphile_worker', 'pgboss', 'app_migration')
+    ), object as (
+      select 'pg_catalog.pg_proc'::regclass as classid, oid as objid, xmin
+      from pg_catalog.pg_proc
+      where pronamespace in (select oid from schema)
+      union all
+      select 'pg_catalog.pg_class'::regclass, oid, xmin
+      from pg_catalog.pg_class
+      where relnamespace in (select oid from schema) and relkind in ('r', 'p', 'v', 'm')
+      union all
+      select 'pg_catalog.pg_trigger'::regclass, pg_trigger.oid, pg_trigger.xmin
+      from pg_catalog.pg_trigger
+      join pg_catalog.pg_class on pg_class.oid = tgrelid
+      where not tgisinternal and tgparentid = 0 and relnamespace in (select oid from schema)
+      union all
+      select 'pg_catalog.pg_type'::regclass, pg_type.oid, pg_type.xmin
+      from pg_catalog.pg_type
+      left join pg_catalog.pg_class on pg_class.oid = typrelid
+      where typnamespace in (select oid from schema)
+        and (typtype in ('d', 'e', 'r') or (typtype = 'c' and relkind = 'c'))
+      union all
+      select 'pg_catalog.pg_policy'::regclass, pg_policy.oid, pg_policy.xmin
+      from pg_catalog.pg_policy
+      join pg_catalog.pg_class on pg_class.oid = polrelid
+      where relnamespace in (select oid from schema)
+    )
+    select classid::oid::text as classid, objid::text as objid, xmin::text as version
+    from object
+    where not exists (
+      select
+      from pg_catalog.pg_depend
+      where pg_depend.classid = object.classid
+        and pg_depend.objid = object.objid
+        and deptype = 'e'
+    )`);
+  return new Map(rows.map((row) => [`${row.classid}/${row.objid}`, row]));
+}
+
+/** Objects by identity: `<type> <qualified name>`, as Postgres writes it. */
+async function identities(
+  client: pg.ClientBase,
+  objects: Map<string, CatalogObject>,
+): Promise<Map<string, CatalogObject>> {
+  const list = [...objects.values()];
+  const { rows } = await client.query<{ identity: string; key: string }>(
+    `select identified.type || ' ' || identified.identity as identity, classid || '/' || objid as key
+    from unnest($1::oid[], $2::oid[]) as object (classid, objid)
+    cross join lateral pg_catalog.pg_identify_object(classid, objid, 0) as identified
+    where identified.identity is not null`,
+    [list.map(({ classid }) => classid), list.map(({ objid }) => objid)],
+  );
+  return new Map(rows.map(({ identity, key }) => [identity, objects.get(key) as CatalogObject]));
+}
+
+/** The identities that a file made, from the catalogs before and after it. */
+async function madeBy(
+  client: pg.ClientBase,
+  file: ReplaceableFile,
+  before: Map<string, CatalogObject>,
+  recorded: string[],
+): Promise<string[]> {
+  const after = await catalog(client);
+  const fresh = [...after].filter(([key]) => !before.has(key));
+  const written = [...after].filter(
+    ([key, { version }]) => before.has(key) && before.get(key)?.version !== version,
+  );
+  const made = [...(await identities(client, new Map(fresh))).keys()];
+  if (isDerived(file.path)) {
+    const existing = await identities(client, after);
+    return [...new Set([...recorded.filter((it) => existing.has(it)), ...made])].sort();
+  }
+  const named = namesCreated(file.text);
+  const rewritten = await identities(client, new Map(written));
+  // Replacing a view writes its rule, not always its own row: known by its name.
+  const views = [...(await identities(client, after)).keys()].filter((it) =>
+    it.startsWith('view '),
+  );
+  for (const identity of [...rewritten.keys(), ...views]) {
+    if (!made.includes(identity) && named.has(objectName(identity))) made.push(identity);
+  }
+  // In the order of making, so that the reverse is an order of dropping.
+  return [
+    ...recorded.filter((it) => made.includes(it)),
+    ...made.filter((it) => !recorded.includes(it)),
+  ];
+}
+
+/**
+ * The names that the statements of a text create: `kind schema.name`, for a trigger or a policy
+ * `kind name on schema.table`.
+ */
+function namesCreated(text: string): Set<string> {
+  const names = new Set<string>();
+  const part = '"(?:[^"]|"")+"|[a-z_][\\w$]*';
+  const pattern = new RegExp(
+    `^create\\s+(?:or\\s+replace\\s+)?(?:constraint\\s+|recursive\\s+)?` +
+      `(function|procedure|view|trigger|policy|type|domain|aggregate|materialized\\s+view)\\s+` +
+      `(?:if\\s+not\\s+exists\\s+)?(${part})(?:\\s*\\.\\s*(${part}))?`,
+    'i',
+  );
+  for (const statement of splitStatements(text)) {
+    const [, kind, first, second] = pattern.exec(statement.text) ?? [];
+    if (!kind || !first) continue;
+    names.add(`${kind.toLowerCase()} ${plain(second ?? first)}`);
+  }
+  return names;
+}
+
+/** `function app.f(bigint)` → `function f`; `trigger t on app.x` → `trigger t`. */
+function objectName(identity: string): string {
+  const [, kind = '', rest = ''] = /^(materialized view|[a-z]+) (.*)$/s.exec(identity) ?? [];
+  const target = rest.replace(/\(.*$/s, '').replace(/ on .*$/s, '');
+  const last = /(?:^|\.)("(?:[^"]|"")+"|[^".]+)$/.exec(target)?.[1] ?? target;
+  return `${kind} ${plain(last)}`;
+}
+
+function plain(name: string): string {
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
+}
+
+/** Drops an object by its identity, unless it is gone; never with cascade. */
+async function dropObject(client: pg.ClientBase, identity: string): Promise<void> {
+  const [, kind, rest] = /^(materialized view|[a-z]+) (.*)$/s.exec(identity) ?? [];
+  await client.query(`drop ${kind} if exists ${rest} restrict`);
+}
+
+/**
+ * What keeps an object from being dropped, as identities: its normal dependents and those of its row
+ * type. The rule of a view stands for the view.
+ */
+async function dependents(client: pg.ClientBase, identity: string): Promise<string[]> {
+  const object = (await identities(client, await catalog(client))).get(identity);
+  if (!object) return [];
+  const { rows } = await client.query<{ identity: string }>(
+    `with recursive target (classid, objid) as (
+      select $1::oid, $2::oid
+      union
+      select pg_depend.classid, pg_depend.objid
+      from target
+      join pg_catalog.pg_depend
+        on pg_depend.refclassid = target.classid and pg_depend.refobjid = target.objid
+      where pg_depend.deptype = 'i' and pg_depend.classid = 'pg_catalog.pg_type'::regclass
+    ), dependent as (
+      select distinct
+        case when pg_rewrite.oid is null then pg_depend.classid
+          else 'pg_catalog.pg_class'::regclass end as classid,
+        coalesce(pg_rewrite.ev_class, pg_depend.objid) as objid
+      from target
+      join pg_catalog.pg_depend
+        on pg_depend.refclassid = target.classid and pg_depend.refobjid = target.objid
+      left join pg_catalog.pg_rewrite
+        on pg_depend.classid = 'pg_catalog.pg_rewrite'::regclass
+        and pg_rewrite.oid = pg_depend.objid
+      where pg_depend.deptype = 'n'
+    )
+    select identified.type || ' ' || identified.identity as identity
+    from dependent
+    cross join lateral pg_catalog.pg_identify_object(classid, objid, 0) as identified
+    where (dependent.classid, dependent.objid) <> ($1::oid, $2::oid)`,
+    [object.classid, object.objid],
+  );
+  return rows.map((row) => row.identity);
+}

@@ -1,0 +1,99 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres, stopAbandoned } from '../../scripts/lib/postgres.ts';
+
+/** The server that a test run works on, and how to get rid of it. */
+export interface TestServer {
+  /** A login that may create databases and roles; the database is any that exists. */
+  connectionString: string;
+  stop(): Promise<void>;
+}
+
+/** Where the clusters of test runs lie: one folder for each run. */
+const TEST_CLUSTERS = join(tmpdir(), 'millrace-test');
+
+/**
+ * The server asked for: `TEST_DATABASE_URL` is one that runs already, `TEST_POSTGRES=container` one
+ * in a Docker container (`TEST_POSTGRES_IMAGE`, default `postgres:18`), otherwise an embedded
+ * Postgres 18 of this run's own.
+ */
+export async function startTestServer(env: NodeJS.ProcessEnv = process.env): Promise<TestServer> {
+  if (env.TEST_DATABASE_URL) {
+    return { connectionString: env.TEST_DATABASE_URL, stop: () => Promise.resolve() };
+  }
+  if (env.TEST_POSTGRES === 'container') return await startContainer(env.TEST_POSTGRES_IMAGE);
+  if (env.TEST_POSTGRES && env.TEST_POSTGRES !== 'embedded') {
+    throw new Error(`TEST_POSTGRES must be "embedded" or "container", not "${env.TEST_POSTGRES}"`);
+  }
+  await removeAbandoned();
+  return await startTestCluster();
+}
+
+/**
+ * An embedded Postgres in a temporary directory, without fsync unless `durable` is asked for (tests
+ * that kill it need nothing durable either: what a process wrote survives its end).
+ */
+export async function startTestCluster(
+  options: { durable?: boolean; settings?: Record<string, string> } = {},
+): Promise<TestServer & { dataDir: string; pid: number; port: number }> {
+  const folder = join(TEST_CLUSTERS, `${process.pid}-${Date.now().toString(36)}`);
+  await mkdir(folder, { recursive: true });
+  const server = await startEmbeddedPostgres({
+    dataDir: join(folder, 'postgres'),
+    port: 0,
+    unsafe: !options.durable,
+    settings: { shared_buffers: '128MB', max_connections: '300', ...options.settings },
+  });
+  return {
+    connectionString: server.connectionString,
+    dataDir: server.dataDir,
+    pid: server.pid,
+    port: server.port,
+    async stop() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Stops and removes the clusters of runs that were killed. */
+async function removeAbandoned(): Promise<void> {
+  await mkdir(TEST_CLUSTERS, { recursive: true });
+  for (const name of await readdir(TEST_CLUSTERS)) {
+    const folder = join(TEST_CLUSTERS, name);
+    const owner = Number(name.split('-')[0]);
+    if (isRunning(owner)) continue;
+    if (await stopAbandoned(join(folder, 'postgres'))) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function startContainer(image = 'postgres:18'): Promise<TestServer> {
+  const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
+  try {
+    const container = await new PostgreSqlContainer(image)
+      .withCommand(['postgres', '-c', 'fsync=off', '-c', 'max_connections=300'])
+      .start();
+    return {
+      connectionString: container.getConnectionUri(),
+      stop: async () => {
+        await container.stop();
+      },
+    };
+  } catch (error) {
+    throw new Error(
+      `TEST_POSTGRES=container, but ${image} does not start: is a Docker engine running?`,
+      { cause: error },
+    );
+  }
+}
