@@ -541,17 +541,24 @@ const UPDATES: { text: string; values: (keys: Keys) => string[] }[] = [
           is distinct from (excluded.choice, excluded.cast_at, excluded.cancelled_at)`,
     values: ({ conversation }) => [conversation],
   },
+  // Votes of the export's participants that it has no more. The votes it lacks are found first, most
+  // of them of other people: statistics of tables that were just filled mislead a join of all.
   {
     text: `
+      with absent as materialized (
+        select vote.opinion_id, vote.voter_id
+        from app_public.opinion_vote vote
+        where vote.conversation_id = $1 and vote.cancelled_at is null
+          and not exists (
+            select from pg_temp.polis_cast present
+            where present.opinion_id = vote.opinion_id and present.voter_id = vote.voter_id
+          )
+      )
       update app_public.opinion_vote vote set cancelled_at = now()
-      from app_private.account_origin voter
-      where vote.conversation_id = $1 and vote.cancelled_at is null
-        and voter.account_id = vote.voter_id
-        and starts_with(voter.external_id, $2 || '#')
-        and not exists (
-          select from pg_temp.polis_cast present
-          where present.opinion_id = vote.opinion_id and present.voter_id = vote.voter_id
-        )`,
+      from absent
+      join app_private.account_origin voter on voter.account_id = absent.voter_id
+      where vote.opinion_id = absent.opinion_id and vote.voter_id = absent.voter_id
+        and starts_with(voter.external_id, $2 || '#')`,
     values: ({ conversation, externalId }) => [conversation, externalId],
   },
 ];
