@@ -1,0 +1,2 @@
+drop schema millrace_log cascade;
+drop schema millrace cascade;

@@ -1,0 +1,26 @@
+/*
+ * Ends what declare_start began: drops the derivations that the module declares no more.
+ */
+create or replace function millrace.declare_finish(module text)
+  returns setof text
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+declare
+  v_name text;
+begin
+  perform set_config('millrace.module', '', true);
+  for v_name in
+    select d.name from millrace.derivation d
+    where d.module = declare_finish.module and d.stale_declaration
+    order by d.name
+  loop
+    perform millrace.drop(v_name);
+    return next v_name;
+  end loop;
+end
+$$;
+
+comment on function millrace.declare_finish(text) is
+  'Ends the declarations of a module and drops those that it no longer holds; returns their names.';

@@ -1,0 +1,81 @@
+/*
+ * Takes what is pending out of the logs and adds it to the stored values, in one statement (see drain_sql). Whoever
+ * holds the engine's lock is doing it already: then this returns at once.
+ *
+ * A derivation whose SQL raises (a division by zero in a filter, a sum out of range, a dropped function) must not
+ * hold up the others: the statement is tried for each alone, those that fail are marked and recounted later, and the
+ * others go on. Errors of the moment (deadlock, lock timeout, cancel, out of memory) are not the derivation's: they
+ * roll the whole drain back, and the next one does its work.
+ *
+ * A lost drain loses nothing, so its commit need not wait for the disk.
+ */
+create or replace function millrace.drain(slice integer default 20000)
+  returns jsonb
+  language plpgsql
+  volatile
+  set search_path to ''
+  set synchronous_commit to off
+  set millrace.writer to 'engine'
+  set jit to off
+as $$
+declare
+  v_started constant timestamptz := clock_timestamp();
+  v_pending regclass[];
+  v_names text[];
+  v_rows jsonb := '{}';
+  v_keys bigint := 0;
+  v_total bigint := 0;
+  v_more boolean := false;
+  v_failed boolean;
+begin
+  if not millrace.try_lock_engine() then
+    return jsonb_build_object('busy', true, 'rows', 0, 'keys', 0, 'more', false);
+  end if;
+  v_pending := millrace_log.pending_logs();
+
+  if cardinality(v_pending) > 0 then
+    loop
+      -- every derivation that a pending log has rows for, and all that share a log with it: who takes rows serves all
+      v_names := millrace.drained_together(v_pending);
+      exit when cardinality(v_names) = 0;
+      begin
+        execute millrace.drain_sql(v_names, drain.slice) into v_rows, v_keys;
+        v_failed := false;
+      exception
+        when data_exception or raise_exception or syntax_error_or_access_rule_violation
+          or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
+        then
+          v_failed := millrace.isolate_failures(v_names, drain.slice);
+          if not v_failed then
+            raise;
+          end if;
+      end;
+      exit when not v_failed;
+    end loop;
+    perform millrace.discard(v_pending);
+    select coalesce(sum(r.value::bigint), 0), coalesce(bool_or(r.value::bigint >= drain.slice), false)
+      into v_total, v_more
+      from jsonb_each_text(v_rows) r;
+    if v_total > 0 then
+      update millrace.source s
+        set drained_at = clock_timestamp(), drained_rows = s.drained_rows + r.value::bigint
+        from jsonb_each_text(v_rows) r
+        where s.relation = r.key::regclass and r.value::bigint > 0;
+    end if;
+    perform millrace.count_new_rows(v_pending);
+    if v_total > 0 or v_keys > 0 then
+      insert into millrace.run_log (kind, started_at, rows, keys) values ('drain', v_started, v_total, v_keys);
+    end if;
+  end if;
+
+  if exists (select from millrace.derivation d where d.state = 'backfilling') then
+    v_more := millrace.backfill() or v_more;
+  end if;
+  return jsonb_build_object('rows', v_total, 'keys', v_keys, 'more', v_more,
+    'ms', round(extract(epoch from clock_timestamp() - v_started) * 1000, 3));
+end
+$$;
+
+comment on function millrace.drain(integer) is
+  'Adds what is pending to the stored values. Returns {rows, keys, more, ms}: log rows taken, target rows written, '
+  'whether more is waiting; {busy: true} if somebody else is draining.';

@@ -1,0 +1,112 @@
+/*
+ * One drain as one SQL statement, and therefore one snapshot in every isolation level: the log rows that it deletes
+ * are exactly those whose deltas it applies, whatever commits meanwhile. (Several statements in read committed would
+ * need a repeatable read transaction, which loses its work to a serialization failure whenever an application has
+ * updated one of the target rows; this statement continues with the newer row.)
+ *
+ * For each log: take up to `slice` rows. For each group of counters with the same source, through and key: sum the
+ * delta rule over them. For each target: add the sums, and what was carried over before, to its rows (apply_sql).
+ */
+create or replace function millrace.drain_sql(names text[], slice integer default 20000)
+  returns text
+  language plpgsql
+  stable
+  set search_path to ''
+as $$
+declare
+  v_ctes text[] := '{}';
+  v_log record;
+  v_group record;
+  v_target record;
+  v_parts text[];
+  v_key text;
+  v_zero text;
+  v_d millrace.derivation;
+  v_names record;
+  v_members name[];
+  v_cte text;
+  v_rows text[] := '{}';
+  v_keys text[] := '{}';
+begin
+  for v_log in
+    select distinct s.relation, millrace.qualified_name(s.log) as log,
+      quote_ident(millrace.generated_name(s.relation)) as taken
+    from millrace.derivation d
+    join millrace.source s on s.relation in (d.source, d.through)
+    where d.name = any (drain_sql.names)
+    order by taken
+  loop
+    v_ctes := v_ctes || format(
+      E'%s as (\n  delete from %s where ctid in (select ctid from %s limit %s) returning *\n)',
+      v_log.taken, v_log.log, v_log.log, drain_sql.slice);
+    v_rows := v_rows || format('%L, (select count(*) from %s)', millrace.qualified_name(v_log.relation), v_log.taken);
+  end loop;
+
+  for v_target in
+    select d.target, millrace.qualified_name(d.target) as target_name, d.target_key,
+      array_agg(d.target_column order by d.target_column) as columns,
+      min((millrace.generated(d)).carry) as carry,
+      quote_ident(millrace.generated_name(d.target, '__carried')) as carried,
+      quote_ident(millrace.generated_name(d.target, '__delta')) as delta,
+      quote_ident(millrace.generated_name(d.target, '__applied')) as applied
+    from millrace.derivation d
+    where d.name = any (drain_sql.names)
+    group by d.target, d.target_key
+  loop
+    v_key := millrace.list(v_target.target_key);
+    v_ctes := v_ctes || format(E'%s as (\n  delete from %s returning *\n)', v_target.carried, v_target.carry);
+    v_parts := array[format(
+      E'select %s, %s\n    from %s', v_key,
+      millrace.list(v_target.columns, 'case column_name when %1$L then delta end as %1$I'), v_target.carried)];
+    for v_group in
+      select array_agg(d order by d.target_column) as derivations, array_agg(d.target_column) as columns
+      from millrace.derivation d
+      where d.name = any (drain_sql.names) and d.target = v_target.target
+      group by d.source, d.through, d.key, case when d.members is not null then d.name end
+      order by min(d.target_column)
+    loop
+      v_zero := (
+        select string_agg(
+          case when c.name = any (v_group.columns) then format('sum(%1$I) as %1$I', c.name)
+            else format('null as %I', c.name) end, ', ' order by c.position)
+        from unnest(v_target.columns) with ordinality c(name, position)
+      );
+      if (v_group.derivations[1]).members is null then
+        v_parts := v_parts || format(E'select %s, %s from (\n%s\n    ) rows group by %s',
+          v_key, v_zero, millrace.rows_sql(v_group.derivations, 'taken'), v_key);
+      else
+        v_d := v_group.derivations[1];
+        v_names := millrace.generated(v_d);
+        v_cte := quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change'));
+        v_members := v_d.target_key || millrace.member_names(v_d);
+        v_ctes := v_ctes || format(
+          E'%s as materialized (\n  select %s, coalesce(m.n, 0) + c.delta as n, coalesce(m.n, 0) as stored\n  from (\n'
+          '    select %s, sum(%I) as delta from (\n%s\n    ) rows group by %3$s having sum(%4$I) <> 0\n  ) c\n'
+          '  left join lateral (select m.n from %6$s m where %7$s offset 0) m on true\n)',
+          v_cte, millrace.list(v_members, 'c.%I'), millrace.list(v_members), v_d.target_column,
+          millrace.rows_sql(array[v_d], 'taken'), v_names.members,
+          millrace.list(v_members, 'm.%1$I = c.%1$I', ' and '));
+        v_ctes := v_ctes || millrace.members_sql(v_d);
+        v_parts := v_parts || format(E'select %s, %s from (\n    select %s, %s\n    from %s\n    ) rows group by %s',
+          v_key, v_zero, v_key,
+          format('(n > 0)::integer - (stored > 0)::integer as %I', v_d.target_column), v_cte, v_key);
+      end if;
+    end loop;
+
+    v_ctes := v_ctes || format(
+      E'%s as materialized (\n  select %s, %s\n  from (\n    %s\n  ) deltas\n  group by %s\n  having %s\n)',
+      v_target.delta, v_key, millrace.list(v_target.columns, 'coalesce(sum(%1$I), 0) as %1$I'),
+      array_to_string(v_parts, E'\n    union all\n    '), v_key,
+      millrace.list(v_target.columns, 'sum(%1$I) <> 0', ' or '));
+    v_ctes := v_ctes || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
+    v_keys := v_keys || format('(select count(*) from %s)', v_target.applied);
+  end loop;
+
+  return format(
+    E'with\n%s\nselect jsonb_build_object(%s) as rows, %s as keys',
+    array_to_string(v_ctes, E',\n'), array_to_string(v_rows, ', '), array_to_string(v_keys, ' + '));
+end
+$$;
+
+comment on function millrace.drain_sql(text[], integer) is
+  'The statement that drains the logs of the named derivations, up to slice rows of each.';

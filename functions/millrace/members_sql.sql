@@ -1,0 +1,32 @@
+/*
+ * Writes the reference counts of a distinct counter, as common table expressions over one that is named
+ * <target>__<column>__change and has, for each key and member, the count that is due (n) and the one that is stored.
+ * A count of zero is no row.
+ */
+create or replace function millrace.members_sql(derivation millrace.derivation)
+  returns text[]
+  language sql
+  stable
+  set search_path to ''
+begin atomic
+  select array[
+    format(E'%s as (\n  delete from %s m using %s c where %s and c.n = 0\n)',
+      quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__gone')), n.members, n.change,
+      millrace.list(n.columns, 'm.%1$I = c.%1$I', ' and ')),
+    format(E'%s as (\n  insert into %s (%s, n)\n  select %s, c.n from %s c where c.n <> 0 and c.n <> c.stored\n'
+      '  on conflict (%s) do update set n = excluded.n\n)',
+      quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__kept')), n.members,
+      millrace.list(n.columns), millrace.list(n.columns, 'c.%I'), n.change, millrace.list(n.columns))
+  ]
+  from (
+    select
+      '__' || (members_sql.derivation).target_column as stem,
+      (millrace.generated(members_sql.derivation)).members as members,
+      quote_ident(millrace.generated_name((members_sql.derivation).target,
+        '__' || (members_sql.derivation).target_column || '__change')) as change,
+      (members_sql.derivation).target_key || millrace.member_names(members_sql.derivation) as columns
+  ) n;
+end;
+
+comment on function millrace.members_sql(millrace.derivation) is
+  'Writes the reference counts of a distinct counter, as common table expressions.';

@@ -1,0 +1,42 @@
+/*
+ * Compares derived values with a recount, and with repair => true adds the differences to what is stored. Writers
+ * and readers are not touched; drains wait until the transaction ends. For large tables in use prefer
+ * call millrace.reconcile_batches('{"repair": true}'), which commits after every batch.
+ *
+ * Drift is never routine: whatever is found is logged in drift_log with its likely cause.
+ */
+create or replace function millrace.reconcile(name text default null, repair boolean default false)
+  returns setof millrace.reconciliation
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+declare
+  v_target record;
+  v_run record;
+  v_after text[];
+  v_results jsonb;
+  v_started timestamptz;
+begin
+  perform millrace.derivation_named(reconcile.name) where reconcile.name is not null;
+  perform millrace.lock_engine();
+  for v_target in
+    select t.names from millrace.reconciled_together(reconcile.name) t
+  loop
+    v_started := clock_timestamp();
+    v_after := null;
+    v_results := '{}';
+    loop
+      v_run := millrace.reconcile_target(v_target.names, 'keys', reconcile.repair, v_after, 2000);
+      v_results := millrace.add_results(v_results, v_run.results);
+      v_after := v_run.last_key;
+      exit when v_run.checked <> 2000;
+    end loop;
+    return query select r.* from millrace.finish_reconcile(v_results, reconcile.repair, v_started) r;
+  end loop;
+end
+$$;
+
+comment on function millrace.reconcile(text, boolean) is
+  'Compares derived values with a recount: one row for each derivation, with the keys that differ, the sum of the '
+  'differences, the likely cause and examples. repair adds the differences to what is stored. MR012 for an unknown name.';

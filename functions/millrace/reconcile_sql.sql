@@ -1,0 +1,141 @@
+/*
+ * Compares the stored values of one target with the truth, and repairs them, as one statement over a batch of
+ * keys. One statement is one snapshot, in which drift = truth - (stored + pending); writers that are correct never
+ * change that difference, so adding it to the stored value is right whatever commits meanwhile, and no false repair is
+ * possible under load.
+ *
+ * For a distinct counter the reference counts are compared too: each must become truth - pending, and the stored value
+ * the number of those above zero.
+ *
+ * batch: keys ($1: the last key of the batch before, as text, or null; $2: how many) or new (rows of the target that
+ * appeared after what counts for them). indexed: look each key up, or else read everything once.
+ */
+create or replace function millrace.reconcile_sql(names text[], batch text, indexed boolean, repair boolean)
+  returns text
+  language plpgsql
+  stable
+  set search_path to ''
+as $$
+declare
+  v_derivations constant millrace.derivation[] := array(
+    select d from millrace.derivation d where d.name = any (reconcile_sql.names) order by d.target_column
+  );
+  v_d millrace.derivation := v_derivations[1];
+  v_names record := millrace.generated(v_d);
+  v_target constant text := millrace.qualified_name(v_d.target);
+  v_key constant text := millrace.list(v_d.target_key);
+  v_key_b constant text := millrace.list(v_d.target_key, 'b.%I');
+  v_key_t constant text := millrace.list(v_d.target_key, 't.%I');
+  v_key_text constant text := 'array[' || millrace.list(v_d.target_key, '%I::text') || ']';
+  v_on constant text := millrace.list(v_d.target_key, 'x.%1$I = b.%1$I', ' and ');
+  -- $look$ a view by the keys of the batch
+  v_look constant text := case when reconcile_sql.indexed
+    then '(select x.* from %s x where ' || v_on || ' offset 0) %s on true'
+    else '(select x.* from %s x) %s on ' || replace(v_on, 'x.', '%2$s.')
+  end;
+  v_lateral constant text := case when reconcile_sql.indexed then 'left join lateral ' else 'left join ' end;
+  v_columns constant name[] := array(select (d).target_column from unnest(v_derivations) d);
+  v_members name[];
+  v_member_columns text;
+  v_check text;
+  v_ctes text[] := '{}';
+  v_results text[] := '{}';
+  v_deltas text[] := '{}';
+begin
+  if reconcile_sql.batch = 'new' then
+    v_ctes := array[
+      format(E'appeared as (\n  delete from %s returning %s\n)', v_names.new_rows, v_key),
+      format(E'batch as materialized (\n  select %s, %s\n  from (select distinct %s from appeared) a\n'
+        '  join %s t using (%s)\n)',
+        v_key_t, millrace.list(v_columns, 't.%I'), v_key, v_target, v_key)
+    ];
+  else
+    v_ctes := array[format(
+      E'batch as materialized (\n  select %s, %s\n  from %s t\n  where $1 is null or (%s) > (%s)\n'
+      '  order by %s\n  limit $2\n)',
+      v_key_t, millrace.list(v_columns, 't.%I'), v_target, v_key_t,
+      (
+        select string_agg(format('($1[%s])::%s', k.position, millrace.column_type(v_d.target, k.name)), ', '
+          order by k.position)
+        from unnest(v_d.target_key) with ordinality k(name, position)
+      ), v_key_t)];
+  end if;
+
+  foreach v_d in array v_derivations loop
+    v_names := millrace.generated(v_d);
+    v_check := quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__check'));
+    if v_d.members is null then
+      v_ctes := v_ctes || format(
+        E'%s as materialized (\n  select %s, coalesce(b.%I, 0) + coalesce(p.delta, 0) as exact,\n'
+        '    coalesce(t.value, 0) as truth, 0 as wrong_members,\n'
+        '    coalesce(t.value, 0) - coalesce(b.%3$I, 0) - coalesce(p.delta, 0) as adjustment\n'
+        '  from batch b\n  %s%s\n  %4$s%6$s\n)',
+        v_check, v_key_b, v_d.target_column, v_lateral,
+        format(v_look, v_names.truth, 't'), format(v_look, v_names.pending, 'p'));
+    else
+      v_members := millrace.member_names(v_d);
+      v_member_columns := millrace.list(v_members);
+      v_ctes := v_ctes || format(
+        E'%1$s as materialized (\n  select %2$s, %3$s, sum(c.truth) - sum(c.pending) as n, sum(c.stored) as stored\n'
+        '  from batch b\n  join %4$s(\n'
+        '    select x.*, n as truth, 0 as pending, 0 as stored from %5$s x%8$s\n'
+        '    union all select x.*, 0, n, 0 from %6$s x%8$s\n'
+        '    union all select x.*, 0, 0, n from %7$s x%8$s\n'
+        '  ) c on %9$s\n  group by %2$s, %3$s\n)',
+        quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
+        v_key_b, millrace.list(v_members, 'c.%I'),
+        case when reconcile_sql.indexed then 'lateral ' else '' end,
+        v_names.truth_members, v_names.pending_members, v_names.members,
+        case when reconcile_sql.indexed then ' where ' || v_on else '' end,
+        case when reconcile_sql.indexed then 'true' else replace(v_on, 'x.', 'c.') end);
+      v_ctes := v_ctes || format(
+        E'%1$s as materialized (\n  select %2$s, coalesce(b.%3$I, 0) + coalesce(p.delta, 0) as exact,\n'
+        '    coalesce(t.value, 0) as truth, coalesce(m.wrong, 0) as wrong_members,\n'
+        '    coalesce(m.n, 0) - coalesce(b.%3$I, 0) - coalesce(c.delta, 0) as adjustment\n'
+        '  from batch b\n  %4$s%5$s\n  %4$s%6$s\n'
+        '  left join (\n    select %7$s, count(*) filter (where n > 0) as n, count(*) filter (where n <> stored) as wrong\n'
+        '    from %8$s group by %7$s\n  ) m on %11$s\n'
+        '  left join (\n    select %7$s, sum(delta) as delta from %9$s where column_name = %10$L group by %7$s\n'
+        '  ) c on %12$s\n)',
+        v_check, v_key_b, v_d.target_column, v_lateral, format(v_look, v_names.truth, 't'),
+        format(v_look, v_names.pending, 'p'), v_key,
+        quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
+        v_names.carry, v_d.target_column, millrace.list(v_d.target_key, 'm.%1$I = b.%1$I', ' and '),
+        millrace.list(v_d.target_key, 'c.%1$I = b.%1$I', ' and '));
+      if reconcile_sql.repair then
+        v_ctes := v_ctes || millrace.members_sql(v_d);
+      end if;
+    end if;
+    v_deltas := v_deltas || format(E'select %s, %s from %s where adjustment <> 0', v_key,
+      (
+        select string_agg(case when c.name = v_d.target_column then 'adjustment' else 'null' end
+          || format('::numeric as %I', c.name), ', ' order by c.position)
+        from unnest(v_columns) with ordinality c(name, position)
+      ), v_check);
+    v_results := v_results || format(
+      E'%L, (\n    select jsonb_build_object(''checked'', count(*),\n'
+      '      ''drifted'', count(*) filter (where exact <> truth or wrong_members > 0),\n'
+      '      ''drift'', coalesce(sum(abs(truth - exact)), 0),\n'
+      '      ''examples'', coalesce(jsonb_path_query_array(jsonb_agg(jsonb_build_object(\n'
+      '        ''key'', %s, ''exact'', exact, ''truth'', truth, ''wrong_members'', wrong_members))\n'
+      '        filter (where exact <> truth or wrong_members > 0), ''$[0 to 4]''), ''[]''))\n    from %s\n  )',
+      v_d.name, v_key_text, v_check);
+  end loop;
+
+  if reconcile_sql.repair then
+    v_ctes := v_ctes || format(
+      E'%s as materialized (\n  select %s, %s\n  from (\n    %s\n  ) adjustments\n  group by %2$s\n)',
+      quote_ident(millrace.generated_name(v_d.target, '__delta')), v_key,
+      millrace.list(v_columns, 'coalesce(sum(%1$I), 0) as %1$I'), array_to_string(v_deltas, E'\n    union all\n    '));
+    v_ctes := v_ctes || millrace.apply_sql(v_d.target, v_d.target_key, v_columns);
+  end if;
+  return format(
+    E'with\n%s\nselect jsonb_build_object(%s) as results,\n  (select count(*) from batch) as checked,\n'
+    '  (select %s from batch order by %s limit 1) as last_key',
+    array_to_string(v_ctes, E',\n'), array_to_string(v_results, E',\n  '), v_key_text,
+    millrace.list(v_d.target_key, '%I desc'));
+end
+$$;
+
+comment on function millrace.reconcile_sql(text[], text, boolean, boolean) is
+  'The statement that compares stored values of one target with a recount, for a batch of keys.';

@@ -1,0 +1,38 @@
+/*
+ * The heartbeat, called by the host (or pg_cron) every 250 ms: drains, lets failed derivations be counted again when
+ * their wait is over, and says which logs want a vacuum, which cannot run inside a function. Any number of hosts may
+ * call it: one works, the others return at once.
+ */
+create or replace function millrace.tick()
+  returns jsonb
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+declare
+  v_drain jsonb;
+  v_vacuum jsonb := '[]';
+begin
+  v_drain := millrace.drain();
+  if v_drain ? 'busy' then
+    return v_drain;
+  end if;
+  if exists (select from millrace.derivation d where d.state = 'failed' and d.retry_at <= clock_timestamp()) then
+    update millrace.derivation d set state = 'backfilling', backfill_after = null
+      where d.state = 'failed' and d.retry_at <= clock_timestamp();
+    v_drain := v_drain || '{"more": true}';
+  end if;
+  if exists (select from millrace.source s where s.drained_rows >= 20000) then
+    with due as (
+      update millrace.source s set drained_rows = 0 where s.drained_rows >= 20000
+      returning millrace.qualified_name(s.log) as log
+    )
+    select jsonb_agg(due.log) into v_vacuum from due;
+  end if;
+  return v_drain || jsonb_build_object('vacuum', v_vacuum);
+end
+$$;
+
+comment on function millrace.tick() is
+  'Drains and schedules what is due; to be called every 250 ms, at once again while the result has "more": true. '
+  'Returns what drain returns, and in "vacuum" the logs that the caller should vacuum now.';

@@ -1,0 +1,58 @@
+/*
+ * The four statement-level triggers that log a table. Each appends in one statement and does nothing else: it reads
+ * no other table, locks nothing, sends nothing, so two writers never wait for each other here.
+ *
+ * An update appends what the two images have not in common (except all compares them as multisets, so a row that
+ * only changed elsewhere appends nothing; it needs no key to pair old and new). Truncate has no transition tables:
+ * its trigger runs before and appends the image of every row, under the table's exclusive lock.
+ */
+create or replace function millrace.trigger_sql(source regclass, columns name[])
+  returns table (trigger_name name, trigger_sql text, function_name text, function_sql text)
+  language sql
+  stable
+  set search_path to ''
+begin atomic
+  select
+    '_900_millrace_' || o.operation,
+    format(
+      E'create trigger _900_millrace_%s %s on %s\n  %sfor each statement execute function %s()',
+      o.operation, o.event_sql, millrace.qualified_name(trigger_sql.source), o.referencing_sql, f.function_name),
+    f.function_name,
+    format(
+      E'create or replace function %s()\n  returns trigger\n  language plpgsql\n  security definer\n'
+      '  set search_path to pg_catalog, pg_temp\nas $trigger$\nbegin\n%s  return null;\nend\n$trigger$',
+      f.function_name, o.body_sql)
+  from (
+    select
+      'millrace_log.' || quote_ident(millrace.generated_name(trigger_sql.source)) as log,
+      millrace.qualified_name(trigger_sql.source) as source,
+      millrace.list(trigger_sql.columns) as columns
+  ) n
+  cross join lateral (
+    values
+      ('insert', 'after insert', 'referencing new table as new_rows ', format(
+        E'  insert into %1$s (sign, %2$s)\n  select 1, %2$s from new_rows;\n', n.log, n.columns)),
+      ('update', 'after update', 'referencing old table as old_rows new table as new_rows ', format(
+        E'  insert into %1$s (sign, %2$s)\n'
+        '  (select -1, %2$s from old_rows except all select -1, %2$s from new_rows)\n'
+        '  union all\n'
+        '  (select 1, %2$s from new_rows except all select 1, %2$s from old_rows);\n', n.log, n.columns)),
+      ('delete', 'after delete', 'referencing old table as old_rows ', format(
+        E'  insert into %1$s (sign, %2$s)\n  select -1, %2$s from old_rows;\n', n.log, n.columns)),
+      ('truncate', 'before truncate', '', format(
+        E'  if current_setting(''transaction_isolation'') <> ''read committed'' then\n'
+        '    raise exception ''A truncate of %3$s can only be counted in read committed'' using\n'
+        '      errcode = ''MR020'',\n'
+        '      detail = ''In this isolation level the transaction may not see all rows that it removes.'',\n'
+        '      hint = ''Truncate in a read committed transaction, or delete the rows.'';\n'
+        '  end if;\n'
+        '  insert into %1$s (sign, %2$s)\n  select -1, %2$s from %3$s;\n', n.log, n.columns, n.source))
+  ) o(operation, event_sql, referencing_sql, body_sql)
+  cross join lateral (
+    select 'millrace_log.' || quote_ident(
+      millrace.generated_name(trigger_sql.source, '__' || o.operation)) as function_name
+  ) f;
+end;
+
+comment on function millrace.trigger_sql(regclass, name[]) is
+  'The triggers that log a table, and their functions, as SQL.';
