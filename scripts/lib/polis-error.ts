@@ -22,6 +22,11 @@ export class PolisFormatError extends Error {
     this.place = place;
     this.problem = problem;
   }
+
+  /** For a person: nothing but the message, no stack. */
+  format(): string {
+    return this.message;
+  }
 }
 
 /** "votes.csv, line 7, column 5 (vote)", as much of it as is known. */

@@ -46,6 +46,11 @@ export interface PolisImportOptions {
 /** The export is in order, but what it holds cannot be brought in here. */
 export class PolisImportError extends Error {
   override name = 'PolisImportError';
+
+  /** For a person: nothing but the message, no stack. */
+  format(): string {
+    return this.message;
+  }
 }
 
 /** As in the check constraint of app_public.opinion. */
@@ -342,6 +347,16 @@ interface Keys {
  * conversation has the external id `<conversation>/n`, participant n `<conversation>#n`.
  */
 const UPDATES: { text: string; values: (keys: Keys) => string[] }[] = [
+  // Who deletes their account meanwhile waits for the import, and cancels these votes too.
+  {
+    text: `
+      select from app_private.account_origin origin
+      join app_public.account account on account.id = origin.account_id
+      where starts_with(origin.external_id, $1 || '#')
+      order by account.id
+      for key share of account`,
+    values: ({ externalId }) => [externalId],
+  },
   {
     text: `
       insert into pg_temp.polis_person (number, since, account_id, is_new, is_deleted)
@@ -528,17 +543,22 @@ const UPDATES: { text: string; values: (keys: Keys) => string[] }[] = [
     values: () => [],
   },
   { text: 'analyze pg_temp.polis_cast', values: () => [] },
+  // Only what differs: a row that the conflict leaves as it is would be locked, and so written.
   {
     text: `
       insert into app_public.opinion_vote
         (opinion_id, voter_id, conversation_id, choice, cast_at)
-      select opinion_id, voter_id, $1, choice, cast_at
-      from pg_temp.polis_cast
-      order by opinion_id, voter_id
+      select present.opinion_id, present.voter_id, $1, present.choice, present.cast_at
+      from pg_temp.polis_cast present
+      where not exists (
+        select from app_public.opinion_vote vote
+        where vote.opinion_id = present.opinion_id and vote.voter_id = present.voter_id
+          and vote.choice = present.choice and vote.cast_at = present.cast_at
+          and vote.cancelled_at is null
+      )
+      order by present.opinion_id, present.voter_id
       on conflict (opinion_id, voter_id) do update
-        set choice = excluded.choice, cast_at = excluded.cast_at, cancelled_at = null
-        where (opinion_vote.choice, opinion_vote.cast_at, opinion_vote.cancelled_at)
-          is distinct from (excluded.choice, excluded.cast_at, excluded.cancelled_at)`,
+        set choice = excluded.choice, cast_at = excluded.cast_at, cancelled_at = null`,
     values: ({ conversation }) => [conversation],
   },
   // Votes of the export's participants that it has no more. The votes it lacks are found first, most

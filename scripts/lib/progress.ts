@@ -6,8 +6,8 @@ import { SingleBar } from 'cli-progress';
 export interface Progress {
   /** Begins a step; one that was running is finished first. `total` is in the step's own unit. */
   step(label: string, total?: number): void;
-  /** How much of the step is done, in its unit. */
-  update(done: number): void;
+  /** How much of the step is done, in its unit; the total when it has changed. */
+  update(done: number, total?: number): void;
   /** Prints a line that stays. */
   note(text: string): void;
   /** Finishes the last step. */
@@ -49,7 +49,11 @@ function barProgress(output: NodeJS.WriteStream): Progress {
       });
       bar.start(total, 0);
     },
-    update(done) {
+    update(done, of = total) {
+      if (of !== total) {
+        total = Math.max(of, 1);
+        bar?.setTotal(total);
+      }
       bar?.update(Math.min(done, total));
     },
     note(text) {
