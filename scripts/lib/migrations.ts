@@ -514,7 +514,9 @@ async function ensureBookkeeping(client: pg.Client): Promise<void> {
 /** graphile-worker's own migrations, as app_owner; a no-op when its schema is current. */
 async function installQueue(connectionString: string): Promise<void> {
   const pool = new pg.Pool({ connectionString, max: 1, options: '-c role=app_owner' });
-  pool.on('error', (error) => log.error({ error: error.message }, 'connection lost'));
+  const lost = (error: Error) => log.error({ error: error.message }, 'connection lost');
+  pool.on('error', lost);
+  pool.on('connect', (client) => client.on('error', lost));
   try {
     await installGraphileWorker({
       pgPool: pool,

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrateUp } from '../../scripts/lib/migrations.ts';
+import { startTestServer } from '../../scripts/lib/scratch.ts';
 import { databaseUrl, grantTestRoles } from './database-url.ts';
-import { startTestServer } from './server.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {

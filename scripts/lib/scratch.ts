@@ -1,9 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres, stopAbandoned } from '../../scripts/lib/postgres.ts';
+import pg from 'pg';
+import { startEmbeddedPostgres, stopAbandoned } from './postgres.ts';
 
-/** The server that a test run works on, and how to get rid of it. */
+/*
+ * Servers and databases to throw away: for tests, lints and snapshots.
+ */
+
+/** A server to work on, and how to get rid of it. */
 export interface TestServer {
   /** A login that may create databases and roles; the database is any that exists. */
   connectionString: string;
@@ -28,6 +34,36 @@ export async function startTestServer(env: NodeJS.ProcessEnv = process.env): Pro
   }
   await removeAbandoned();
   return await startTestCluster();
+}
+
+/** Runs `work` with a new, empty database on the server of `startTestServer`, dropped afterwards. */
+export async function withScratchDatabase<T>(
+  work: (connectionString: string) => Promise<T>,
+): Promise<T> {
+  const server = await startTestServer();
+  try {
+    const name = `millrace_scratch_${randomBytes(6).toString('hex')}`;
+    const url = new URL(server.connectionString);
+    await run(server.connectionString, `create database ${name} template template0`);
+    try {
+      url.pathname = `/${name}`;
+      return await work(url.href);
+    } finally {
+      await run(server.connectionString, `drop database ${name} with (force)`);
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+async function run(connectionString: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 /**
