@@ -34,7 +34,9 @@ create table app_public.account (
   )
 );
 
-comment on table app_public.account is 'A person who takes part, signed in or as a guest.';
+comment on table app_public.account is
+  E'@behavior -query:resource:list -query:resource:connection\n'
+  'A person who takes part, signed in or as a guest.';
 comment on column app_public.account.id is 'Identifies the account.';
 comment on column app_public.account.display_name is
   'The name shown to others, at most 80 characters; guests and deleted accounts may have none.';

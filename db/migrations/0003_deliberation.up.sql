@@ -144,6 +144,7 @@ create index opinion_vote_conversation_id_idx
   on app_public.opinion_vote (conversation_id, cast_at);
 
 comment on table app_public.opinion_vote is
+  E'@behavior -query:resource:list -query:resource:connection\n'
   'A vote on an opinion, one per voter: its voter may change or cancel it, and alone can see it.';
 comment on column app_public.opinion_vote.opinion_id is 'The opinion voted on.';
 comment on column app_public.opinion_vote.voter_id is 'The account that voted.';
@@ -175,6 +176,7 @@ create index opinion_moderation_withdrawn_by_id_idx
   on app_public.opinion_moderation (withdrawn_by_id);
 
 comment on table app_public.opinion_moderation is
+  E'@behavior -query:resource:list -query:resource:connection\n'
   'What moderators decided on opinions, and why; at most one decision stands at a time.';
 comment on column app_public.opinion_moderation.id is 'Identifies the decision.';
 comment on column app_public.opinion_moderation.opinion_id is 'The opinion.';
@@ -211,6 +213,7 @@ create index conversation_moderation_withdrawn_by_id_idx
   on app_public.conversation_moderation (withdrawn_by_id);
 
 comment on table app_public.conversation_moderation is
+  E'@behavior -query:resource:list -query:resource:connection\n'
   'Who locked or closed a conversation, when and why, and who undid it.';
 comment on column app_public.conversation_moderation.id is 'Identifies the decision.';
 comment on column app_public.conversation_moderation.conversation_id is 'The conversation.';
@@ -223,6 +226,32 @@ comment on column app_public.conversation_moderation.withdrawn_at is
   'When it was undone; null while it stands.';
 comment on column app_public.conversation_moderation.withdrawn_by_id is
   'The account that undid it.';
+
+/*
+ * What the API shows of the tables above. Lists of votes, accounts and moderations hang on what they
+ * belong to; a vote has one list, its voter's in a conversation.
+ */
+comment on constraint opinion_id_conversation_id_key on app_public.opinion is '@behavior -single';
+comment on constraint conversation_owner_id_fkey on app_public.conversation is
+  '@foreignFieldName ownedConversations';
+comment on constraint opinion_author_id_fkey on app_public.opinion is '@foreignFieldName opinions';
+comment on constraint opinion_vote_opinion_id_conversation_id_fkey on app_public.opinion_vote is
+  E'@fieldName opinion\n@backwardBehavior -list -connection';
+comment on constraint opinion_vote_voter_id_fkey on app_public.opinion_vote is
+  '@backwardBehavior -list -connection';
+comment on constraint opinion_moderation_opinion_id_fkey on app_public.opinion_moderation is
+  '@foreignFieldName moderations';
+comment on constraint opinion_moderation_moderator_id_fkey on app_public.opinion_moderation is
+  '@backwardBehavior -list -connection';
+comment on constraint opinion_moderation_withdrawn_by_id_fkey on app_public.opinion_moderation is
+  E'@fieldName withdrawnBy\n@backwardBehavior -list -connection';
+comment on constraint conversation_moderation_conversation_id_fkey
+  on app_public.conversation_moderation is '@foreignFieldName moderations';
+comment on constraint conversation_moderation_moderator_id_fkey
+  on app_public.conversation_moderation is '@backwardBehavior -list -connection';
+comment on constraint conversation_moderation_withdrawn_by_id_fkey
+  on app_public.conversation_moderation is
+  E'@fieldName withdrawnBy\n@backwardBehavior -list -connection';
 
 /*
  * The two guards below are the with-check of the policies, so they hold for every statement of an

@@ -25,7 +25,7 @@ begin atomic
 end;
 
 comment on function app_public.conversation_discover_opinions(app_public.conversation) is
-  E'@behavior +order -array\n'
+  E'@behavior +order +backwards -array\n'
   '@listOrder CREATED_AT_ASC,ID_ASC\n'
   'The opinions of the conversation that the viewer has not voted on.';
 

@@ -19,7 +19,7 @@ begin atomic
 end;
 
 comment on function app_public.conversation_moderated_opinions(app_public.conversation) is
-  E'@behavior +order -array\n'
+  E'@behavior +order +backwards -array\n'
   '@listOrder CREATED_AT_DESC,ID_DESC\n'
   'The opinions that moderators have moved; for moderators also the hidden ones.';
 

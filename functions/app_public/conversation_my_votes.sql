@@ -17,7 +17,7 @@ begin atomic
 end;
 
 comment on function app_public.conversation_my_votes(app_public.conversation) is
-  E'@behavior +order -array\n'
+  E'@behavior +order +backwards -array\n'
   '@listOrder OPINION_ID_DESC,VOTER_ID_DESC\n'
   'The votes that the viewer has cast in the conversation, on the newest opinions first.';
 

@@ -18,7 +18,7 @@ begin atomic
 end;
 
 comment on function app_public.conversation_new_opinions(app_public.conversation) is
-  E'@behavior +order -array\n'
+  E'@behavior +order +backwards -array\n'
   '@listOrder CREATED_AT_DESC,ID_DESC\n'
   'The opinions of the conversation, newest first.';
 

@@ -26,6 +26,12 @@ declare
   end;
   v_opinion app_public.opinion;
 begin
+  if moderate_opinion.decision is null then
+    raise exception 'There is no decision' using
+      errcode = 'DL010',
+      detail = pg_catalog.format('opinion %s', moderate_opinion.opinion_id),
+      hint = 'Decide to move or hide the opinion, or to withdraw its moderation.';
+  end if;
   update app_public.opinion o
     set moderation = v_action
     where o.id = moderate_opinion.opinion_id and o.deleted_at is null
