@@ -116,10 +116,10 @@ begin
     union all
     select 'value', v_d.value, 'integer|bigint|smallint|numeric'
     union all
-    select 'key', millrace.column_sql(v_d, k.source, false), millrace.column_type(v_d.target, k.name)
+    select 'key', millrace.column_sql(k.source), millrace.column_type(v_d.target, k.name)
     from unnest(v_d.key, v_d.target_key) k(source, name)
     union all
-    select 'distinct_on', millrace.column_sql(v_d, m.name, false), null
+    select 'distinct_on', millrace.column_sql(m.name), null
     from unnest(v_d.members) m(name)
   loop
     v_read := millrace.read_columns(v_column.what, v_column.expression, v_from, v_d.source, v_d.through);

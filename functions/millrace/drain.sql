@@ -15,7 +15,6 @@ create or replace function millrace.drain(slice integer default 20000)
   volatile
   set search_path to ''
   set synchronous_commit to off
-  set millrace.writer to 'engine'
   set jit to off
 as $$
 declare
@@ -31,6 +30,8 @@ begin
   if not millrace.try_lock_engine() then
     return jsonb_build_object('busy', true, 'rows', 0, 'keys', 0, 'more', false);
   end if;
+  -- local to the transaction, and taken back below: a set clause of the function would need a superuser
+  perform set_config('millrace.writer', 'engine', true);
   v_pending := millrace_log.pending_logs();
 
   if cardinality(v_pending) > 0 then
@@ -71,6 +72,7 @@ begin
   if exists (select from millrace.derivation d where d.state = 'backfilling') then
     v_more := millrace.backfill() or v_more;
   end if;
+  perform set_config('millrace.writer', '', true);
   return jsonb_build_object('rows', v_total, 'keys', v_keys, 'more', v_more,
     'ms', round(extract(epoch from clock_timestamp() - v_started) * 1000, 3));
 end

@@ -16,6 +16,7 @@ as $$
 declare
   v_ctes text[] := '{}';
   v_log record;
+  v_images record;
   v_group record;
   v_target record;
   v_parts text[];
@@ -37,9 +38,24 @@ begin
     order by taken
   loop
     v_ctes := v_ctes || format(
-      E'%s as (\n  delete from %s where ctid in (select ctid from %s limit %s) returning *\n)',
+      E'%s as (\n  delete from %s where ctid in (select ctid from %s limit %s)\n  returning *, ctid as taken_id\n)',
       v_log.taken, v_log.log, v_log.log, drain_sql.slice);
     v_rows := v_rows || format('%L, (select count(*) from %s)', millrace.qualified_name(v_log.relation), v_log.taken);
+  end loop;
+
+  -- the images of each pair of source and through, made once for all that read them
+  for v_images in
+    select d.source, d.through, min(d.source_key::text)::name[] as source_key, min(d.through_key::text)::name[] as through_key,
+      array_agg(distinct s.name) as source_columns, array_agg(distinct t.name) filter (where t.name is not null) as through_columns
+    from millrace.derivation d
+    cross join lateral unnest(d.source_columns) s(name)
+    left join lateral unnest(d.through_columns) t(name) on true
+    where d.name = any (drain_sql.names)
+    group by d.source, d.through
+  loop
+    v_ctes := v_ctes || format(E'%s as materialized (\n%s\n)', millrace.images_name(v_images.source, v_images.through),
+      millrace.images_sql('taken', v_images.source, v_images.through, v_images.source_columns,
+        v_images.through_columns, v_images.source_key, v_images.through_key));
   end loop;
 
   for v_target in
@@ -59,7 +75,8 @@ begin
       E'select %s, %s\n    from %s', v_key,
       millrace.list(v_target.columns, 'case column_name when %1$L then delta end as %1$I'), v_target.carried)];
     for v_group in
-      select array_agg(d order by d.target_column) as derivations, array_agg(d.target_column) as columns
+      select array_agg(d order by d.target_column) as derivations, array_agg(d.target_column) as columns,
+        millrace.images_name(d.source, d.through) as images
       from millrace.derivation d
       where d.name = any (drain_sql.names) and d.target = v_target.target
       group by d.source, d.through, d.key, case when d.members is not null then d.name end
@@ -73,7 +90,7 @@ begin
       );
       if (v_group.derivations[1]).members is null then
         v_parts := v_parts || format(E'select %s, %s from (\n%s\n    ) rows group by %s',
-          v_key, v_zero, millrace.rows_sql(v_group.derivations, 'taken'), v_key);
+          v_key, v_zero, millrace.rows_sql(v_group.derivations, v_group.images), v_key);
       else
         v_d := v_group.derivations[1];
         v_names := millrace.generated(v_d);
@@ -84,7 +101,7 @@ begin
           '    select %s, sum(%I) as delta from (\n%s\n    ) rows group by %3$s having sum(%4$I) <> 0\n  ) c\n'
           '  left join lateral (select m.n from %6$s m where %7$s offset 0) m on true\n)',
           v_cte, millrace.list(v_members, 'c.%I'), millrace.list(v_members), v_d.target_column,
-          millrace.rows_sql(array[v_d], 'taken'), v_names.members,
+          millrace.rows_sql(array[v_d], v_group.images), v_names.members,
           millrace.list(v_members, 'm.%1$I = c.%1$I', ' and '));
         v_ctes := v_ctes || millrace.members_sql(v_d);
         v_parts := v_parts || format(E'select %s, %s from (\n    select %s, %s\n    from %s\n    ) rows group by %s',

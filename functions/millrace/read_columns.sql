@@ -24,7 +24,7 @@ begin
     raise exception 'The % cannot be used: %', read_columns.what, sqlerrm using
       errcode = 'MR006',
       detail = format('%s: %s', read_columns.what, read_columns.expression),
-      hint = format('It is SQL over: %s.', read_columns.from_sql);
+      hint = format('It is SQL over: %s. Qualify functions and types with their schema.', read_columns.from_sql);
   end;
   select r.ev_action::text into v_tree
     from pg_catalog.pg_rewrite r where r.ev_class = 'millrace_log.declared_expression'::regclass;

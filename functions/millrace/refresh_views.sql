@@ -17,8 +17,12 @@ declare
   v_members constant name[] := millrace.member_names(v_d);
   v_member_list constant text := millrace.list(v_members);
   v_column constant text := quote_ident(v_d.target_column);
-  v_pending constant text := millrace.rows_sql(array[v_d], 'pending');
-  v_truth constant text := millrace.rows_sql(array[v_d], 'truth');
+  v_pending constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
+    millrace.images_sql('pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
+      v_d.source_key, v_d.through_key)));
+  v_truth constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
+    millrace.images_sql('truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
+      v_d.source_key, v_d.through_key)));
 begin
   perform millrace.drop_views(v_d);
   if v_d.members is null then

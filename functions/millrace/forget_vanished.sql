@@ -1,0 +1,51 @@
+/*
+ * Removes derivations whose target, source or through table was dropped with everything that depends on it: nothing is
+ * left to keep, and the drain of the others must go on. Returns whether there was one.
+ */
+create or replace function millrace.forget_vanished()
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path to ''
+  set client_min_messages to warning
+as $$
+declare
+  v_d millrace.derivation;
+  v_log regclass;
+  v_found boolean := false;
+begin
+  for v_d in
+    select d.* from millrace.derivation d
+    where exists (
+      select from unnest(array[d.target, d.source, d.through]) r(relation)
+      where r.relation is not null and not exists (select from pg_catalog.pg_class c where c.oid = r.relation)
+    )
+  loop
+    v_found := true;
+    delete from millrace.derivation d where d.name = v_d.name;
+    if exists (select from pg_catalog.pg_class c where c.oid = v_d.target) then
+      perform millrace.drop_views(v_d);
+      execute format('drop function if exists %s(%s)', (millrace.generated(v_d)).exact,
+        millrace.qualified_name(v_d.target));
+      perform millrace.refresh_target(v_d.target);
+    end if;
+  end loop;
+  for v_log in
+    delete from millrace.source s
+    where not exists (select from pg_catalog.pg_class c where c.oid = s.relation)
+      and not exists (select from millrace.derivation d where s.relation in (d.source, d.through))
+    returning s.log
+  loop
+    execute format('drop table if exists %s cascade', millrace.qualified_name(v_log));
+    v_found := true;
+  end loop;
+  if v_found then
+    perform millrace.refresh_log(s.relation) from millrace.source s;
+    perform millrace.refresh_pending_logs();
+  end if;
+  return v_found;
+end
+$$;
+
+comment on function millrace.forget_vanished() is
+  'Removes derivations whose tables were dropped; true if there was one.';
