@@ -1,0 +1,74 @@
+import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
+import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
+import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
+import { maskError } from './scripts/lib/api-errors.ts';
+import { limitsPlugin } from './scripts/lib/api-limits.ts';
+import { ListOrderPlugin } from './scripts/lib/api-list-order.ts';
+import { NamesPlugin } from './scripts/lib/api-names.ts';
+import { PagesPlugin } from './scripts/lib/api-pages.ts';
+
+/**
+ * The public API: what of schema app_public it shows, and how. The database, the identity of a
+ * request and the address are added by scripts/lib/server.ts.
+ */
+const preset: GraphileConfig.Preset = {
+  extends: [
+    PostGraphileAmberPreset,
+    PgSimplifyInflectionPreset,
+    PostGraphileConnectionFilterPreset,
+  ],
+  plugins: [NamesPlugin, PagesPlugin, ListOrderPlugin, limitsPlugin()],
+  disablePlugins: [
+    // `node(nodeId:)` finds them all.
+    'NodeAccessorPlugin',
+    // `filter` says the same and more than `condition`.
+    'PgConditionArgumentPlugin',
+    'PgConditionCustomFieldsPlugin',
+    // Filters stay on the columns of the list itself: each can be served by an index.
+    'PgConnectionArgFilterBackwardRelationsPlugin',
+    'PgConnectionArgFilterForwardRelationsPlugin',
+    'PgConnectionArgFilterLogicalOperatorsPlugin',
+    'PgConnectionArgFilterComputedAttributesPlugin',
+    'PgConnectionArgFilterRecordFunctionsPlugin',
+    'PgConnectionArgFilterCompositeTypeAttributesPlugin',
+  ],
+  gather: {
+    pgStrictFunctions: true,
+    installWatchFixtures: false,
+  },
+  schema: {
+    // Writes that mean something are functions. A list's size is a counter: `totalCount` would
+    // count the rows at every request.
+    defaultBehavior: '-insert -update -delete -totalCount',
+    // Operators that an index on the column serves.
+    connectionFilterAllowedOperators: [
+      'isNull',
+      'equalTo',
+      'in',
+      'lessThan',
+      'lessThanOrEqualTo',
+      'greaterThan',
+      'greaterThanOrEqualTo',
+    ],
+    connectionFilterArrays: false,
+    connectionFilterComputedColumns: false,
+    connectionFilterSetofFunctions: false,
+    connectionFilterLogicalOperators: false,
+  },
+  grafast: {
+    timeouts: { planning: 500, execution: 5_000 },
+    explain: false,
+  },
+  grafserv: {
+    graphqlPath: '/graphql',
+    graphiqlPath: '/',
+    graphiqlOnGraphQLGET: false,
+    graphqlOverGET: false,
+    websockets: false,
+    watch: false,
+    maxRequestLength: 100_000,
+    maskError,
+  },
+};
+
+export default preset;

@@ -1,0 +1,86 @@
+import { lambda, SafeError, type Step } from 'postgraphile/grafast';
+
+/*
+ * Every list has a page size: 20 unless asked otherwise, 100 at most. More is an error rather than
+ * a silent cut: a client that takes 100 rows for all of them is wrong without knowing it. `offset`
+ * is removed: its cost grows with the place in the list and it skips rows when others are added;
+ * cursors do neither.
+ */
+
+export const PAGE_DEFAULT = 20;
+export const PAGE_MAX = 100;
+
+/** What both a connection and a list step have. */
+interface Pageable extends Step {
+  setFirst(first: Step): void;
+  setLast(last: Step): void;
+}
+
+export const PagesPlugin: GraphileConfig.Plugin = {
+  name: 'MillracePagesPlugin',
+  version: '0.0.0',
+  description: 'Default and maximum page size of every list',
+  after: ['PgFirstLastBeforeAfterArgsPlugin'],
+  schema: {
+    hooks: {
+      GraphQLObjectType_fields_field_args(args, _build, context) {
+        const { isPgFieldConnection, isPgFieldSimpleCollection } = context.scope;
+        if (!isPgFieldConnection && !isPgFieldSimpleCollection) return args;
+        const { first, last, offset: _offset, ...others } = args;
+        return {
+          ...(first && { first: { ...describe(first, 'first'), applyPlan: undefined } }),
+          ...(last && { last: { ...describe(last, 'last'), applyPlan: undefined } }),
+          ...others,
+        };
+      },
+      GraphQLObjectType_fields_field(field, _build, context) {
+        const { isPgFieldConnection, isPgFieldSimpleCollection } = context.scope;
+        const { plan, args } = field;
+        if (!(isPgFieldConnection || isPgFieldSimpleCollection) || !plan || !args?.first) {
+          return field;
+        }
+        return {
+          ...field,
+          plan($parent, fieldArgs, info) {
+            const $list = plan($parent, fieldArgs, info) as Pageable;
+            const sizes = [
+              fieldArgs.getRaw('first'),
+              ...(args.last === undefined ? [] : [fieldArgs.getRaw('last')]),
+            ];
+            $list.setFirst(lambda(sizes, firstOf, true));
+            if (args.last !== undefined) $list.setLast(lambda(sizes, lastOf, true));
+            return $list;
+          },
+        };
+      },
+    },
+  },
+};
+
+type Size = number | null | undefined;
+
+function firstOf([first, last]: readonly Size[]): Size {
+  if (first === null || first === undefined) return typeof last === 'number' ? null : PAGE_DEFAULT;
+  return checked('first', first);
+}
+
+function lastOf([first, last]: readonly Size[]): Size {
+  if (last === null || last === undefined) return null;
+  if (typeof first === 'number') {
+    throw new SafeError('Ask for first or for last, not for both', { code: 'BAD_PAGE' });
+  }
+  return checked('last', last);
+}
+
+function checked(name: string, size: number): number {
+  if (size >= 0 && size <= PAGE_MAX) return size;
+  throw new SafeError(`${name} must be from 0 to ${PAGE_MAX}, not ${size}`, {
+    code: 'BAD_PAGE',
+    hint: `Ask for pages of at most ${PAGE_MAX} and go on from pageInfo.endCursor.`,
+  });
+}
+
+function describe<T extends object>(arg: T, name: 'first' | 'last'): T {
+  const standard = name === 'first' ? ` Default ${PAGE_DEFAULT}.` : '';
+  return { ...arg, description: `Page size, from 0 to ${PAGE_MAX}.${standard}` };
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import { sendJson } from './http-json.ts';
+import { issueToken } from './jwt.ts';
+import { log } from './log.ts';
+import { ANONYMOUS_ROLE } from './pg-service.ts';
+
+/** Seconds that a guest's token is valid. */
+const LIFETIME = 12 * 60 * 60;
+
+/**
+ * Answers `POST /auth/guest`: makes a guest account and returns `{accountId, token, expiresIn}`.
+ * False for any other request.
+ *
+ * The body has to be declared as JSON (it is not read): a form of another site cannot send that
+ * without asking the browser first.
+ */
+export function handleGuest(
+  withPgClient: WithPgClient,
+  key: Uint8Array,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  if (request.url?.split('?')[0] !== '/auth/guest') return false;
+  request.resume();
+  if (request.method !== 'POST') {
+    sendJson(response, 405, { error: 'Send a POST request' }, { allow: 'POST' });
+    return true;
+  }
+  if (!request.headers['content-type']?.startsWith('application/json')) {
+    sendJson(response, 415, { error: 'Send content-type: application/json' });
+    return true;
+  }
+  makeGuest(withPgClient, key).then(
+    (guest) => sendJson(response, 200, guest),
+    (error: unknown) => {
+      log.error({ err: error }, 'no guest account could be made');
+      sendJson(response, 503, { error: 'No guest account could be made; try again later' });
+    },
+  );
+  return true;
+}
+
+async function makeGuest(withPgClient: WithPgClient, key: Uint8Array): Promise<unknown> {
+  const { rows } = await withPgClient({ role: ANONYMOUS_ROLE }, (client) =>
+    client.query<{ id: string }>({ text: 'select id from app_public.create_guest_account()' }),
+  );
+  const accountId = String(rows[0]?.id);
+  const token = await issueToken(key, { accountId, role: 'account', lifetime: LIFETIME });
+  return { accountId, token, expiresIn: LIFETIME };
+}

@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger, type Runner, run } from 'graphile-worker';
+import { ROOT } from './config.ts';
+import { log } from './log.ts';
+import { ownerPool } from './pg-owner.ts';
+import { SqlTasksPlugin } from './worker-sql-tasks.ts';
+
+export interface WorkerOptions {
+  /** The owner's. */
+  connectionString: string;
+  /** Jobs at the same time. Default 4. */
+  concurrency?: number;
+  /** Default: `tasks/` of the checkout. */
+  taskDirectory?: string;
+  /** Milliseconds between two looks for jobs that nobody announced. Default 1000. */
+  pollInterval?: number;
+}
+
+export interface Worker {
+  /** Takes no more jobs, lets those under way end (or gives them back), closes the connections. */
+  stop(): Promise<void>;
+}
+
+const RETRY = 2_000;
+
+/**
+ * Runs graphile-worker with the tasks and the crontab of `tasks/`. When it ends by itself, which it
+ * does when the database is away for long, it is started again.
+ *
+ * @throws when it cannot be started at all.
+ */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const stopping = new AbortController();
+  const pool = ownerPool(options.connectionString, 'worker', (options.concurrency ?? 4) + 4);
+  let runner: Runner;
+  try {
+    runner = await runWorker(pool, options);
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+
+  async function supervise(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await runner.promise.catch((error: unknown) => log.error({ err: error }, 'the worker ended'));
+      while (!stopping.signal.aborted) {
+        await sleep(RETRY, undefined, { signal: stopping.signal }).catch(() => undefined);
+        if (stopping.signal.aborted) return;
+        try {
+          runner = await runWorker(pool, options);
+          break;
+        } catch (error) {
+          log.warn({ err: error }, 'the worker could not be started again');
+        }
+      }
+    }
+  }
+
+  const supervised = supervise();
+  return {
+    async stop() {
+      stopping.abort();
+      // Rejected when it has ended by itself.
+      await runner.stop().catch(() => undefined);
+      await supervised;
+      await pool.end();
+    },
+  };
+}
+
+function runWorker(
+  pgPool: ReturnType<typeof ownerPool>,
+  { concurrency = 4, taskDirectory = join(ROOT, 'tasks'), pollInterval = 1_000 }: WorkerOptions,
+): Promise<Runner> {
+  return run({
+    pgPool,
+    concurrency,
+    pollInterval,
+    taskDirectory,
+    crontabFile: join(taskDirectory, 'crontab'),
+    noHandleSignals: true,
+    logger,
+    preset: { plugins: [SqlTasksPlugin] },
+  });
+}
+
+const LEVELS = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
+
+const logger = new Logger(() => (level, message, meta) => {
+  // It takes every file of the folder for a task.
+  if (message.startsWith("Failed to load task 'crontab'")) return;
+  const { error } = (meta ?? {}) as { error?: unknown };
+  log[LEVELS[level]](error === undefined ? {} : { err: error }, message);
+});
