@@ -35,6 +35,9 @@ begin
   v_pending := millrace_log.pending_logs();
 
   if cardinality(v_pending) > 0 then
+    if millrace.forget_vanished() then
+      v_pending := millrace_log.pending_logs();
+    end if;
     loop
       -- every derivation that a pending log has rows for, and all that share a log with it: who takes rows serves all
       v_names := millrace.drained_together(v_pending);

@@ -14,9 +14,6 @@ declare
   v_error text;
   v_found boolean := false;
 begin
-  if millrace.forget_vanished() then
-    return true;
-  end if;
   foreach v_name in array isolate_failures.names loop
     v_error := null;
     begin
