@@ -26,6 +26,17 @@ comment on column millrace.source.drained_at is 'When a drain last consumed rows
 comment on column millrace.source.drained_rows is
   'Log rows consumed since the tick last asked for a vacuum of the log.';
 
+create table millrace.stem (
+  relation regclass primary key,
+  stem text not null,
+  constraint stem_stem_key unique (stem)
+);
+
+comment on table millrace.stem is
+  'The name under which the engine knows a table in the names of what it generates, whatever becomes of the table.';
+comment on column millrace.stem.relation is 'The table.';
+comment on column millrace.stem.stem is 'schema__table when it was first declared.';
+
 create table millrace.derivation (
   name text primary key,
   kind text not null,

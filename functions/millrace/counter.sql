@@ -174,6 +174,13 @@ begin
   execute 'lock table ' || concat_ws(', ', millrace.qualified_name(v_d.source), millrace.qualified_name(v_d.through),
     millrace.qualified_name(v_d.target), millrace.qualified_name(v_old.source), millrace.qualified_name(v_old.through))
     || ' in share row exclusive mode';
+  insert into millrace.stem (relation, stem)
+    select distinct on (r.relation) r.relation, millrace.generated_name(r.relation) || case
+      when exists (select from millrace.stem s where s.stem = millrace.generated_name(r.relation))
+        then '__' || r.relation::oid else '' end
+    from unnest(array[v_d.target, v_d.source, v_d.through]) r(relation)
+    where r.relation is not null
+    on conflict (relation) do nothing;
   insert into millrace.source (relation, log, columns)
     select r.relation, 'pg_catalog.pg_class'::regclass, '{}'
     from unnest(array[v_d.source, v_d.through]) r(relation)

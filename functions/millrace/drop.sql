@@ -33,6 +33,10 @@ begin
     from (select distinct u.relation from unnest(array[v_d.source, v_d.through]) u(relation)) r
     where r.relation is not null;
   perform millrace.refresh_target(v_d.target);
+  delete from millrace.stem s
+    where not exists (
+      select from millrace.derivation d where s.relation in (d.target, d.source, d.through)
+    );
 end
 $$;
 

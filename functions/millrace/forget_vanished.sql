@@ -23,12 +23,12 @@ begin
   loop
     v_found := true;
     delete from millrace.derivation d where d.name = v_d.name;
+    perform millrace.drop_views(v_d);
     if exists (select from pg_catalog.pg_class c where c.oid = v_d.target) then
-      perform millrace.drop_views(v_d);
       execute format('drop function if exists %s(%s)', (millrace.generated(v_d)).exact,
         millrace.qualified_name(v_d.target));
-      perform millrace.refresh_target(v_d.target);
     end if;
+    perform millrace.refresh_target(v_d.target);
   end loop;
   for v_log in
     delete from millrace.source s
@@ -36,10 +36,11 @@ begin
       and not exists (select from millrace.derivation d where s.relation in (d.source, d.through))
     returning s.log
   loop
-    execute format('drop table if exists %s cascade', millrace.qualified_name(v_log));
+    execute format('drop table if exists %s', millrace.qualified_name(v_log));
     v_found := true;
   end loop;
   if v_found then
+    delete from millrace.stem s where not exists (select from pg_catalog.pg_class c where c.oid = s.relation);
     perform millrace.refresh_log(s.relation) from millrace.source s;
     perform millrace.refresh_pending_logs();
   end if;

@@ -1,6 +1,7 @@
 /*
- * The name of a generated object: schema__table, with a suffix for what it is. Names over Postgres' 63 bytes are cut
- * and made unique by a hash, so that two long names never meet.
+ * The name of a generated object: the table's schema__table, as it was when it was first declared, with a suffix for
+ * what it is. The table may be renamed or dropped since: what was generated is still found. Names over Postgres' 63
+ * bytes are cut and made unique by a hash, so that two long names never meet.
  */
 create or replace function millrace.generated_name(relation regclass, suffix text default '')
   returns name
@@ -9,16 +10,19 @@ create or replace function millrace.generated_name(relation regclass, suffix tex
   set search_path to ''
 return (
   select case
-    when octet_length(full_name) <= 63 then full_name
-    else concat(
-      left(full_name, 40), '_', left(md5(full_name), 12)
-    )
+    when octet_length(named.stem || generated_name.suffix) <= 63 then named.stem || generated_name.suffix
+    else concat(left(named.stem || generated_name.suffix, 40), '_', left(md5(named.stem || generated_name.suffix), 12))
   end
   from (
-    select concat(n.nspname, '__', c.relname, generated_name.suffix) as full_name
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = generated_name.relation
+    select coalesce(
+      (select s.stem from millrace.stem s where s.relation = generated_name.relation),
+      (
+        select concat(n.nspname, '__', c.relname)
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where c.oid = generated_name.relation
+      )
+    ) as stem
   ) named
 );
 

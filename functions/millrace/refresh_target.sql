@@ -35,8 +35,10 @@ begin
     execute format('drop trigger %I on %s', v_column, v_target);
   end loop;
   if cardinality(v_columns) = 0 then
-    execute format('drop trigger if exists _100_millrace_key on %s', v_target);
-    execute format('drop trigger if exists _900_millrace_new on %s', v_target);
+    if v_target is not null then
+      execute format('drop trigger if exists _100_millrace_key on %s', v_target);
+      execute format('drop trigger if exists _900_millrace_new on %s', v_target);
+    end if;
     execute format('drop function if exists %s()', v_note);
     execute format('drop table if exists %s', v_new);
     execute format('drop table if exists %s', v_carry);
