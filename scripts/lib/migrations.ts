@@ -96,7 +96,8 @@ interface AppliedMigration {
   run_on: Date;
 }
 
-const DIRECTORIES: MigrationDirectories = {
+/** The checkout's own. */
+export const DIRECTORIES: MigrationDirectories = {
   migrations: join(ROOT, 'db/migrations'),
   functions: join(ROOT, 'functions'),
   derived: join(ROOT, 'db/derived'),

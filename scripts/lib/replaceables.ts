@@ -209,6 +209,8 @@ async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<A
   const result: ApplyResult = { applied: [], dropped: [] };
   const pending = new Set(changed);
   const applications = new Map<string, number>();
+  // The catalogs as the last file left them, while nothing else has changed them.
+  let latest: Map<string, CatalogObject> | null = null;
 
   for (const path of removed.filter(isDerived)) {
     await declare(client, path, async () => undefined);
@@ -256,21 +258,24 @@ async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<A
       throw new Error(`${file.path} was applied ${count} times and is still not settled`);
     }
     const before = applied.get(file.path)?.objects ?? [];
-    const catalogBefore = await catalog(client);
+    let catalogBefore = latest ?? (await catalog(client));
+    latest = null;
     let failure = await attemptFile(client, file);
     if (failure && IRREPLACEABLE.has(failure.sqlState) && before.length > 0) {
       for (const object of before.toReversed()) await dropTracked(object, file.path);
+      catalogBefore = await catalog(client);
+      // It may lack what was dropped with its old objects: then those files come first.
       failure = await attemptFile(client, file);
-      // It may now lack what was dropped with its old objects: those files come again first.
     }
     if (failure) return failure;
-    const made = await madeBy(client, file, catalogBefore, before);
+    const after = await catalog(client);
+    const made = await madeBy(client, file, catalogBefore, after, before);
     pending.delete(file.path);
     if (!result.applied.includes(file.path)) result.applied.push(file.path);
     await record(file, made);
-    for (const object of before.toReversed()) {
-      if (!made.includes(object) && !isDerived(file.path)) await dropTracked(object, file.path);
-    }
+    const stale = isDerived(file.path) ? [] : before.filter((it) => !made.includes(it));
+    for (const object of stale.toReversed()) await dropTracked(object, file.path);
+    if (stale.length === 0) latest = after;
     return null;
   }
 
@@ -457,9 +462,9 @@ async function madeBy(
   client: pg.ClientBase,
   file: ReplaceableFile,
   before: Map<string, CatalogObject>,
+  after: Map<string, CatalogObject>,
   recorded: string[],
 ): Promise<string[]> {
-  const after = await catalog(client);
   const fresh = [...after].filter(([key]) => !before.has(key));
   const written = [...after].filter(
     ([key, { version }]) => before.has(key) && before.get(key)?.version !== version,
