@@ -7,7 +7,7 @@
 import { createReadStream } from 'node:fs';
 import { Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CsvError, type Info, parse } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse';
 import { PolisFormatError, shown } from './polis-error.ts';
 import type { PolisFile } from './polis-source.ts';
 
@@ -23,6 +23,18 @@ export interface CsvRow {
   line: number;
 }
 
+/** How far the parser is, which is further than what was read of it: an error overtakes rows. */
+interface Parsed {
+  /** The line on which the last row ended. */
+  ended: number;
+  /** Line breaks that csv-parse has counted twice. */
+  excess: number;
+  /** Empty lines up to the last row. */
+  empty: number;
+  /** The first row's number of fields. */
+  width: number;
+}
+
 /**
  * The rows of a CSV file, the header among them, in order.
  *
@@ -34,36 +46,33 @@ export async function* readCsvRows(
   file: PolisFile,
   options: { onBytes?: (bytes: number) => void } = {},
 ): AsyncGenerator<CsvRow> {
+  const parsed: Parsed = { ended: 0, excess: 0, empty: 0, width: 0 };
   const parser = parse({
     bom: true,
-    info: true,
     relax_column_count: false,
     skip_empty_lines: true,
     max_record_size: MAX_ROW_CHARACTERS,
+    on_record(fields, info) {
+      // csv-parse names the line on which the row ended, and takes CR LF in a field for two breaks.
+      const breaks = lineBreaks(fields);
+      parsed.excess += breaks.pairs;
+      parsed.ended = info.lines - parsed.excess;
+      parsed.empty = info.empty_lines;
+      parsed.width ||= fields.length;
+      const row: CsvRow = { fields, line: parsed.ended - breaks.lines };
+      // Whatever is returned comes out of the parser; its types allow arrays of fields only.
+      return row as unknown as string[];
+    },
   });
   const input = createReadStream(file.path, { highWaterMark: 256 * 1024 });
   const fed = pipeline(input, checkedText(file.name, options.onBytes), parser);
   // The parser's iterator throws the same error; without this it would count as unhandled too.
   fed.catch(() => undefined);
-  /** The line on which the last row ended, and the breaks that csv-parse has counted twice so far. */
-  let ended = 0;
-  let excess = 0;
-  let width = 0;
   try {
-    for await (const { record, info } of parser as AsyncIterable<{
-      record: string[];
-      info: Info;
-    }>) {
-      // csv-parse names the line on which the row ended, and takes CR LF in a field for two breaks.
-      const breaks = lineBreaks(record);
-      excess += breaks.pairs;
-      ended = info.lines - excess;
-      width ||= record.length;
-      yield { fields: record, line: ended - breaks.lines };
-    }
+    yield* parser as AsyncIterable<CsvRow>;
     await fed;
   } catch (error) {
-    throw csvFault(file.name, error, { ended, excess, width });
+    throw csvFault(file.name, error, parsed);
   } finally {
     input.destroy();
     parser.destroy();
@@ -84,44 +93,39 @@ function lineBreaks(fields: string[]): { lines: number; pairs: number } {
   return { lines, pairs };
 }
 
-function csvFault(
-  file: string,
-  error: unknown,
-  { ended, excess, width }: { ended: number; excess: number; width: number },
-): unknown {
+function csvFault(file: string, error: unknown, parsed: Parsed): unknown {
   if (!(error instanceof CsvError)) return error;
-  const column = typeof error.index === 'number' ? error.index + 1 : undefined;
+  const empty = typeof error.empty_lines === 'number' ? error.empty_lines - parsed.empty : 0;
+  const index = typeof error.index === 'number' ? error.index : undefined;
+  // The line on which the row begins; csv-parse names the one where it gave up, for a quote that is
+  // never closed the file's end.
+  const fault = (problem: string, column = index === undefined ? undefined : index + 1) =>
+    new PolisFormatError({ file, line: parsed.ended + 1 + empty, column }, problem, {
+      cause: error,
+    });
   switch (error.code) {
-    // The line that csv-parse names for an open quote is the one where it gave up: the file's end.
     case 'CSV_QUOTE_NOT_CLOSED':
-      return new PolisFormatError(
-        { file, line: ended + 1, column },
+      return fault(
         'the quoted field is never closed: the file is cut short, or a quote is missing',
-        { cause: error },
       );
+    case 'CSV_INVALID_CLOSING_QUOTE':
+      return fault(
+        'the quoted field goes on after a closing quote: is it closed, its quotes doubled?',
+      );
+    case 'INVALID_OPENING_QUOTE':
+      return fault('a quote in a field that does not begin with one');
     case 'CSV_MAX_RECORD_SIZE':
-      return new PolisFormatError(
-        { file, line: ended + 1, column },
-        `the row is longer than ${MAX_ROW_CHARACTERS} characters: is a quote missing?`,
-        { cause: error },
-      );
+      return fault(`the row is longer than ${MAX_ROW_CHARACTERS} characters: is a quote missing?`);
     case 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH': {
-      const record = Array.isArray(error.record) ? (error.record as string[]) : [];
-      const breaks = lineBreaks(record);
-      const line = Number(error.lines) - excess - breaks.pairs - breaks.lines;
-      return new PolisFormatError(
-        { file, line, column: Math.min(record.length, width) + 1 },
-        `the row has ${record.length} ${record.length === 1 ? 'field' : 'fields'} where the first ` +
-          `has ${width}: the file is cut short, or a comma or quote is wrong`,
-        { cause: error },
+      const count = Array.isArray(error.record) ? error.record.length : 0;
+      return fault(
+        `the row has ${count} ${count === 1 ? 'field' : 'fields'} where the first has ` +
+          `${parsed.width}: the file is cut short, or a comma or quote is wrong`,
+        Math.min(count, parsed.width) + 1,
       );
     }
     default:
-      return new PolisFormatError(
-        { file, line: Number(error.lines) - excess, column },
-        error.message,
-        { cause: error },
-      );
+      return fault(error.message);
   }
 }
 

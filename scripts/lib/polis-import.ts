@@ -271,7 +271,7 @@ async function compare(
 
 /** The account that owns what is imported of this conversation and stands for its moderators. */
 async function importerAccount(client: pg.Client, summary: PolisSummary): Promise<string> {
-  const externalId = `${summary.externalId}#import`;
+  const externalId = `${summary.externalId}@import`;
   const found = await client.query<{ id: string }>(
     'select account_id as id from app_private.account_origin where external_id = $1',
     [externalId],
@@ -344,7 +344,8 @@ interface Keys {
 /**
  * From the temporary tables to the real ones, in this order. Ids of new rows are taken first, so
  * that a row and its origin are written without asking which row got which id. Statement n of a
- * conversation has the external id `<conversation>/n`, participant n `<conversation>#n`.
+ * conversation has the external id `<conversation>/n`, participant n `<conversation>#n`, the import
+ * itself `<conversation>@import`.
  */
 const UPDATES: { text: string; values: (keys: Keys) => string[] }[] = [
   // Who deletes their account meanwhile waits for the import, and cancels these votes too.
