@@ -106,6 +106,17 @@ comment on column millrace.derivation.retry_at is 'When a failed derivation is t
 comment on column millrace.derivation.last_reconciled_at is 'When all of its keys were last compared with a recount.';
 comment on column millrace.derivation.declared_at is 'When it was declared or last changed.';
 
+create table millrace.drain_plan (
+  pending regclass[] primary key,
+  names text[] not null,
+  statement text
+);
+
+comment on table millrace.drain_plan is 'Drain statements kept for the sets of logs that they drain.';
+comment on column millrace.drain_plan.pending is 'The logs that hold rows.';
+comment on column millrace.drain_plan.names is 'The derivations that a drain of them serves.';
+comment on column millrace.drain_plan.statement is 'The statement; $1 is the slice. Null if nobody is to be served.';
+
 create table millrace.run_log (
   id bigint generated always as identity primary key,
   kind text not null,

@@ -20,7 +20,7 @@ as $$
 declare
   v_started constant timestamptz := clock_timestamp();
   v_pending regclass[];
-  v_names text[];
+  v_plan millrace.drain_plan;
   v_rows jsonb := '{}';
   v_keys bigint := 0;
   v_total bigint := 0;
@@ -39,20 +39,22 @@ begin
       v_pending := millrace_log.pending_logs();
     end if;
     loop
-      -- every derivation that a pending log has rows for, and all that share a log with it: who takes rows serves all
-      v_names := millrace.drained_together(v_pending);
-      exit when cardinality(v_names) = 0;
+      v_plan := millrace.drain_plan(v_pending);
+      exit when v_plan.statement is null;
       begin
-        execute millrace.drain_sql(v_names, drain.slice) into v_rows, v_keys;
+        execute v_plan.statement into v_rows, v_keys using drain.slice;
         v_failed := false;
       exception
         when data_exception or raise_exception or syntax_error_or_access_rule_violation
           or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
         then
-          v_failed := millrace.isolate_failures(v_names, drain.slice);
-          if not v_failed then
+          -- a kept statement may be older than a change of the tables' names or types
+          if v_plan.statement is distinct from millrace.drain_sql(v_plan.names) then
+            delete from millrace.drain_plan;
+          elsif not millrace.isolate_failures(v_plan.names, drain.slice) then
             raise;
           end if;
+          v_failed := true;
       end;
       exit when not v_failed;
     end loop;

@@ -4,10 +4,10 @@
  * need a repeatable read transaction, which loses its work to a serialization failure whenever an application has
  * updated one of the target rows; this statement continues with the newer row.)
  *
- * For each log: take up to `slice` rows. For each group of counters with the same source, through and key: sum the
+ * For each log: take up to $1 rows. For each group of counters with the same source, through and key: sum the
  * delta rule over them. For each target: add the sums, and what was carried over before, to its rows (apply_sql).
  */
-create or replace function millrace.drain_sql(names text[], slice integer default 20000)
+create or replace function millrace.drain_sql(names text[])
   returns text
   language plpgsql
   stable
@@ -38,8 +38,8 @@ begin
     order by taken
   loop
     v_ctes := v_ctes || format(
-      E'%s as (\n  delete from %s where ctid in (select ctid from %s limit %s)\n  returning *, ctid as taken_id\n)',
-      v_log.taken, v_log.log, v_log.log, drain_sql.slice);
+      E'%s as (\n  delete from %s where ctid in (select ctid from %s limit $1)\n  returning *, ctid as taken_id\n)',
+      v_log.taken, v_log.log, v_log.log);
     v_rows := v_rows || format('%L, (select count(*) from %s)', millrace.qualified_name(v_log.relation), v_log.taken);
   end loop;
 
@@ -125,5 +125,5 @@ begin
 end
 $$;
 
-comment on function millrace.drain_sql(text[], integer) is
-  'The statement that drains the logs of the named derivations, up to slice rows of each.';
+comment on function millrace.drain_sql(text[]) is
+  'The statement that drains the logs of the named derivations, up to $1 rows of each.';

@@ -1,0 +1,20 @@
+/*
+ * Forgets the kept drain statements when what they were made from has changed.
+ */
+create or replace function millrace.tg_derivation__forget_plans()
+  returns trigger
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+begin
+  delete from millrace.drain_plan;
+  return null;
+end
+$$;
+
+create or replace trigger _900_forget_plans
+  after insert or delete or update of state on millrace.derivation
+  for each statement execute function millrace.tg_derivation__forget_plans();
+
+comment on function millrace.tg_derivation__forget_plans() is 'Forgets the kept drain statements.';
