@@ -30,7 +30,8 @@ comment on table app_private.opinion_origin is
 comment on column app_private.opinion_origin.opinion_id is 'The opinion.';
 comment on column app_private.opinion_origin.external_id is
   'Its name at the origin, prefixed with the conversation''s.';
-comment on column app_private.opinion_origin.hidden is 'Whether the origin''s moderators had rejected it.';
+comment on column app_private.opinion_origin.hidden is
+  'Whether the origin''s moderators had rejected it.';
 comment on column app_private.opinion_origin.absent_since is
   'Since when it is deleted here because the origin has it no more.';
 
