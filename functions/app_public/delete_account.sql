@@ -19,16 +19,18 @@ as $$
 declare
   v_account app_public.account;
 begin
+  if app_hidden.current_account_id() is null then
+    perform app_hidden.require_account();
+  end if;
   select a.* into v_account from app_public.account a
-    where a.id = app_hidden.current_account_id() and a.deleted_at is null
+    where a.id = app_hidden.current_account_id()
     for update;
   if v_account.id is null then
     select a.* into v_account from app_public.account a
       where a.id = app_hidden.current_account_id() and a.deleted_at is not null;
-    if v_account.id is null then
-      perform app_hidden.require_account();
+    if v_account.id is not null then
+      return v_account;
     end if;
-    return v_account;
   end if;
   perform app_hidden.require_account();
   update app_public.opinion o
