@@ -38,7 +38,8 @@ comment on column millrace.stem.relation is 'The table.';
 comment on column millrace.stem.stem is 'schema__table when it was first declared.';
 
 create table millrace.derivation (
-  name text primary key,
+  id bigint generated always as identity primary key,
+  name text not null,
   kind text not null,
   target regclass not null,
   target_column name not null,
@@ -67,12 +68,14 @@ create table millrace.derivation (
   declared_at timestamptz not null default clock_timestamp(),
   constraint derivation_kind_check check (kind = 'counter'),
   constraint derivation_state_check check (state in ('active', 'backfilling', 'paused', 'failed')),
+  constraint derivation_name_key unique (name),
   constraint derivation_target_column_key unique (target, target_column)
 );
 create index derivation_source_idx on millrace.derivation (source);
 create index derivation_through_idx on millrace.derivation (through);
 
 comment on table millrace.derivation is 'Everything that is declared to be derived from ordinary rows.';
+comment on column millrace.derivation.id is 'Identifies this declaration; a changed one gets another.';
 comment on column millrace.derivation.name is 'Schema, table and column of what is maintained.';
 comment on column millrace.derivation.kind is 'counter: a maintained count, sum or distinct count.';
 comment on column millrace.derivation.target is 'The table that holds the derived column.';
@@ -116,6 +119,19 @@ comment on table millrace.drain_plan is 'Drain statements kept for the sets of l
 comment on column millrace.drain_plan.pending is 'The logs that hold rows.';
 comment on column millrace.drain_plan.names is 'The derivations that a drain of them serves.';
 comment on column millrace.drain_plan.statement is 'The statement; $1 is the slice. Null if nobody is to be served.';
+
+create table millrace.generation (
+  id boolean primary key default true,
+  number bigint not null default 0,
+  constraint generation_id_check check (id)
+) with (fillfactor = 10);
+insert into millrace.generation default values;
+
+comment on table millrace.generation is
+  'Counts the engine''s runs. Each run updates the one row, so that one whose snapshot is older than another''s '
+  'commit (a repeatable read transaction) fails with a serialization error instead of counting twice.';
+comment on column millrace.generation.id is 'Always true: there is one row.';
+comment on column millrace.generation.number is 'How many runs there were.';
 
 create table millrace.run_log (
   id bigint generated always as identity primary key,

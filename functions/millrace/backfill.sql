@@ -20,7 +20,7 @@ begin
     return false;
   end if;
   begin
-    v_run := millrace.reconcile_target(array[v_d.name], 'keys', true, v_d.backfill_after, backfill.size);
+    v_run := millrace.reconcile_target(array[v_d.name], true, v_d.backfill_after, backfill.size);
   exception
     when data_exception or raise_exception or syntax_error_or_access_rule_violation
       or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
@@ -34,7 +34,6 @@ begin
       set state = 'active', backfill_after = null, failures = 0, retry_at = null, last_error = null,
         last_error_at = null, last_reconciled_at = clock_timestamp()
       where d.name = v_d.name;
-    perform millrace.refresh_exact(v_d.name);
   else
     update millrace.derivation d set backfill_after = v_run.last_key where d.name = v_d.name;
   end if;

@@ -133,6 +133,18 @@ begin
         hint = 'Floating-point sums depend on the order of addition; keys must have the type of the primary key. '
           'Cast the expression or change the column.';
     end if;
+    if v_column.what = 'value' and v_read.type_name ~ '^numeric' then
+      if v_type !~ '^numeric$' and coalesce(substring(v_read.type_name from ',(-?\d+)\)')::integer, 1000)
+        > coalesce(substring(v_type from ',(-?\d+)\)')::integer, 0)
+      then
+        raise exception 'The column % of % would round the sum of %', v_d.target_column, v_d.target, v_d.value using
+          errcode = 'MR004',
+          detail = format('The value is of type %s, the column of type %s; each drain would round its part.',
+            v_read.type_name, v_type),
+          hint = format('alter table %s alter column %I type numeric;', v_d.target, v_d.target_column);
+      end if;
+      v_d.value := format(E'millrace.finite(%s\n)', v_d.value);
+    end if;
     v_d.source_columns := v_d.source_columns || v_read.source_columns;
     v_d.through_columns := v_d.through_columns || v_read.through_columns;
   end loop;
@@ -186,7 +198,7 @@ begin
     from unnest(array[v_d.source, v_d.through]) r(relation)
     where r.relation is not null
     on conflict (relation) do nothing;
-  if v_old.name is not null then
+  if v_old.id is not null then
     perform millrace.drop_views(v_old);
     delete from millrace.derivation d where d.name = v_old.name;
   end if;

@@ -17,6 +17,13 @@ begin
       select from millrace.derivation d
       where s.relation in (d.source, d.through) and d.state in ('active', 'backfilling')
     )
+    union all
+    select l.log
+    from millrace.derivation d
+    cross join lateral unnest(array[(millrace.generated(d)).carry, (millrace.generated(d)).recount]) l(log)
+    where to_regclass(l.log) = any (discard.pending)
+    group by l.log
+    having bool_and(d.state not in ('active', 'backfilling'))
   loop
     execute format('delete from %s', v_log);
   end loop;

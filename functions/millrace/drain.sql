@@ -7,14 +7,13 @@
  * others go on. Errors of the moment (deadlock, lock timeout, cancel, out of memory) are not the derivation's: they
  * roll the whole drain back, and the next one does its work.
  *
- * A lost drain loses nothing, so its commit need not wait for the disk.
+ * A lost drain loses nothing: whoever calls it in a transaction of its own may set synchronous_commit to off.
  */
 create or replace function millrace.drain(slice integer default 20000)
   returns jsonb
   language plpgsql
   volatile
   set search_path to ''
-  set synchronous_commit to off
   set jit to off
 as $$
 declare
@@ -23,6 +22,7 @@ declare
   v_plan millrace.drain_plan;
   v_rows jsonb := '{}';
   v_keys bigint := 0;
+  v_recount jsonb := '{}';
   v_total bigint := 0;
   v_more boolean := false;
   v_failed boolean;
@@ -38,11 +38,12 @@ begin
     if millrace.forget_vanished() then
       v_pending := millrace_log.pending_logs();
     end if;
+    update millrace.generation g set number = g.number + 1;
     loop
       v_plan := millrace.drain_plan(v_pending);
       exit when v_plan.statement is null;
       begin
-        execute v_plan.statement into v_rows, v_keys using drain.slice;
+        execute v_plan.statement into v_rows, v_keys, v_recount using drain.slice;
         v_failed := false;
       exception
         when data_exception or raise_exception or syntax_error_or_access_rule_violation
@@ -68,7 +69,7 @@ begin
         from jsonb_each_text(v_rows) r
         where s.relation = r.key::regclass and r.value::bigint > 0;
     end if;
-    perform millrace.count_new_rows(v_pending);
+    perform millrace.recount(v_recount);
     if v_total > 0 or v_keys > 0 then
       insert into millrace.run_log (kind, started_at, rows, keys) values ('drain', v_started, v_total, v_keys);
     end if;

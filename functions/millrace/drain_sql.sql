@@ -4,6 +4,9 @@
  * need a repeatable read transaction, which loses its work to a serialization failure whenever an application has
  * updated one of the target rows; this statement continues with the newer row.)
  *
+ * Keys that are noted to be counted afresh are handed back when everything was taken that is older than the note: their
+ * old rows may have left deltas behind.
+ *
  * For each log: take up to $1 rows. For each group of counters with the same source, through and key: sum the
  * delta rule over them. For each target: add the sums, and what was carried over before, to its rows (apply_sql).
  */
@@ -28,6 +31,8 @@ declare
   v_cte text;
   v_rows text[] := '{}';
   v_keys text[] := '{}';
+  v_recounts text[] := '{}';
+  v_full text[] := '{}';
 begin
   for v_log in
     select distinct s.relation, millrace.qualified_name(s.log) as log,
@@ -41,7 +46,9 @@ begin
       E'%s as (\n  delete from %s where ctid in (select ctid from %s limit $1)\n  returning *, ctid as taken_id\n)',
       v_log.taken, v_log.log, v_log.log);
     v_rows := v_rows || format('%L, (select count(*) from %s)', millrace.qualified_name(v_log.relation), v_log.taken);
+    v_full := v_full || format('(select count(*) from %s) >= $1', v_log.taken);
   end loop;
+  v_ctes := v_ctes || format(E'slice as materialized (\n  select %s as sliced\n)', array_to_string(v_full, ' or '));
 
   -- the images of each pair of source and through, made once for all that read them
   for v_images in
@@ -64,7 +71,9 @@ begin
       min((millrace.generated(d)).carry) as carry,
       quote_ident(millrace.generated_name(d.target, '__carried')) as carried,
       quote_ident(millrace.generated_name(d.target, '__delta')) as delta,
-      quote_ident(millrace.generated_name(d.target, '__applied')) as applied
+      quote_ident(millrace.generated_name(d.target, '__applied')) as applied,
+      quote_ident(millrace.generated_name(d.target, '__recounted')) as recounted,
+      min((millrace.generated(d)).recount) as recount
     from millrace.derivation d
     where d.name = any (drain_sql.names)
     group by d.target, d.target_key
@@ -116,12 +125,18 @@ begin
       array_to_string(v_parts, E'\n    union all\n    '), v_key,
       millrace.list(v_target.columns, 'sum(%1$I) <> 0', ' or '));
     v_ctes := v_ctes || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
+    v_ctes := v_ctes || format(
+      E'%s as (\n  delete from %s where not (select sliced from slice) returning %s\n)',
+      v_target.recounted, v_target.recount, v_key);
+    v_recounts := v_recounts || format('%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
+      v_target.target_name, v_key, v_target.recounted);
     v_keys := v_keys || format('(select count(*) from %s)', v_target.applied);
   end loop;
 
   return format(
-    E'with\n%s\nselect jsonb_build_object(%s) as rows, %s as keys',
-    array_to_string(v_ctes, E',\n'), array_to_string(v_rows, ', '), array_to_string(v_keys, ' + '));
+    E'with\n%s\nselect jsonb_build_object(%s) as rows, %s as keys,\n  jsonb_build_object(%s) as recount',
+    array_to_string(v_ctes, E',\n'), array_to_string(v_rows, ', '), array_to_string(v_keys, ' + '),
+    array_to_string(v_recounts, ', '));
 end
 $$;
 

@@ -12,7 +12,8 @@ return array(
     select s.relation from millrace.source s where s.log = any (drained_together.pending)
     union
     select d.target from millrace.derivation d
-    where ((millrace.generated(d)).carry)::regclass = any (drained_together.pending)
+    where to_regclass((millrace.generated(d)).carry) = any (drained_together.pending)
+      or to_regclass((millrace.generated(d)).recount) = any (drained_together.pending)
   ),
   closure(name, source, through) as (
     select d.name, d.source, d.through

@@ -16,7 +16,6 @@ begin
     where d.name = fail.name;
   insert into millrace.run_log (kind, name, started_at, error)
     values ('failure', fail.name, clock_timestamp(), fail.error);
-  perform millrace.refresh_exact(fail.name);
 end
 $$;
 

@@ -4,7 +4,7 @@
 create or replace function millrace.generated(
   derivation millrace.derivation,
   out pending text, out pending_members text, out truth text, out truth_members text, out members text,
-  out carry text, out new_rows text, out exact text
+  out carry text, out recount text, out exact text
 )
   language sql
   stable
@@ -17,7 +17,7 @@ begin atomic
     format('millrace_log.%I', millrace.generated_name(c.target, '__' || c.target_column || '__truth_members')),
     format('millrace_log.%I', millrace.generated_name(c.target, '__' || c.target_column || '__members')),
     format('millrace_log.%I', millrace.generated_name(c.target, '__carry')),
-    format('millrace_log.%I', millrace.generated_name(c.target, '__new')),
+    format('millrace_log.%I', millrace.generated_name(c.target, '__recount')),
     (
       select format('%I.%I', n.nspname, left(r.relname || '_' || c.target_column, 63))
       from pg_catalog.pg_class r

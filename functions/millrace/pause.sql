@@ -12,7 +12,6 @@ begin
   perform millrace.lock_engine();
   perform millrace.derivation_named(pause.name);
   update millrace.derivation d set state = 'paused', backfill_after = null where d.name = pause.name;
-  perform millrace.refresh_exact(pause.name);
 end
 $$;
 

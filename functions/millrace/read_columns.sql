@@ -58,7 +58,7 @@ begin
       and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjsubid > 0
     join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
     where r.ev_class = 'millrace_log.declared_expression'::regclass;
-  select format_type(a.atttypid, null) into type_name
+  select format_type(a.atttypid, a.atttypmod) into type_name
     from pg_catalog.pg_attribute a
     where a.attrelid = 'millrace_log.declared_expression'::regclass and a.attnum = 1;
   drop view millrace_log.declared_expression;

@@ -27,7 +27,7 @@ begin
     v_after := null;
     v_results := '{}';
     loop
-      v_run := millrace.reconcile_target(v_target.names, 'keys', reconcile.repair, v_after, 2000);
+      v_run := millrace.reconcile_target(v_target.names, reconcile.repair, v_after, 2000);
       v_results := millrace.add_results(v_results, v_run.results);
       v_after := v_run.last_key;
       exit when v_run.checked <> 2000;

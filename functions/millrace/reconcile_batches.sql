@@ -26,7 +26,7 @@ begin
     v_results := '{}';
     loop
       perform millrace.lock_engine();
-      v_run := millrace.reconcile_target(v_target.names, 'keys', v_repair, v_after, v_size);
+      v_run := millrace.reconcile_target(v_target.names, v_repair, v_after, v_size);
       v_results := millrace.add_results(v_results, v_run.results);
       v_after := v_run.last_key;
       commit;

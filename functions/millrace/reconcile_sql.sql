@@ -7,8 +7,9 @@
  * For a distinct counter the reference counts are compared too: each must become truth - pending, and the stored value
  * the number of those above zero.
  *
- * batch: keys ($1: the last key of the batch before, as text, or null; $2: how many) or new (rows of the target that
- * appeared after what counts for them). indexed: look each key up, or else read everything once.
+ * batch: keys ($1: the last key of the batch before, as text, or null; $2: how many) or listed ($1: keys as a jsonb
+ * array of arrays). Keys that are noted to be counted afresh are left to the drain: exact reads recount them until then.
+ * indexed: look each key up, or else read everything once.
  */
 create or replace function millrace.reconcile_sql(names text[], batch text, indexed boolean, repair boolean)
   returns text
@@ -42,31 +43,33 @@ declare
   v_results text[] := '{}';
   v_deltas text[] := '{}';
 begin
-  if reconcile_sql.batch = 'new' then
-    v_ctes := array[
-      format(E'appeared as (\n  delete from %s returning %s\n)', v_names.new_rows, v_key),
-      format(E'batch as materialized (\n  select %s, %s\n  from (select distinct %s from appeared) a\n'
-        '  join %s t using (%s)\n)',
-        v_key_t, millrace.list(v_columns, 't.%I'), v_key, v_target, v_key)
-    ];
-  else
-    v_ctes := array[format(
-      E'batch as materialized (\n  select %s, %s\n  from %s t\n  where $1 is null or (%s) > (%s)\n'
-      '  order by %s\n  limit $2\n)',
-      v_key_t, millrace.list(v_columns, 't.%I'), v_target, v_key_t,
-      (
-        select string_agg(format('($1[%s])::%s', k.position, millrace.column_type(v_d.target, k.name)), ', '
-          order by k.position)
-        from unnest(v_d.target_key) with ordinality k(name, position)
-      ), v_key_t)];
-  end if;
+  v_ctes := array[format(
+    E'batch as materialized (\n  select %s, %s,\n    exists (select from %s r where %s) as is_noted\n  from %s',
+    v_key_t, millrace.list(v_columns, 't.%I'), v_names.recount,
+    millrace.list(v_d.target_key, 'r.%1$I = t.%1$I', ' and '),
+    case reconcile_sql.batch
+      when 'listed' then format(E'(select distinct %s from jsonb_array_elements($1) e) l\n  join %s t using (%s)\n)',
+        (
+          select string_agg(format('(e ->> %s)::%s as %I', k.position - 1,
+            millrace.column_type(v_d.target, k.name), k.name), ', ' order by k.position)
+          from unnest(v_d.target_key) with ordinality k(name, position)
+        ), v_target, v_key)
+      else format(E'%s t\n  where $1 is null or (%s) > (%s)\n  order by %s\n  limit $2\n)',
+        v_target, v_key_t,
+        (
+          select string_agg(format('($1[%s])::%s', k.position, millrace.column_type(v_d.target, k.name)), ', '
+            order by k.position)
+          from unnest(v_d.target_key) with ordinality k(name, position)
+        ), v_key_t)
+    end
+  )];
 
   foreach v_d in array v_derivations loop
     v_names := millrace.generated(v_d);
     v_check := quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__check'));
     if v_d.members is null then
       v_ctes := v_ctes || format(
-        E'%s as materialized (\n  select %s, coalesce(b.%I, 0) + coalesce(p.delta, 0) as exact,\n'
+        E'%s as materialized (\n  select %s, b.is_noted, coalesce(b.%I, 0) + coalesce(p.delta, 0) as exact,\n'
         '    coalesce(t.value, 0) as truth, 0 as wrong_members,\n'
         '    coalesce(t.value, 0) - coalesce(b.%3$I, 0) - coalesce(p.delta, 0) as adjustment\n'
         '  from batch b\n  %s%s\n  %4$s%6$s\n)',
@@ -89,7 +92,7 @@ begin
         case when reconcile_sql.indexed then ' where ' || v_on else '' end,
         case when reconcile_sql.indexed then 'true' else replace(v_on, 'x.', 'c.') end);
       v_ctes := v_ctes || format(
-        E'%1$s as materialized (\n  select %2$s, coalesce(b.%3$I, 0) + coalesce(p.delta, 0) as exact,\n'
+        E'%1$s as materialized (\n  select %2$s, b.is_noted, coalesce(b.%3$I, 0) + coalesce(p.delta, 0) as exact,\n'
         '    coalesce(t.value, 0) as truth, coalesce(m.wrong, 0) as wrong_members,\n'
         '    coalesce(m.n, 0) - coalesce(b.%3$I, 0) - coalesce(c.delta, 0) as adjustment\n'
         '  from batch b\n  %4$s%5$s\n  %4$s%6$s\n'
@@ -106,7 +109,7 @@ begin
         v_ctes := v_ctes || millrace.members_sql(v_d);
       end if;
     end if;
-    v_deltas := v_deltas || format(E'select %s, %s from %s where adjustment <> 0', v_key,
+    v_deltas := v_deltas || format(E'select %s, %s from %s where adjustment <> 0 and not is_noted', v_key,
       (
         select string_agg(case when c.name = v_d.target_column then 'adjustment' else 'null' end
           || format('::numeric as %I', c.name), ', ' order by c.position)
@@ -118,7 +121,7 @@ begin
       '      ''drift'', coalesce(sum(abs(truth - exact)), 0),\n'
       '      ''examples'', coalesce(jsonb_path_query_array(jsonb_agg(jsonb_build_object(\n'
       '        ''key'', %s, ''exact'', exact, ''truth'', truth, ''wrong_members'', wrong_members))\n'
-      '        filter (where exact <> truth or wrong_members > 0), ''$[0 to 4]''), ''[]''))\n    from %s\n  )',
+      '        filter (where exact <> truth or wrong_members > 0), ''$[0 to 4]''), ''[]''))\n    from %s where not is_noted\n  )',
       v_d.name, v_key_text, v_check);
   end loop;
 

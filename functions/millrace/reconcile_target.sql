@@ -1,10 +1,11 @@
 /*
- * Reconciles one batch of keys of one target and returns what it found. The caller holds the engine's lock since an
- * earlier statement, so the statement's snapshot is newer than every drain: two reconcilers can never both add the
- * same difference.
+ * Reconciles a batch of keys of one target and returns what it found: the next `size` keys after one, or those that are
+ * listed. The caller holds the engine's lock since an earlier statement, so that the statement's snapshot is newer
+ * than every other run; where it is not (repeatable read), the update of the generation fails with a serialization
+ * error. So two reconcilers can never both add the same difference.
  */
 create or replace function millrace.reconcile_target(
-  names text[], batch text, repair boolean, after text[], size integer,
+  names text[], repair boolean, after text[] default null, size integer default null, listed jsonb default null,
   out results jsonb, out checked bigint, out last_key text[]
 )
   language plpgsql
@@ -13,28 +14,27 @@ create or replace function millrace.reconcile_target(
   set jit to off
 as $$
 declare
-  -- a drain that backfills is a writer already, and stays one
+  -- a drain that counts is a writer already, and stays one
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
   v_indexed constant boolean := (
     select bool_and(millrace.is_indexed(d)) from millrace.derivation d where d.name = any (reconcile_target.names)
   );
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'Reconcile needs a read committed transaction' using
-      errcode = 'MR022',
-      detail = 'Its snapshot must be taken after the engine''s lock, not before.',
-      hint = 'Call it outside of a transaction, or in one with the default isolation level.';
-  end if;
+  update millrace.generation g set number = g.number + 1;
   perform set_config('millrace.writer', 'engine', true);
-  execute millrace.reconcile_sql(reconcile_target.names, reconcile_target.batch,
-      v_indexed or reconcile_target.batch = 'new', reconcile_target.repair)
-    into results, checked, last_key
-    using reconcile_target.after,
+  if reconcile_target.listed is null then
+    execute millrace.reconcile_sql(reconcile_target.names, 'keys', v_indexed, reconcile_target.repair)
+      into results, checked, last_key
       -- without indexes each batch would read everything again
-      case when v_indexed then reconcile_target.size end;
+      using reconcile_target.after, case when v_indexed then reconcile_target.size end;
+  else
+    execute millrace.reconcile_sql(reconcile_target.names, 'listed', v_indexed, reconcile_target.repair)
+      into results, checked, last_key
+      using reconcile_target.listed;
+  end if;
   perform set_config('millrace.writer', v_writer, true);
 end
 $$;
 
-comment on function millrace.reconcile_target(text[], text, boolean, text[], integer) is
+comment on function millrace.reconcile_target(text[], boolean, text[], integer, jsonb) is
   'Reconciles a batch of keys of one target: results by derivation, keys checked, last key.';

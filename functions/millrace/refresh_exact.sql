@@ -1,5 +1,5 @@
 /*
- * Generates the exact read function of a counter for the state that it is in, gives it to the roles that may read the
+ * Generates the exact read function of a counter, gives it to the roles that may read the
  * target, and sets the smart tags by which the API shows the exact value and orders by the stored one.
  */
 create or replace function millrace.refresh_exact(name text)

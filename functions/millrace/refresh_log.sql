@@ -90,6 +90,24 @@ begin
       v_index.index_name, v_log, millrace.list(v_index.columns));
   end loop;
 
+  for v_index in
+    select i.indexrelid::regclass as index_name
+    from pg_catalog.pg_index i
+    where i.indrelid = v_log::regclass and not exists (
+      select
+      from millrace.derivation d
+      cross join lateral millrace.log_index_columns(d, refresh_log.source) n(columns)
+      where n.columns = array(
+        select a.attname
+        from unnest(i.indkey::smallint[]) with ordinality u(attnum, position)
+        join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.attnum
+        order by u.position
+      )
+    )
+  loop
+    execute format('drop index %s', millrace.qualified_name(v_index.index_name));
+  end loop;
+
   for v_trigger in select * from millrace.trigger_sql(refresh_log.source, v_columns) loop
     execute v_trigger.function_sql;
     execute format('revoke all on function %s() from public', v_trigger.function_name);

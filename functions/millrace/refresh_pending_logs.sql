@@ -1,7 +1,7 @@
 /*
  * Generates millrace_log.pending_logs(): which of the engine's logs hold rows, in one cached statement over all of
  * them, so that a drain with nothing to do costs microseconds however many logs there are. Beside the logs of the
- * sources these are, for each target, the carry table and the log of rows that appeared after what counts for them.
+ * sources these are, for each target, the carry table and the log of keys to be counted afresh.
  */
 create or replace function millrace.refresh_pending_logs()
   returns void
@@ -18,8 +18,7 @@ declare
       union
       select format('millrace_log.%I', millrace.generated_name(d.target, x.suffix))
       from millrace.derivation d
-      cross join lateral (values ('__carry', true), ('__new', not d.guarded)) x(suffix, is_needed)
-      where x.is_needed
+      cross join (values ('__carry'), ('__recount')) x(suffix)
     ) l
   );
 begin

@@ -1,8 +1,11 @@
 /*
  * Brings what all derivations of a target share up to them, or takes it away with the last: the carry table, for
- * deltas of rows that somebody holds locked; the trigger that refuses to change a key; the trigger that notes
- * statements that write a derived column past the engine; and, unless foreign keys make it needless, the log of rows
- * that appeared after what counts for them.
+ * deltas of rows that somebody holds locked; the trigger that refuses to change a key; the triggers that note
+ * statements that write a derived column past the engine; and the log of keys to be counted afresh.
+ *
+ * A row starts at zero, which is right only if nothing that counts for its key is older or still pending. Where
+ * foreign keys guard the key (is_guarded) that can only fail for a key that is used again after its row was deleted:
+ * there deletes note the key. Elsewhere rows that count may be there before the row: inserts note it.
  */
 create or replace function millrace.refresh_target(target regclass)
   returns void
@@ -13,18 +16,22 @@ as $$
 declare
   v_target constant text := millrace.qualified_name(refresh_target.target);
   v_carry constant text := format('millrace_log.%I', millrace.generated_name(refresh_target.target, '__carry'));
-  v_new constant text := format('millrace_log.%I', millrace.generated_name(refresh_target.target, '__new'));
-  v_note constant text := format('millrace_log.%I', millrace.generated_name(refresh_target.target, '__note_new'));
+  v_recount constant text := format('millrace_log.%I', millrace.generated_name(refresh_target.target, '__recount'));
+  v_note constant text := format('millrace_log.%I', millrace.generated_name(refresh_target.target, '__note_recount'));
   v_columns constant name[] := array(
     select d.target_column from millrace.derivation d where d.target = refresh_target.target order by d.target_column
   );
-  v_column name;
+  v_guarded constant boolean := not exists (
+    select from millrace.derivation d where d.target = refresh_target.target and not d.guarded
+  );
   v_key constant name[] := millrace.primary_key(refresh_target.target);
+  v_key_list constant text := millrace.list(v_key);
   v_key_types constant text := (
     select string_agg(format('%I %s not null', k.name, millrace.column_type(refresh_target.target, k.name)), ', '
       order by k.position)
     from unnest(v_key) with ordinality k(name, position)
   );
+  v_column name;
 begin
   for v_column in
     select t.tgname from pg_catalog.pg_trigger t
@@ -37,10 +44,11 @@ begin
   if cardinality(v_columns) = 0 then
     if v_target is not null then
       execute format('drop trigger if exists _100_millrace_key on %s', v_target);
-      execute format('drop trigger if exists _900_millrace_new on %s', v_target);
+      execute format('drop trigger if exists _900_millrace_recount on %s', v_target);
+      execute format('drop trigger if exists _900_millrace_recount_truncate on %s', v_target);
     end if;
     execute format('drop function if exists %s()', v_note);
-    execute format('drop table if exists %s', v_new);
+    execute format('drop table if exists %s', v_recount);
     execute format('drop table if exists %s', v_carry);
     return;
   end if;
@@ -48,14 +56,19 @@ begin
   if to_regclass(v_carry) is null then
     execute format('create table %s (column_name name not null, %s, delta numeric not null)', v_carry, v_key_types);
     execute format('create index %I on %s (%s)',
-      millrace.generated_name(refresh_target.target, '__carry_idx'), v_carry, millrace.list(v_key));
+      millrace.generated_name(refresh_target.target, '__carry_idx'), v_carry, v_key_list);
     execute format('comment on table %s is %L', v_carry,
       format('Deltas of rows of %s that were locked when a drain came; the next one adds them.', v_target));
+    execute format('create table %s (%s)', v_recount, v_key_types);
+    execute format('create index %I on %s (%s)',
+      millrace.generated_name(refresh_target.target, '__recount_idx'), v_recount, v_key_list);
+    execute format('comment on table %s is %L', v_recount,
+      format('Keys of %s that the next drain counts afresh.', v_target));
   end if;
   execute format(
     'create or replace trigger _100_millrace_key before update of %s on %s for each row when (%s) '
     'execute function millrace.tg_target__refuse_key_change()',
-    millrace.list(v_key), v_target, millrace.list(v_key, 'old.%1$I is distinct from new.%1$I', ' or '));
+    v_key_list, v_target, millrace.list(v_key, 'old.%1$I is distinct from new.%1$I', ' or '));
   foreach v_column in array v_columns loop
     execute format(
       'create or replace trigger %I after update of %I on %s for each statement '
@@ -64,30 +77,20 @@ begin
       left('_900_millrace_note_' || v_column, 63), v_column, v_target, v_column);
   end loop;
 
-  if exists (
-    select from millrace.derivation d where d.target = refresh_target.target and not d.guarded
-  ) then
-    if to_regclass(v_new) is null then
-      execute format('create table %s (%s)', v_new, v_key_types);
-      execute format('create index %I on %s (%s)',
-        millrace.generated_name(refresh_target.target, '__new_idx'), v_new, millrace.list(v_key));
-      execute format('comment on table %s is %L', v_new,
-        format('New rows of %s, until a drain has counted what was there before them.', v_target));
-    end if;
-    execute format(
-      E'create or replace function %1$s()\n  returns trigger\n  language plpgsql\n  security definer\n'
-      '  set search_path to pg_catalog, pg_temp\nas $trigger$\nbegin\n'
-      '  insert into %2$s (%3$s) select %3$s from new_rows;\n  return null;\nend\n$trigger$',
-      v_note, v_new, millrace.list(v_key));
-    execute format('revoke all on function %s() from public', v_note);
-    execute format(
-      'create or replace trigger _900_millrace_new after insert on %s referencing new table as new_rows '
-      'for each statement execute function %s()', v_target, v_note);
-  else
-    execute format('drop trigger if exists _900_millrace_new on %s', v_target);
-    execute format('drop function if exists %s()', v_note);
-    execute format('drop table if exists %s', v_new);
-  end if;
+  execute format(
+    E'create or replace function %1$s()\n  returns trigger\n  language plpgsql\n  security definer\n'
+    '  set search_path to pg_catalog, pg_temp\nas $trigger$\nbegin\n'
+    '  if tg_op = ''TRUNCATE'' then\n    insert into %2$s (%3$s) select %3$s from %4$s;\n'
+    '  else\n    insert into %2$s (%3$s) select %3$s from noted_rows;\n  end if;\n  return null;\nend\n$trigger$',
+    v_note, v_recount, v_key_list, v_target);
+  execute format('revoke all on function %s() from public', v_note);
+  execute format(
+    'create or replace trigger _900_millrace_recount after %s on %s referencing %s table as noted_rows '
+    'for each statement execute function %s()',
+    case when v_guarded then 'delete' else 'insert' end, v_target, case when v_guarded then 'old' else 'new' end, v_note);
+  execute format(
+    'create or replace trigger _900_millrace_recount_truncate before truncate on %s '
+    'for each statement execute function %s()', v_target, v_note);
 end
 $$;
 
