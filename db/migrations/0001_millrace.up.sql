@@ -112,13 +112,15 @@ comment on column millrace.derivation.declared_at is 'When it was declared or la
 create table millrace.drain_plan (
   pending regclass[] primary key,
   names text[] not null,
-  statement text
+  statement text,
+  routine text
 );
 
-comment on table millrace.drain_plan is 'Drain statements kept for the sets of logs that they drain.';
+comment on table millrace.drain_plan is 'The drain functions that were generated for sets of logs.';
 comment on column millrace.drain_plan.pending is 'The logs that hold rows.';
 comment on column millrace.drain_plan.names is 'The derivations that a drain of them serves.';
-comment on column millrace.drain_plan.statement is 'The statement; $1 is the slice. Null if nobody is to be served.';
+comment on column millrace.drain_plan.statement is 'Its statement; null if nobody is to be served.';
+comment on column millrace.drain_plan.routine is 'The generated function.';
 
 create table millrace.generation (
   id boolean primary key default true,

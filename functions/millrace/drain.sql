@@ -41,17 +41,17 @@ begin
     update millrace.generation g set number = g.number + 1;
     loop
       v_plan := millrace.drain_plan(v_pending);
-      exit when v_plan.statement is null;
+      exit when v_plan.routine is null;
       begin
-        execute v_plan.statement into v_rows, v_keys, v_recount using drain.slice;
+        execute format('select * from %s($1)', v_plan.routine) into v_rows, v_keys, v_recount using drain.slice;
         v_failed := false;
       exception
         when data_exception or raise_exception or syntax_error_or_access_rule_violation
           or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
         then
-          -- a kept statement may be older than a change of the tables' names or types
-          if v_plan.statement is distinct from millrace.drain_sql(v_plan.names) then
-            delete from millrace.drain_plan;
+          -- a generated function may be older than a change of the tables' names or types
+          if v_plan.statement is distinct from millrace.drain_sql(v_plan.names, 'slice') then
+            perform millrace.forget_plans();
           elsif not millrace.isolate_failures(v_plan.names, drain.slice) then
             raise;
           end if;

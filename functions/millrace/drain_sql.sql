@@ -7,10 +7,10 @@
  * Keys that are noted to be counted afresh are handed back when everything was taken that is older than the note: their
  * old rows may have left deltas behind.
  *
- * For each log: take up to $1 rows. For each group of counters with the same source, through and key: sum the
+ * For each log: take up to slice rows. For each group of counters with the same source, through and key: sum the
  * delta rule over them. For each target: add the sums, and what was carried over before, to its rows (apply_sql).
  */
-create or replace function millrace.drain_sql(names text[])
+create or replace function millrace.drain_sql(names text[], slice text default '20000')
   returns text
   language plpgsql
   stable
@@ -43,12 +43,12 @@ begin
     order by taken
   loop
     v_ctes := v_ctes || format(
-      E'%s as (\n  delete from %s where ctid in (select ctid from %s limit $1)\n  returning *, ctid as taken_id\n)',
-      v_log.taken, v_log.log, v_log.log);
+      E'%s as (\n  delete from %s where ctid in (select ctid from %s limit %s)\n  returning *, ctid as taken_id\n)',
+      v_log.taken, v_log.log, v_log.log, drain_sql.slice);
     v_rows := v_rows || format('%L, (select count(*) from %s)', millrace.qualified_name(v_log.relation), v_log.taken);
-    v_full := v_full || format('(select count(*) from %s) >= $1', v_log.taken);
+    v_full := v_full || format('(select count(*) from %s) >= %s', v_log.taken, drain_sql.slice);
   end loop;
-  v_ctes := v_ctes || format(E'slice as materialized (\n  select %s as sliced\n)', array_to_string(v_full, ' or '));
+  v_ctes := v_ctes || format(E'portion as materialized (\n  select %s as is_sliced\n)', array_to_string(v_full, ' or '));
 
   -- the images of each pair of source and through, made once for all that read them
   for v_images in
@@ -126,7 +126,7 @@ begin
       millrace.list(v_target.columns, 'sum(%1$I) <> 0', ' or '));
     v_ctes := v_ctes || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
     v_ctes := v_ctes || format(
-      E'%s as (\n  delete from %s where not (select sliced from slice) returning %s\n)',
+      E'%s as (\n  delete from %s where not (select is_sliced from portion) returning %s\n)',
       v_target.recounted, v_target.recount, v_key);
     v_recounts := v_recounts || format('%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
       v_target.target_name, v_key, v_target.recounted);
@@ -140,5 +140,5 @@ begin
 end
 $$;
 
-comment on function millrace.drain_sql(text[]) is
-  'The statement that drains the logs of the named derivations, up to $1 rows of each.';
+comment on function millrace.drain_sql(text[], text) is
+  'The statement that drains the logs of the named derivations, up to slice rows of each.';

@@ -17,7 +17,7 @@ begin
   foreach v_name in array isolate_failures.names loop
     v_error := null;
     begin
-      execute millrace.drain_sql(array[v_name]) using isolate_failures.slice;
+      execute millrace.drain_sql(array[v_name], isolate_failures.slice::text);
       raise exception 'undo' using errcode = 'MR000';
     exception
       when sqlstate 'MR000' then

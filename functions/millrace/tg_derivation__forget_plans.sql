@@ -1,5 +1,5 @@
 /*
- * Forgets the kept drain statements when what they were made from has changed.
+ * Forgets the generated drain functions when what they were made from has changed.
  */
 create or replace function millrace.tg_derivation__forget_plans()
   returns trigger
@@ -8,7 +8,7 @@ create or replace function millrace.tg_derivation__forget_plans()
   set search_path to ''
 as $$
 begin
-  delete from millrace.drain_plan;
+  perform millrace.forget_plans();
   return null;
 end
 $$;
@@ -17,4 +17,4 @@ create or replace trigger _900_forget_plans
   after insert or delete or update of state on millrace.derivation
   for each statement execute function millrace.tg_derivation__forget_plans();
 
-comment on function millrace.tg_derivation__forget_plans() is 'Forgets the kept drain statements.';
+comment on function millrace.tg_derivation__forget_plans() is 'Forgets the generated drain functions.';
