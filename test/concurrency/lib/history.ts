@@ -1,0 +1,376 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import type pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import {
+  type OperationFilter,
+  operations,
+  planTransaction,
+  type Transaction,
+} from './operations.ts';
+import { compare, settle } from './oracle.ts';
+import { createRandom } from './random.ts';
+import { startSampler, type WaitReport } from './sampler.ts';
+import { createSessions, ENGINE_ROLES, isDisconnect, type Session, sqlState } from './session.ts';
+import { type Derived, TABLES, WORLD } from './world.ts';
+
+/*
+ * A random history: clients write, several connections drain, tick, reconcile, pause and resume, a
+ * checker compares exact reads with recounts all the time, a sampler looks for waits, and a killer
+ * terminates backends. The amount of work is given, not the time; nothing depends on a clock.
+ */
+
+export interface HistoryOptions {
+  connectionString: string;
+  seed: string;
+  /** Transactions of each client. */
+  transactions: number;
+  /** Default 8. */
+  clients?: number;
+  /** Whether drains, reconciles and checks run; false when the derivations were dropped. */
+  engine?: boolean;
+  /** Whether backends are terminated. Default true. */
+  kills?: boolean;
+  /** Whether derivations are paused and resumed. Default true. */
+  maintenance?: boolean;
+  filter?: OperationFilter;
+  derived?: readonly Derived[];
+}
+
+export interface HistoryReport {
+  seed: string;
+  seconds: number;
+  committed: number;
+  rolledBack: number;
+  /** Transactions that ended with an error of Postgres, by SQLSTATE. */
+  failed: Record<string, number>;
+  /** Commits whose connection was killed: nobody knows. */
+  unknown: number;
+  disconnected: number;
+  kills: number;
+  /** Statements that compared exact reads with recounts, and the values that they compared. */
+  checks: number;
+  values: number;
+  drains: number;
+  drainedRows: number;
+  reconciles: number;
+  pauses: number;
+  deadlocks: number;
+  waits: WaitReport;
+  faults: string[];
+  /** Seconds until the first fault. */
+  caughtAfter: number | null;
+}
+
+/** Runs a history to its end, or to its first fault, and settles it. */
+export async function runHistory(options: HistoryOptions): Promise<HistoryReport> {
+  const derived = options.derived ?? WORLD;
+  const engine = options.engine ?? true;
+  const root = createRandom(options.seed);
+  const sessions = createSessions(options.connectionString);
+  const possible = operations(options.filter);
+  const begun = performance.now();
+  const report: Omit<HistoryReport, 'waits' | 'seconds'> = {
+    seed: options.seed,
+    committed: 0,
+    rolledBack: 0,
+    failed: {},
+    unknown: 0,
+    disconnected: 0,
+    kills: 0,
+    checks: 0,
+    values: 0,
+    drains: 0,
+    drainedRows: 0,
+    reconciles: 0,
+    pauses: 0,
+    deadlocks: 0,
+    faults: [],
+    caughtAfter: null,
+  };
+  let over = false;
+
+  function fault(...lines: string[]): void {
+    if (lines.length === 0) return;
+    report.caughtAfter ??= (performance.now() - begun) / 1000;
+    report.faults.push(...lines);
+    over = true;
+  }
+
+  async function check(client: pg.ClientBase, of: readonly Derived[], when: string): Promise<void> {
+    const { values, faults } = await compare(client, of);
+    report.checks += 1;
+    report.values += values;
+    fault(...faults.map((line) => `${when}: ${line}`));
+  }
+
+  /** Runs `work` on a session; errors are counted, a killed connection is opened again. */
+  async function guarded(
+    session: Session,
+    work: (client: pg.Client) => Promise<void>,
+  ): Promise<void> {
+    let client: pg.Client | null = null;
+    try {
+      client = await session.client();
+      await work(client);
+    } catch (error) {
+      if (isDisconnect(error)) {
+        report.disconnected += 1;
+        await session.reset();
+        return;
+      }
+      const state = sqlState(error);
+      count(session, state, error as pg.DatabaseError);
+      await client?.query('rollback').catch(() => session.reset());
+    }
+  }
+
+  function count(session: Session, state: string, error: pg.DatabaseError): void {
+    if (state === '40P01') {
+      report.deadlocks += 1;
+      const pids = [...(error.detail ?? '').matchAll(/^Process (\d+) waits/gm)].map(([, pid]) =>
+        Number(pid),
+      );
+      const roles = pids.map((pid) => sessions.roleOf(pid) ?? 'unknown');
+      if (roles.some((role) => role !== 'unknown' && ENGINE_ROLES.has(role))) {
+        fault(`deadlock between ${roles.join(', ')}: ${error.detail}`);
+      }
+    }
+    if (session.role === 'writer') {
+      report.failed[state] = (report.failed[state] ?? 0) + 1;
+      if (!EXPECTED.has(state))
+        fault(`a writer got ${state}: ${error.message} (${error.where ?? ''})`);
+    } else if (state !== '40001' || session.role === 'reconcile') {
+      fault(`${session.role} got ${state}: ${error.message} (${error.where ?? ''})`);
+    }
+  }
+
+  async function writer(index: number): Promise<void> {
+    const random = root.fork(`client ${index}`);
+    const session = sessions.open('writer');
+    for (let i = 0; i < options.transactions && !over; i += 1) {
+      const plan = planTransaction(random, possible);
+      const about = random.pick(derived);
+      let committing = false;
+      const before = report.disconnected;
+      await guarded(session, async (client) => {
+        await client.query(`begin isolation level ${plan.isolation}`);
+        await send(client, plan);
+        if (plan.checks && engine) await check(client, [about], 'inside a writing transaction');
+        await pause(plan.linger);
+        committing = !plan.rollback;
+        await client.query(plan.rollback ? 'rollback' : 'commit');
+        report[plan.rollback ? 'rolledBack' : 'committed'] += 1;
+        committing = false;
+      });
+      if (committing && report.disconnected > before) report.unknown += 1;
+    }
+    await session.reset();
+  }
+
+  /** Repeats `work` until the writers are done. */
+  async function meanwhile(
+    session: Session,
+    name: string,
+    work: (client: pg.Client, random: ReturnType<typeof createRandom>) => Promise<void>,
+    rest: number,
+  ): Promise<void> {
+    const random = root.fork(name);
+    while (!over) {
+      await guarded(session, (client) => work(client, random));
+      await pause(random.between(0, rest));
+    }
+    await session.reset();
+  }
+
+  async function drain(client: pg.Client, random: ReturnType<typeof createRandom>): Promise<void> {
+    const call = random.pick([
+      'millrace.drain()',
+      'millrace.drain(7)',
+      `millrace.drain(${random.between(1, 60)})`,
+      'millrace.tick()',
+    ]);
+    const isolated = random.chance(0.1);
+    if (isolated) await client.query('begin isolation level repeatable read');
+    const { rows } = await client.query<{ result: { busy?: boolean; rows: number } }>(
+      `select ${call} as result`,
+    );
+    if (isolated) await client.query(random.chance(0.2) ? 'rollback' : 'commit');
+    else if (!rows[0]!.result.busy) {
+      report.drains += 1;
+      report.drainedRows += rows[0]!.result.rows;
+    }
+  }
+
+  async function reconcile(
+    client: pg.Client,
+    random: ReturnType<typeof createRandom>,
+  ): Promise<void> {
+    const { name } = random.pick(derived);
+    if (random.chance(0.2)) {
+      await client.query(`call millrace.reconcile_batches('{"repair": true, "size": 3}')`);
+    } else {
+      await client.query('select millrace.reconcile($1, $2)', [
+        random.chance(0.4) ? null : name,
+        random.chance(0.5),
+      ]);
+    }
+    report.reconciles += 1;
+    const { rows } = await client.query<{ line: string }>(
+      `select format('false drift: %s, %s keys, %s, %s', d.name, d.keys_drifted, d.drift, d.examples) as line
+      from millrace.drift_log d`,
+    );
+    fault(...rows.map(({ line }) => line));
+  }
+
+  /** Pauses, leaves it for a while, and has it counted again: at once, or by the drains in batches. */
+  async function maintain(
+    client: pg.Client,
+    random: ReturnType<typeof createRandom>,
+  ): Promise<void> {
+    const { name, target } = random.pick(derived);
+    await client.query('select millrace.pause($1)', [name]);
+    report.pauses += 1;
+    await pause(random.between(0, 100));
+    if (random.chance(0.5)) {
+      await client.query('select millrace.resume($1)', [name]);
+    } else {
+      // Only a read committed transaction counts at once.
+      await client.query('begin isolation level repeatable read');
+      await client.query('select millrace.resume($1)', [name]);
+      await client.query('commit');
+      for (let more = true; more && !over; ) {
+        await client.query('begin');
+        await client.query('select millrace.lock_engine()');
+        const { rows } = await client.query<{ more: boolean }>(
+          'select millrace.backfill(2) as more',
+        );
+        more = rows[0]!.more;
+        await client.query('commit');
+      }
+    }
+    if (random.chance(0.3)) await client.query(`vacuum (analyze, skip_locked) ${target}`);
+  }
+
+  async function checker(
+    client: pg.Client,
+    random: ReturnType<typeof createRandom>,
+  ): Promise<void> {
+    if (random.chance(0.75)) {
+      await check(client, derived, 'read committed');
+      return;
+    }
+    // A truncate is not MVCC-safe: tables first, then the snapshot.
+    await client.query('begin isolation level repeatable read');
+    await client.query(`lock table ${TABLES.join(', ')} in access share mode`);
+    await check(client, derived, 'repeatable read');
+    await pause(random.between(0, 150));
+    await check(client, derived, 'repeatable read, again');
+    await client.query('commit');
+  }
+
+  async function killer(): Promise<void> {
+    const session = sessions.open('sampler');
+    const random = root.fork('killer');
+    const victims: Session['role'][] = engine
+      ? ['writer', 'writer', 'drain', 'reconcile', 'maintenance']
+      : ['writer'];
+    while (!over) {
+      await pause(random.between(100, 250));
+      const role = random.pick(victims);
+      const pids = sessions.all().flatMap((it) => (it.role === role ? (it.pid() ?? []) : []));
+      if (pids.length === 0) continue;
+      await guarded(session, async (client) => {
+        const { rows } = await client.query<{ killed: boolean }>(
+          'select pg_terminate_backend($1) as killed',
+          [random.pick(pids)],
+        );
+        if (rows[0]!.killed) report.kills += 1;
+      });
+    }
+    await session.reset();
+  }
+
+  const sampler = startSampler(sessions);
+  const writing = Promise.all(Array.from({ length: options.clients ?? 8 }, (_, i) => writer(i)));
+  const others = [
+    ...(engine
+      ? [
+          ...[1, 2, 3].map((i) => meanwhile(sessions.open('drain'), `drain ${i}`, drain, 40)),
+          meanwhile(sessions.open('reconcile'), 'reconcile', reconcile, 200),
+          meanwhile(sessions.open('checker'), 'checker', checker, 20),
+          ...((options.maintenance ?? true)
+            ? [meanwhile(sessions.open('maintenance'), 'maintenance', maintain, 400)]
+            : []),
+        ]
+      : []),
+    ...((options.kills ?? true) ? [killer()] : []),
+  ];
+  try {
+    await Promise.race([writing, Promise.all([writing, ...others])]);
+    await writing;
+    over = true;
+    await Promise.all(others);
+    const waits = await sampler.stop();
+    if (engine) {
+      const session = sessions.open('checker');
+      const settled = await settle(
+        await session.client(),
+        derived,
+        root.fork('end').pick([7, 500, 20_000]),
+      );
+      report.values += settled.values;
+      report.checks += 2;
+      fault(...settled.faults);
+    }
+    return { ...report, waits, seconds: (performance.now() - begun) / 1000 };
+  } finally {
+    over = true;
+    await sessions.close();
+  }
+}
+
+/** What transactions that meet may get from Postgres or from the application. */
+const EXPECTED = new Set([
+  '40001', // serialization failure
+  '40P01', // deadlock
+  '55P03', // lock timeout of a truncate
+  '23503', // the row referenced is gone
+  '23505', // the row is there already
+  '21000', // merge or on conflict met a row twice
+  'DL001',
+  'DL002',
+  'DL003',
+]);
+
+async function send(client: pg.Client, plan: Transaction): Promise<void> {
+  for (const { statements, undone } of plan.steps) {
+    if (undone) await client.query('savepoint undone');
+    for (const { tag, sql, copy } of statements) {
+      const text = `/* ${tag} */ ${sql}`;
+      if (copy === undefined) await client.query(text);
+      else await pipeline(Readable.from([copy]), client.query(copyFrom(text)));
+    }
+    if (undone) await client.query('rollback to savepoint undone');
+  }
+}
+
+/** A report as lines for a person. */
+export function describeHistory(report: HistoryReport): string {
+  const { waits } = report;
+  const longest = (list: { ms: number }[]) => Math.max(0, ...list.map(({ ms }) => ms)).toFixed(1);
+  const byTag = Map.groupBy(waits.othersForEngine, ({ tag, lock }) => `${tag} (${lock})`);
+  return [
+    `seed ${report.seed}: ${report.seconds.toFixed(1)} s`,
+    `  transactions: ${report.committed} committed, ${report.rolledBack} rolled back, ${report.unknown} unknown, ` +
+      `failed ${JSON.stringify(report.failed)}`,
+    `  ${report.checks} checks of ${report.values} values; ${report.drains} drains of ${report.drainedRows} rows, ` +
+      `${report.reconciles} reconciles, ${report.pauses} pauses, ${report.kills} kills, ${report.deadlocks} deadlocks`,
+    `  ${waits.samples} samples, ${waits.waits.length} waits; voters for the engine ${waits.votersForEngine.length}, ` +
+      `on logs ${waits.onLogs.length}, to extend logs ${waits.toExtendLogs.length} (longest ${longest(waits.toExtendLogs)} ms), ` +
+      `others for the engine ${waits.othersForEngine.length} (longest ${longest(waits.othersForEngine)} ms)`,
+    ...[...byTag].map(([tag, list]) => `    ${tag}: ${list.length}, longest ${longest(list)} ms`),
+    ...report.faults.slice(0, 10).map((fault) => `  FAULT ${fault}`),
+  ].join('\n');
+}
