@@ -1,0 +1,53 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { benchHotKey } from './bench/hot-key.ts';
+import { hotKeyJson, hotKeyReport } from './bench/report.ts';
+import { runCommand } from './lib/cli.ts';
+
+/*
+ * `npm run bench -- hot-key`: what counting costs the writers of one hot row, and its readers.
+ */
+
+interface HotKeyArguments {
+  clients: number;
+  seconds: number;
+  rounds: number;
+  databaseUrl?: string;
+  profile?: boolean;
+  json?: boolean;
+}
+
+const program = new Command('bench').description('Benchmarks of the engine.').exitOverride();
+
+program
+  .command('hot-key')
+  .description('votes in one conversation: bare, with counters, and with what counters replace')
+  .option('--clients <n>', 'connections that vote at once', positive, 64)
+  .option('--seconds <s>', 'measured seconds of each run', positive, 10)
+  .option('--rounds <n>', 'rounds of all variants; their median is reported', positive, 3)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--profile', 'show where the time goes')
+  .option('--json', 'print the result as one JSON object')
+  .action(async (options: HotKeyArguments) => {
+    const result = await benchHotKey({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      profile: options.profile ?? false,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(hotKeyJson(result))}\n` : hotKeyReport(result),
+    );
+  });
+
+await runCommand(async () => {
+  await program.parseAsync();
+  return 0;
+});
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new InvalidArgumentError('It must be a whole number above 0.');
+  }
+  return number;
+}
