@@ -112,6 +112,7 @@ comment on column millrace.derivation.declared_at is 'When it was declared or la
 create table millrace.drain_plan (
   pending regclass[] primary key,
   names text[] not null,
+  unread text[] not null,
   statement text,
   routine text
 );
@@ -119,6 +120,7 @@ create table millrace.drain_plan (
 comment on table millrace.drain_plan is 'The drain functions that were generated for sets of logs.';
 comment on column millrace.drain_plan.pending is 'The logs that hold rows.';
 comment on column millrace.drain_plan.names is 'The derivations that a drain of them serves.';
+comment on column millrace.drain_plan.unread is 'Those of the logs that nobody reads: they are emptied.';
 comment on column millrace.drain_plan.statement is 'Its statement; null if nobody is to be served.';
 comment on column millrace.drain_plan.routine is 'The generated function.';
 

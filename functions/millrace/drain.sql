@@ -20,6 +20,7 @@ declare
   v_started constant timestamptz := clock_timestamp();
   v_pending regclass[];
   v_plan millrace.drain_plan;
+  v_log text;
   v_rows jsonb := '{}';
   v_keys bigint := 0;
   v_recount jsonb := '{}';
@@ -59,7 +60,9 @@ begin
       end;
       exit when not v_failed;
     end loop;
-    perform millrace.discard(v_pending);
+    foreach v_log in array v_plan.unread loop
+      execute format('delete from %s', v_log);
+    end loop;
     select coalesce(sum(r.value::bigint), 0), coalesce(bool_or(r.value::bigint >= drain.slice), false)
       into v_total, v_more
       from jsonb_each_text(v_rows) r;

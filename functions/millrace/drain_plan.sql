@@ -23,6 +23,7 @@ begin
   end if;
   v_plan.pending := drain_plan.pending;
   v_plan.names := millrace.drained_together(drain_plan.pending);
+  v_plan.unread := millrace.unread_logs(drain_plan.pending);
   if cardinality(v_plan.names) > 0 then
     v_plan.statement := millrace.drain_sql(v_plan.names, 'slice');
     v_plan.routine := format('millrace_log.%I', 'drain_' || left(md5(v_plan.pending::oid[]::text), 12));
