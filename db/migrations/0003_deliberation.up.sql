@@ -228,8 +228,8 @@ comment on column app_public.conversation_moderation.withdrawn_by_id is
   'The account that undid it.';
 
 /*
- * What the API shows of the tables above. Lists of votes, accounts and moderations hang on what they
- * belong to; a vote has one list, its voter's in a conversation.
+ * What the API shows of the tables above. Votes, accounts and moderations are listed by what they
+ * belong to; votes have one list, their voter's in a conversation.
  */
 comment on constraint opinion_id_conversation_id_key on app_public.opinion is '@behavior -single';
 comment on constraint conversation_owner_id_fkey on app_public.conversation is

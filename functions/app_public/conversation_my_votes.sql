@@ -2,8 +2,8 @@
  * The viewer's standing votes, ordered by opinion: unlike the time of the vote that never changes,
  * so changing a vote while one pages neither repeats nor skips one.
  *
- * A range of opinion_vote_voter_id_idx. For a first page the planner may prefer to sort the viewer's
- * own votes in the conversation, never anybody else's.
+ * A range of opinion_vote_voter_id_idx. For a first page the planner may prefer to sort the
+ * viewer's own votes in the conversation, never anybody else's.
  */
 create or replace function app_public.conversation_my_votes(conversation app_public.conversation)
   returns setof app_public.opinion_vote
