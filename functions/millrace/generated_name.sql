@@ -7,6 +7,7 @@ create or replace function millrace.generated_name(relation regclass, suffix tex
   returns name
   language sql
   stable
+  strict
   set search_path to ''
 return (
   select case
