@@ -1,6 +1,9 @@
+import './scripts/lib/graphile-env.ts';
+
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
+import { BigIntPlugin } from './scripts/lib/api-big-int.ts';
 import { maskError } from './scripts/lib/api-errors.ts';
 import { limitsPlugin } from './scripts/lib/api-limits.ts';
 import { ListOrderPlugin } from './scripts/lib/api-list-order.ts';
@@ -17,10 +20,10 @@ const preset: GraphileConfig.Preset = {
     PgSimplifyInflectionPreset,
     PostGraphileConnectionFilterPreset,
   ],
-  plugins: [NamesPlugin, PagesPlugin, ListOrderPlugin, limitsPlugin()],
+  plugins: [NamesPlugin, BigIntPlugin, PagesPlugin, ListOrderPlugin, limitsPlugin()],
   disablePlugins: [
-    // `node(nodeId:)` finds them all.
-    'NodeAccessorPlugin',
+    // Of what a mutation changed, `result` is enough.
+    'PgMutationPayloadEdgePlugin',
     // `filter` says the same and more than `condition`.
     'PgConditionArgumentPlugin',
     'PgConditionCustomFieldsPlugin',

@@ -35,20 +35,19 @@ export const PagesPlugin: GraphileConfig.Plugin = {
       },
       GraphQLObjectType_fields_field(field, _build, context) {
         const { isPgFieldConnection, isPgFieldSimpleCollection } = context.scope;
-        const { plan, args } = field;
-        if (!(isPgFieldConnection || isPgFieldSimpleCollection) || !plan || !args?.first) {
-          return field;
-        }
+        const { plan } = field;
+        if (!(isPgFieldConnection || isPgFieldSimpleCollection) || !plan) return field;
         return {
           ...field,
           plan($parent, fieldArgs, info) {
             const $list = plan($parent, fieldArgs, info) as Pageable;
-            const sizes = [
-              fieldArgs.getRaw('first'),
-              ...(args.last === undefined ? [] : [fieldArgs.getRaw('last')]),
-            ];
-            $list.setFirst(lambda(sizes, firstOf, true));
-            if (args.last !== undefined) $list.setLast(lambda(sizes, lastOf, true));
+            // Undefined where the field has no such argument.
+            const $first: Step | undefined = fieldArgs.getRaw('first');
+            const $last: Step | undefined = fieldArgs.getRaw('last');
+            if ($first === undefined) return $list;
+            const $sizes = $last === undefined ? [$first] : [$first, $last];
+            $list.setFirst(lambda($sizes, firstOf, true));
+            if ($last !== undefined) $list.setLast(lambda($sizes, lastOf, true));
             return $list;
           },
         };

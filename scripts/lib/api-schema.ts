@@ -1,3 +1,5 @@
+import './graphile-env.ts';
+
 import { makeSchema } from 'postgraphile';
 import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
 import preset from '../../graphile.config.ts';

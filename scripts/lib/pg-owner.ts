@@ -13,12 +13,22 @@ export function ownerConfig(connectionString: string, name: string): pg.ClientCo
   };
 }
 
-/** A pool of such connections; the loss of one is logged and the connection replaced. */
+/** A pool of such connections. */
 export function ownerPool(connectionString: string, name: string, max: number): pg.Pool {
-  const pool = new pg.Pool({ ...ownerConfig(connectionString, name), max });
-  const report = (error: Error) => log.warn({ err: error, name }, 'a database connection was lost');
+  return guarded(new pg.Pool({ ...ownerConfig(connectionString, name), max }), name);
+}
+
+/**
+ * A pool that survives the loss of its connections: idle ones are replaced, the statement under way
+ * on another fails. A loss is logged once, and not at all while the pool is being closed.
+ */
+export function guarded(pool: pg.Pool, name: string): pg.Pool {
+  const report = (error: Error & { code?: string }) => {
+    if (pool.ending) return;
+    log.warn({ pool: name, code: error.code, reason: error.message }, 'a connection was lost');
+  };
   pool.on('error', report);
-  // Also while somebody has it: its statement fails, but the event must find a listener.
-  pool.on('connect', (client) => client.on('error', report));
+  // While somebody has the connection: the event has to find a listener.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

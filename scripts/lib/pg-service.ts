@@ -8,7 +8,8 @@ import type {
 } from 'postgraphile/@dataplan/pg';
 import type { GrafastSubscriber } from 'postgraphile/grafast';
 import { log } from './log.ts';
-import { type FlushStatement, flush } from './pg-flush.ts';
+import { type FlushResult, type FlushStatement, flush } from './pg-flush.ts';
+import { guarded } from './pg-owner.ts';
 
 /*
  * How PostGraphile reaches Postgres. Its own adaptor sends begin, set_config, the query and commit
@@ -78,8 +79,7 @@ export function makeApiPools({ connectionString, poolSize = 10 }: ApiPoolOptions
       // here, and then the connection is dropped.
       query_timeout: 30_000,
     });
-    pool.on('error', (error) => log.warn({ err: error }, 'a database connection was lost'));
-    return pool;
+    return guarded(pool, application_name);
   };
   return {
     // Compiling costs more than it gains for short statements.
@@ -120,20 +120,79 @@ export function makeApiPgService(
 
 /** The function by which PostGraphile runs its statements under the settings of a request. */
 export function makeWithPgClient(pools: ApiPools): WithPgClient {
+  const readers = new WeakMap<object, Reader>();
   return async (pgSettings, callback) => {
     const anonymous = pgSettings != null && isAnonymousRead(pgSettings);
     const pool = anonymous ? pools.anonymous : pools.identified;
     const settings = anonymous || pgSettings == null ? [] : [settingsStatement(pgSettings)];
     const role = pgSettings?.role ?? 'login';
     return callback({
-      query: (query) =>
-        withConnection(pool, (connection) =>
-          run(connection, settings, queryStatement(role, query)),
-        ),
+      async query<TData>(query: PgClientQuery): Promise<PgClientResult<TData>> {
+        const statement = queryStatement(role, query);
+        const result =
+          pgSettings?.transaction_read_only === 'on'
+            ? await read(readers, pgSettings, pool, settings, statement)
+            : await withConnection(pool, (connection) => run(connection, settings, statement));
+        return result as PgClientResult<TData>;
+      },
       withTransaction: (inner) =>
         withConnection(pool, (connection) => transaction(connection, settings, role, inner)),
     } as PgClient);
   };
+}
+
+/** The reads of one request that wait to be sent together. */
+type Reader = {
+  statement: FlushStatement;
+  resolve: (result: FlushResult) => void;
+  reject: (error: unknown) => void;
+}[];
+
+/**
+ * Runs a read together with the others that its request asks for at the same time (root fields that
+ * do not depend on each other): one flush, one connection, one round trip. When one of them fails,
+ * which fails all of a transaction, each is run again by itself.
+ */
+function read(
+  readers: WeakMap<object, Reader>,
+  request: object,
+  pool: pg.Pool,
+  settings: FlushStatement[],
+  statement: FlushStatement,
+): Promise<FlushResult> {
+  return new Promise((resolve, reject) => {
+    const waiting = readers.get(request);
+    if (waiting !== undefined) {
+      waiting.push({ statement, resolve, reject });
+      return;
+    }
+    const reads: Reader = [{ statement, resolve, reject }];
+    readers.set(request, reads);
+    setImmediate(() => {
+      readers.delete(request);
+      withConnection(pool, (connection) => sendReads(connection, settings, reads)).catch(
+        (error: unknown) => {
+          for (const { reject } of reads) reject(error);
+        },
+      );
+    });
+  });
+}
+
+async function sendReads(
+  connection: pg.PoolClient,
+  settings: FlushStatement[],
+  reads: Reader,
+): Promise<void> {
+  try {
+    const results = await flush(connection, [...settings, ...reads.map((it) => it.statement)]);
+    for (const [index, { resolve }] of reads.entries()) resolve(results[settings.length + index]!);
+  } catch (error) {
+    if (reads.length === 1 || !isReusable(connection, error)) throw error;
+    for (const { statement, resolve, reject } of reads) {
+      await run(connection, settings, statement).then(resolve, reject);
+    }
+  }
 }
 
 /** Whether a connection of the anonymous pool already is all that the settings ask for. */
@@ -177,14 +236,13 @@ function isReusable(connection: pg.PoolClient, failure: unknown): boolean {
   return !['0A000', '26000', '42P05'].includes(failure.code ?? '');
 }
 
-async function run<TData>(
+async function run(
   connection: pg.PoolClient,
   settings: FlushStatement[],
   statement: FlushStatement,
-): Promise<PgClientResult<TData>> {
+): Promise<FlushResult> {
   const results = await flush(connection, [...settings, statement]);
-  const result = results.at(-1)!;
-  return { rows: result.rows as TData[], rowCount: result.rowCount };
+  return results.at(-1)!;
 }
 
 /** Several statements in one transaction: begin and settings in one flush, commit at the end. */
@@ -228,10 +286,15 @@ function settingsStatement(settings: Record<string, string | undefined>): FlushS
   };
 }
 
+/**
+ * A statement under a name of its own for each role: where a row is visible or a function inlined
+ * depends on the role, so a plan never passes from one role to another.
+ */
 function queryStatement(role: string, query: PgClientQuery): FlushStatement {
-  const digest = query.name ?? createHash('sha1').update(query.text).digest('base64url');
   return {
-    name: `${role}:${digest}`,
+    name: createHash('sha1')
+      .update(`${role}:${query.name ?? query.text}`)
+      .digest('base64url'),
     text: query.text,
     values: query.values ?? [],
     arrayMode: query.arrayMode,

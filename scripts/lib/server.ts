@@ -1,3 +1,5 @@
+import './graphile-env.ts';
+
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { grafserv } from 'postgraphile/grafserv/node';

@@ -1,0 +1,64 @@
+import { log } from './log.ts';
+
+/** Something that was started and has to be stopped. */
+export interface Part {
+  name: string;
+  stop(): Promise<void>;
+}
+
+/** Longest a shutdown may take before the process ends anyway, in milliseconds. */
+const TIMEOUT = 30_000;
+
+/**
+ * Runs a process until SIGINT or SIGTERM, then stops its parts, the last started first. A second
+ * signal ends it at once. When starting fails, what was already started is stopped; what starts
+ * while the process is being stopped is stopped too.
+ *
+ * @param start starts the parts and hands each to `add` as soon as it runs.
+ * @throws what `start` throws.
+ */
+export async function runUntilStopped(
+  start: (add: (part: Part) => void) => Promise<void>,
+): Promise<number> {
+  const parts: Part[] = [];
+  let stopping = false;
+  const stopped = signalled();
+  const started = start((part) => {
+    if (stopping) void stop(part);
+    else parts.push(part);
+  });
+  try {
+    await Promise.race([started, stopped]);
+    await stopped;
+  } finally {
+    stopping = true;
+    const timer = setTimeout(() => {
+      log.error('the shutdown takes too long: ending anyway');
+      process.exit(1);
+    }, TIMEOUT);
+    for (const part of parts.reverse()) await stop(part);
+    // Whatever it was doing has lost its parts by now; how it fails is of no interest.
+    await started.catch(() => undefined);
+    clearTimeout(timer);
+  }
+  return 0;
+}
+
+async function stop(part: Part): Promise<void> {
+  try {
+    await part.stop();
+  } catch (error) {
+    log.error({ err: error, part: part.name }, 'could not be stopped cleanly');
+  }
+}
+
+function signalled(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
+        resolve(signal);
+      });
+    }
+  });
+}
