@@ -17,7 +17,7 @@
  * drained in slices of bounded size. Taking all gives the first form again.
  *
  * The result has a row for each image or pair of images, with its weight and the columns that the derivations read,
- * as source_<column> and via_<column>.
+ * as "source.<column>" and "via.<column>".
  *
  * mode truth: the base tables themselves; pending: all of the logs; taken: the parts in the common table expressions
  * that carry the names of the logs. The table that an image is looked up in stands in a lateral subquery that the
@@ -26,7 +26,7 @@
  */
 create or replace function millrace.images_sql(
   mode text, source regclass, through regclass, source_columns name[], through_columns name[],
-  source_key name[], through_key name[]
+  source_key name[], through_key name[], key_columns name[] default '{}'
 )
   returns text
   language sql
@@ -34,7 +34,7 @@ create or replace function millrace.images_sql(
   set search_path to ''
 begin atomic
   select string_agg(
-    format(E'select %s as weight%s%s\nfrom %s', b.weight,
+    format(E'select %s as "image.weight"%s%s\nfrom %s', b.weight,
       (
         select string_agg(format(', %s as %I',
           case
@@ -60,12 +60,24 @@ begin atomic
       quote_ident(millrace.generated_name(images_sql.source)) as source_taken,
       quote_ident(millrace.generated_name(images_sql.through)) as through_taken,
       millrace.list(images_sql.source_columns, 'source.%I') as source_list,
+      millrace.list(array(
+        select distinct c.name from unnest(images_sql.source_key || images_sql.key_columns) c(name) order by c.name
+      ), 'source.%I') as group_list,
       millrace.list(images_sql.through_columns, 'via.%I') as through_list,
       (
         select string_agg(format('via.%I = source.%I', k.through_column, k.source_column), ' and ')
         from unnest(images_sql.source_key, images_sql.through_key) k(source_column, through_column)
       ) as joined
   ) n
+  -- what a read finds in the log of the source is put together by what it is looked up by: once for each, and a hot
+  -- key has few of them
+  cross join lateral (
+    select
+      format('(select %1$s, array_agg(source) as images from %2$s source group by %1$s) grouped',
+        n.group_list, n.source_log) as source,
+      'unnest(grouped.images) source' as images,
+      replace(n.joined, 'source.', 'grouped.') as joined
+  ) grouped
   cross join lateral (
     select
       format('lateral (select %s from %s via where %s offset 0) via', n.through_list, n.through, n.joined) as through,
@@ -77,10 +89,11 @@ begin atomic
     (2, 'pending', false, 'source.sign', format('%s source', n.source_log), false),
     (3, 'taken', false, 'source.sign', format('%s source', n.source_taken), false),
     (4, 'truth', true, '1', format('%s source join %s via on %s', n.source, n.through, n.joined), false),
-    (5, 'pending', true, 'source.sign', format('%s source, %s', n.source_log, looked_up.through), false),
+    (5, 'pending', true, 'source.sign', format('%s, lateral (select %s from %s via where %s offset 0) via, %s',
+      grouped.source, n.through_list, n.through, grouped.joined, grouped.images), false),
     (6, 'pending', true, 'via.sign', format('%s via, %s', n.through_log, looked_up.source), true),
     (7, 'pending', true, '-source.sign * via.sign',
-      format('%s source join %s via on %s', n.source_log, n.through_log, n.joined), false),
+      format('%s join %s via on %s, %s', grouped.source, n.through_log, grouped.joined, grouped.images), false),
     (8, 'taken', true, 'source.sign', format('%s source, %s', n.source_taken, looked_up.through), false),
     (9, 'taken', true, 'via.sign', format('%s via, %s', n.through_taken, looked_up.source), true),
     (10, 'taken', true, '-source.sign * via.sign', format(
@@ -94,5 +107,5 @@ begin atomic
   where b.mode = images_sql.mode and b.has_through = (images_sql.through is not null);
 end;
 
-comment on function millrace.images_sql(text, regclass, regclass, name[], name[], name[], name[]) is
+comment on function millrace.images_sql(text, regclass, regclass, name[], name[], name[], name[], name[]) is
   'The weighted images that make up derivations (truth), that are pending, or that a drain takes.';
