@@ -17,4 +17,5 @@ return (
   left join jsonb_each(add_results.results) r on r.key = b.key
 );
 
-comment on function millrace.add_results(jsonb, jsonb) is 'Adds up the results of a reconcile''s batches.';
+comment on function millrace.add_results(jsonb, jsonb) is
+  'Adds up the results of a reconcile''s batches.';

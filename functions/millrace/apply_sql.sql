@@ -1,8 +1,8 @@
 /*
- * Adds deltas to the rows of a target, as common table expressions over one that is named <target>__delta: lock the
- * rows that nobody holds, update those, and put the deltas of the others into the carry table. The locks are taken last
- * and skip locked, so whoever applies waits for nobody. Keys without a target row were deleted: nothing is left to
- * count for.
+ * Adds deltas to the rows of a target, as common table expressions over one that is named
+ * <target>__delta: lock the rows that nobody holds, update those, and put the deltas of the others
+ * into the carry table. The locks are taken last and skip locked, so whoever applies waits for
+ * nobody. Keys without a target row were deleted: nothing is left to count for.
  */
 create or replace function millrace.apply_sql(target regclass, target_key name[], columns name[])
   returns text[]
@@ -42,4 +42,5 @@ begin atomic
 end;
 
 comment on function millrace.apply_sql(regclass, name[], name[]) is
-  'Adds deltas to target rows, and those of locked rows to the carry table, as common table expressions.';
+  'Adds deltas to target rows, and those of locked rows to the carry table, as common table '
+  'expressions.';

@@ -1,7 +1,7 @@
 /*
- * Counts derivations that are new, resumed or to be tried again: one batch of keys, so that a drain stays short.
- * A backfill is a reconcile that expects everything to differ, so it needs no downtime: the logs and the triggers
- * are there already. Returns whether more is to be done.
+ * Counts derivations that are new, resumed or to be tried again: one batch of keys, so that a drain
+ * stays short. A backfill is a reconcile that expects everything to differ, so it needs no
+ * downtime: the logs and the triggers are there already. Returns whether more is to be done.
  */
 create or replace function millrace.backfill(size integer default 2000)
   returns boolean

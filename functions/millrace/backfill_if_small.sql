@@ -1,6 +1,6 @@
 /*
- * Counts a small derivation at once, inside the declaration: the lock that the declaration holds on the source would
- * make writers wait while a large one is counted, so those are left to the drains.
+ * Counts a small derivation at once, inside the declaration: the lock that the declaration holds on
+ * the source would make writers wait while a large one is counted, so those are left to the drains.
  */
 create or replace function millrace.backfill_if_small(name text)
   returns void
@@ -22,4 +22,5 @@ begin
 end
 $$;
 
-comment on function millrace.backfill_if_small(text) is 'Counts a derivation at once if its tables are small.';
+comment on function millrace.backfill_if_small(text) is
+  'Counts a derivation at once if its tables are small.';

@@ -1,6 +1,6 @@
 /*
- * A derivation may read a column that is derived itself: it follows in the next drain. Round trips are refused: they
- * would never come to rest.
+ * A derivation may read a column that is derived itself: it follows in the next drain. Round trips
+ * are refused: they would never come to rest.
  */
 create or replace function millrace.check_acyclic(derivation millrace.derivation)
   returns void

@@ -1,6 +1,6 @@
 /*
- * Refuses columns that a log cannot hold: names that the log itself uses, and types without equality, for which an
- * update cannot tell what changed.
+ * Refuses columns that a log cannot hold: names that the log itself uses, and types without
+ * equality, for which an update cannot tell what changed.
  */
 create or replace function millrace.check_columns(derivation millrace.derivation)
   returns void

@@ -1,6 +1,6 @@
 /*
- * Forgets what nobody looks at any more: drains after an hour, other runs after 30 days, drift and the evidence of
- * direct writes after a year.
+ * Forgets what nobody looks at any more: drains after an hour, other runs after 30 days, drift and
+ * the evidence of direct writes after a year.
  */
 create or replace function millrace.cleanup()
   returns void
@@ -14,4 +14,5 @@ begin atomic
   delete from millrace.direct_write w where w.written_at < clock_timestamp() - interval '1 year';
 end;
 
-comment on function millrace.cleanup() is 'Deletes old rows of run_log, drift_log and direct_write.';
+comment on function millrace.cleanup() is
+  'Deletes old rows of run_log, drift_log and direct_write.';

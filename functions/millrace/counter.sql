@@ -1,12 +1,15 @@
 /*
- * Declares a maintained count, sum or distinct count: a column of a target table. Run it again as often as you like:
- * the same arguments change nothing, others replace triggers and views and count again.
+ * Declares a maintained count, sum or distinct count: a column of a target table. Run it again as
+ * often as you like: the same arguments change nothing, others replace triggers and views and count
+ * again.
  *
- * On a table in use it takes, for moments, a share row exclusive lock on source, through and target: it waits for
- * running writers and new ones wait for it. Small tables are counted at once, large ones by the next drains,
- * in batches, without holding up any writer; until then exact reads recount.
+ * On a table in use it takes, for moments, a share row exclusive lock on source, through and
+ * target: it waits for running writers and new ones wait for it. Small tables are counted at once,
+ * large ones by the next drains, in batches, without holding up any writer; until then exact reads
+ * recount.
  *
- * Lock order: the drain's lock first, so that nothing drains between the old definition and the new, then the tables.
+ * Lock order: the drain's lock first, so that nothing drains between the old definition and the
+ * new, then the tables.
  */
 create or replace function millrace.counter(
   target text,
@@ -226,6 +229,6 @@ end
 $$;
 
 comment on function millrace.counter(text, text, text[], text, text, text, text[]) is
-  'Declares a column as a count, sum (value) or distinct count (distinct_on) of the rows of source that pass filter, '
-  'by key; through makes the columns of a referenced table usable as via.<column>. Returns the derivation''s name. '
-  'Errors: MR001 to MR013.';
+  'Declares a column as a count, sum (value) or distinct count (distinct_on) of the rows of '
+  'source that pass filter, by key; through makes the columns of a referenced table usable as '
+  'via.<column>. Returns the derivation''s name. Errors: MR001 to MR013.';

@@ -1,5 +1,6 @@
 /*
- * Begins to apply a file of declarations: what it declared before and declares no more is dropped by declare_finish.
+ * Begins to apply a file of declarations: what it declared before and declares no more is dropped
+ * by declare_finish.
  */
 create or replace function millrace.declare_start(module text)
   returns void

@@ -21,4 +21,5 @@ begin
 end
 $$;
 
-comment on function millrace.derivation_named(text) is 'The derivation of that name; MR012 if there is none.';
+comment on function millrace.derivation_named(text) is
+  'The derivation of that name; MR012 if there is none.';

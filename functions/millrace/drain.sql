@@ -1,13 +1,15 @@
 /*
- * Takes what is pending out of the logs and adds it to the stored values, in one statement (see drain_sql). Whoever
- * holds the engine's lock is doing it already: then this returns at once.
+ * Takes what is pending out of the logs and adds it to the stored values, in one statement (see
+ * drain_sql). Whoever holds the engine's lock is doing it already: then this returns at once.
  *
- * A derivation whose SQL raises (a division by zero in a filter, a sum out of range, a dropped function) must not
- * hold up the others: the statement is tried for each alone, those that fail are marked and recounted later, and the
- * others go on. Errors of the moment (deadlock, lock timeout, cancel, out of memory) are not the derivation's: they
- * roll the whole drain back, and the next one does its work.
+ * A derivation whose SQL raises (a division by zero in a filter, a sum out of range, a dropped
+ * function) must not hold up the others: the statement is tried for each alone, those that fail are
+ * marked and recounted later, and the others go on. Errors of the moment (deadlock, lock timeout,
+ * cancel, out of memory) are not the derivation's: they roll the whole drain back, and the next one
+ * does its work.
  *
- * A lost drain loses nothing: whoever calls it in a transaction of its own may set synchronous_commit to off.
+ * A lost drain loses nothing: whoever calls it in a transaction of its own may set
+ * synchronous_commit to off.
  */
 create or replace function millrace.drain(slice integer default 20000)
   returns jsonb
@@ -88,5 +90,5 @@ end
 $$;
 
 comment on function millrace.drain(integer) is
-  'Adds what is pending to the stored values. Returns {rows, keys, more, ms}: log rows taken, target rows written, '
-  'whether more is waiting; {busy: true} if somebody else is draining.';
+  'Adds what is pending to the stored values. Returns {rows, keys, more, ms}: log rows taken, '
+  'target rows written, whether more is waiting; {busy: true} if somebody else is draining.';

@@ -1,8 +1,9 @@
 /*
- * The function that drains a set of logs, generated once and kept: planning the statement takes several times as long
- * as running it over a few rows, and plpgsql keeps the plan for the session. The plan is a generic one, which is the
- * same as any other here: what a drain looks up it looks up row by row, by index. Kept until a declaration or a state
- * changes (trigger on millrace.derivation). How many sets of pending logs occur is bounded in practice; beyond 200 the
+ * The function that drains a set of logs, generated once and kept: planning the statement takes
+ * several times as long as running it over a few rows, and plpgsql keeps the plan for the session.
+ * The plan is a generic one, which is the same as any other here: what a drain looks up it looks up
+ * row by row, by index. Kept until a declaration or a state changes (trigger on
+ * millrace.derivation). How many sets of pending logs occur is bounded in practice; beyond 200 the
  * store starts again.
  */
 create or replace function millrace.drain_plan(pending regclass[])
@@ -40,4 +41,5 @@ begin
 end
 $$;
 
-comment on function millrace.drain_plan(regclass[]) is 'The function that drains a set of logs, and whom it serves.';
+comment on function millrace.drain_plan(regclass[]) is
+  'The function that drains a set of logs, and whom it serves.';

@@ -1,14 +1,16 @@
 /*
- * One drain as one SQL statement, and therefore one snapshot in every isolation level: the log rows that it deletes
- * are exactly those whose deltas it applies, whatever commits meanwhile. (Several statements in read committed would
- * need a repeatable read transaction, which loses its work to a serialization failure whenever an application has
- * updated one of the target rows; this statement continues with the newer row.)
+ * One drain as one SQL statement, and therefore one snapshot in every isolation level: the log rows
+ * that it deletes are exactly those whose deltas it applies, whatever commits meanwhile. (Several
+ * statements in read committed would need a repeatable read transaction, which loses its work to a
+ * serialization failure whenever an application has updated one of the target rows; this statement
+ * continues with the newer row.)
  *
- * Keys that are noted to be counted afresh are handed back when everything was taken that is older than the note: their
- * old rows may have left deltas behind.
+ * Keys that are noted to be counted afresh are handed back when everything was taken that is older
+ * than the note: their old rows may have left deltas behind.
  *
- * For each log: take up to slice rows. For each group of counters with the same source, through and key: sum the
- * delta rule over them. For each target: add the sums, and what was carried over before, to its rows (apply_sql).
+ * For each log: take up to slice rows. For each group of counters with the same source, through and
+ * key: sum the delta rule over them. For each target: add the sums, and what was carried over
+ * before, to its rows (apply_sql).
  */
 create or replace function millrace.drain_sql(names text[], slice text default '20000')
   returns text

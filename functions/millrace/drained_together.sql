@@ -1,6 +1,6 @@
 /*
- * The derivations that a drain of these logs has to serve. A log row is deleted when it is taken, so everything that
- * reads a log is served together, and with it the other logs it reads.
+ * The derivations that a drain of these logs has to serve. A log row is deleted when it is taken,
+ * so everything that reads a log is served together, and with it the other logs it reads.
  */
 create or replace function millrace.drained_together(pending regclass[])
   returns text[]
@@ -32,4 +32,5 @@ return array(
   select c.name from closure c order by c.name
 );
 
-comment on function millrace.drained_together(regclass[]) is 'The derivations that a drain of these logs serves.';
+comment on function millrace.drained_together(regclass[]) is
+  'The derivations that a drain of these logs serves.';

@@ -1,6 +1,7 @@
 /*
- * The likely cause of drift, from what can be seen afterwards: a trigger of the engine that is missing or disabled, a
- * statement that wrote the derived column itself, or a write that fires no statement trigger of the table.
+ * The likely cause of drift, from what can be seen afterwards: a trigger of the engine that is
+ * missing or disabled, a statement that wrote the derived column itself, or a write that fires no
+ * statement trigger of the table.
  */
 create or replace function millrace.drift_cause(derivation millrace.derivation)
   returns text

@@ -1,5 +1,6 @@
 /*
- * Ends a derivation: triggers, log, views and exact read go, the target column stays with its last value.
+ * Ends a derivation: triggers, log, views and exact read go, the target column stays with its last
+ * value.
  */
 create or replace function millrace.drop(name text)
   returns void

@@ -18,4 +18,5 @@ begin
 end
 $$;
 
-comment on function millrace.drop_views(millrace.derivation) is 'Drops the views and the members table of a derivation.';
+comment on function millrace.drop_views(millrace.derivation) is
+  'Drops the views and the members table of a derivation.';

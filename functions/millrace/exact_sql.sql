@@ -1,15 +1,16 @@
 /*
- * The exact read of a counter: stored value plus what is pending, in one statement and so in one snapshot. It recounts
- * where the stored value is not kept up: while the derivation is not active in that snapshot (being counted, paused,
- * failed, or declared anew: a new declaration has a new id, which an older snapshot does not see), and for rows that a
- * drain has yet to count afresh. The state is read and not written into the function, because a statement that is
- * older than a change of state would meet the new function with the old stored value. The stored value is read
- * again by key and not taken from the argument, which may be older than the rows that were drained since.
+ * The exact read of a counter: stored value plus what is pending, in one statement and so in one
+ * snapshot. It recounts where the stored value is not kept up: while the derivation is not active
+ * in that snapshot (being counted, paused, failed, or declared anew: a new declaration has a new
+ * id, which an older snapshot does not see), and for rows that a drain has yet to count afresh. The
+ * state is read and not written into the function, because a statement that is older than a change
+ * of state would meet the new function with the old stored value. The stored value is read again by
+ * key and not taken from the argument, which may be older than the rows that were drained since.
  *
- * plpgsql, because it keeps its plan for the session: SQL functions with a subquery cannot be inlined, and before
- * Postgres 18 they are planned again in every statement. The plan must stay a nested loop over indexes whether the
- * logs are empty, small or large, and it is cached while they change: hence the settings. Owner's rights, because
- * nobody else may read a log.
+ * plpgsql, because it keeps its plan for the session: SQL functions with a subquery cannot be
+ * inlined, and before Postgres 18 they are planned again in every statement. The plan must stay a
+ * nested loop over indexes whether the logs are empty, small or large, and it is cached while they
+ * change: hence the settings. Owner's rights, because nobody else may read a log.
  */
 create or replace function millrace.exact_sql(derivation millrace.derivation)
   returns text
@@ -38,4 +39,5 @@ begin
 end
 $$;
 
-comment on function millrace.exact_sql(millrace.derivation) is 'The exact read function of a counter, as SQL.';
+comment on function millrace.exact_sql(millrace.derivation) is
+  'The exact read function of a counter, as SQL.';

@@ -43,4 +43,5 @@ end
 $$;
 
 comment on function millrace.explain(text) is
-  'The SQL that is generated for a derivation: triggers, views, exact read, drain, reconcile. MR012 for an unknown name.';
+  'The SQL that is generated for a derivation: triggers, views, exact read, drain, reconcile. '
+  'MR012 for an unknown name.';

@@ -1,6 +1,6 @@
 /*
- * Marks a derivation as failed: it leaves the drain, exact reads recount, and the tick lets it be counted again
- * after a wait that doubles with each failure, from one second to an hour.
+ * Marks a derivation as failed: it leaves the drain, exact reads recount, and the tick lets it be
+ * counted again after a wait that doubles with each failure, from one second to an hour.
  */
 create or replace function millrace.fail(name text, error text)
   returns void
@@ -19,4 +19,5 @@ begin
 end
 $$;
 
-comment on function millrace.fail(text, text) is 'Marks a derivation as failed, to be counted again later.';
+comment on function millrace.fail(text, text) is
+  'Marks a derivation as failed, to be counted again later.';

@@ -1,6 +1,6 @@
 /*
- * Logs a reconcile: one row of run_log for each derivation, one of drift_log where there was drift; forgets the
- * evidence that it has used.
+ * Logs a reconcile: one row of run_log for each derivation, one of drift_log where there was drift;
+ * forgets the evidence that it has used.
  */
 create or replace function millrace.finish_reconcile(results jsonb, repair boolean, started timestamptz)
   returns setof millrace.reconciliation
@@ -34,4 +34,5 @@ begin atomic
   from found f order by f.name;
 end;
 
-comment on function millrace.finish_reconcile(jsonb, boolean, timestamptz) is 'Logs what a reconcile found.';
+comment on function millrace.finish_reconcile(jsonb, boolean, timestamptz) is
+  'Logs what a reconcile found.';

@@ -1,6 +1,6 @@
 /*
- * Refuses numbers that cannot be added and taken away again: NaN - NaN is NaN, so a sum that met one could never be
- * right again. The derivation fails with this error until the row is gone.
+ * Refuses numbers that cannot be added and taken away again: NaN - NaN is NaN, so a sum that met
+ * one could never be right again. The derivation fails with this error until the row is gone.
  */
 create or replace function millrace.finite(value numeric)
   returns numeric
@@ -21,4 +21,5 @@ begin
 end
 $$;
 
-comment on function millrace.finite(numeric) is 'The number itself; an error (22003) for NaN and infinities.';
+comment on function millrace.finite(numeric) is
+  'The number itself; an error (22003) for NaN and infinities.';

@@ -1,6 +1,7 @@
 /*
- * The foreign key by which source looks up through: declared once in the schema, so it is not repeated in the
- * declaration. Of several the one that reads the fewest columns wins; two alike are refused as ambiguous.
+ * The foreign key by which source looks up through: declared once in the schema, so it is not
+ * repeated in the declaration. Of several the one that reads the fewest columns wins; two alike are
+ * refused as ambiguous.
  */
 create or replace function millrace.foreign_key(
   source regclass, through regclass, out source_key name[], out through_key name[]

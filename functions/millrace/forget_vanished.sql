@@ -1,6 +1,7 @@
 /*
- * Removes derivations whose target, source or through table was dropped with everything that depends on it: nothing is
- * left to keep, and the drain of the others must go on. Returns whether there was one.
+ * Removes derivations whose target, source or through table was dropped with everything that
+ * depends on it: nothing is left to keep, and the drain of the others must go on. Returns whether
+ * there was one.
  */
 create or replace function millrace.forget_vanished()
   returns boolean

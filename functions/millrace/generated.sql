@@ -27,4 +27,5 @@ begin atomic
   from (select (generated.derivation).target, (generated.derivation).target_column) c;
 end;
 
-comment on function millrace.generated(millrace.derivation) is 'The names of what is generated for a derivation.';
+comment on function millrace.generated(millrace.derivation) is
+  'The names of what is generated for a derivation.';

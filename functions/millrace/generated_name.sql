@@ -1,7 +1,8 @@
 /*
- * The name of a generated object: the table's schema__table, as it was when it was first declared, with a suffix for
- * what it is. The table may be renamed or dropped since: what was generated is still found. Names over Postgres' 63
- * bytes are cut and made unique by a hash, so that two long names never meet.
+ * The name of a generated object: the table's schema__table, as it was when it was first declared,
+ * with a suffix for what it is. The table may be renamed or dropped since: what was generated is
+ * still found. Names over Postgres' 63 bytes are cut and made unique by a hash, so that two long
+ * names never meet.
  */
 create or replace function millrace.generated_name(relation regclass, suffix text default '')
   returns name

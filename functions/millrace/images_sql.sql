@@ -1,28 +1,31 @@
 /*
  * The delta rule, the one definition from which exact read, drain and reconcile are made.
  *
- * With S the source and V its through table, both as of one snapshot, and dS, dV the signed images in their logs,
+ * With S the source and V its through table, both as of one snapshot, and dS, dV the signed images
+ * in their logs,
  *
  *   pending = dS x V + S x dV - dS x dV
  *
- * is what S x V has gained since the logs were empty: with S = S0 + dS and V = V0 + dV,
- * S x V - S0 x V0 = dS x V + S x dV - dS x dV. No lock is needed: rows of open transactions are in neither tables nor
- * logs of a snapshot.
+ * is what S x V has gained since the logs were empty: with S = S0 + dS and V = V0 + dV, S x V - S0
+ * x V0 = dS x V + S x dV - dS x dV. No lock is needed: rows of open transactions are in neither
+ * tables nor logs of a snapshot.
  *
- * A drain that takes only the parts dS1 and dV1 out of the logs must apply the difference of pending before and after,
+ * A drain that takes only the parts dS1 and dV1 out of the logs must apply the difference of
+ * pending before and after,
  *
  *   taken = dS1 x V + S x dV1 - dS x dV1 - dS1 x (dV - dV1)
  *
- * (expand pending(dS, dV) - pending(dS - dS1, dV - dV1)), so any part may be taken, in any order: a large backlog is
- * drained in slices of bounded size. Taking all gives the first form again.
+ * (expand pending(dS, dV) - pending(dS - dS1, dV - dV1)), so any part may be taken, in any order: a
+ * large backlog is drained in slices of bounded size. Taking all gives the first form again.
  *
- * The result has a row for each image or pair of images, with its weight and the columns that the derivations read,
- * as "source.<column>" and "via.<column>".
+ * The result has a row for each image or pair of images, with its weight and the columns that the
+ * derivations read, as "source.<column>" and "via.<column>".
  *
- * mode truth: the base tables themselves; pending: all of the logs; taken: the parts in the common table expressions
- * that carry the names of the logs. The table that an image is looked up in stands in a lateral subquery that the
- * planner may not pull up (offset 0): the log is always the outer side, so the cost follows the change whatever the
- * statistics say, and a key in the condition reaches the log's index.
+ * mode truth: the base tables themselves; pending: all of the logs; taken: the parts in the common
+ * table expressions that carry the names of the logs. The table that an image is looked up in
+ * stands in a lateral subquery that the planner may not pull up (offset 0): the log is always the
+ * outer side, so the cost follows the change whatever the statistics say, and a key in the
+ * condition reaches the log's index.
  */
 create or replace function millrace.images_sql(
   mode text, source regclass, through regclass, source_columns name[], through_columns name[],

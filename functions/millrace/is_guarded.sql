@@ -1,8 +1,8 @@
 /*
- * Whether foreign keys make sure that these columns of a table only ever name rows of the target that exist. Then a
- * target row is always older than the rows that count for it, and starts at zero; otherwise a new target row has to
- * be counted when it appears. Follows composite keys: (opinion_id, conversation_id) -> opinion, whose
- * conversation_id -> conversation.
+ * Whether foreign keys make sure that these columns of a table only ever name rows of the target
+ * that exist. Then a target row is always older than the rows that count for it, and starts at
+ * zero; otherwise a new target row has to be counted when it appears. Follows composite keys:
+ * (opinion_id, conversation_id) -> opinion, whose conversation_id -> conversation.
  */
 create or replace function millrace.is_guarded(relation regclass, columns name[], target regclass, target_key name[])
   returns boolean

@@ -1,6 +1,6 @@
 /*
- * Whether the truth of one key can be found without reading the whole source: then reconcile and backfill go key by
- * key in batches, otherwise they read everything in one statement.
+ * Whether the truth of one key can be found without reading the whole source: then reconcile and
+ * backfill go key by key in batches, otherwise they read everything in one statement.
  */
 create or replace function millrace.is_indexed(derivation millrace.derivation)
   returns boolean

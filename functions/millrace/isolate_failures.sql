@@ -1,7 +1,7 @@
 /*
- * Finds out which derivations make a drain fail: each is drained alone and rolled back again. Those that raise an
- * error of their own are marked failed, with the error; exact reads of them recount from now on, and the tick lets
- * them be counted again later. Returns whether any was found.
+ * Finds out which derivations make a drain fail: each is drained alone and rolled back again. Those
+ * that raise an error of their own are marked failed, with the error; exact reads of them recount
+ * from now on, and the tick lets them be counted again later. Returns whether any was found.
  */
 create or replace function millrace.isolate_failures(names text[], slice integer)
   returns boolean

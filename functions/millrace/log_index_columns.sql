@@ -1,6 +1,7 @@
 /*
- * The indexes that exact reads of a derivation need on the log of one of its tables. A read comes with a key: it
- * enters each log by the key where the log has it, and goes from one log to the other along the foreign key.
+ * The indexes that exact reads of a derivation need on the log of one of its tables. A read comes
+ * with a key: it enters each log by the key where the log has it, and goes from one log to the
+ * other along the foreign key.
  */
 create or replace function millrace.log_index_columns(derivation millrace.derivation, relation regclass)
   returns setof name[]

@@ -1,8 +1,8 @@
 /*
- * Writes the reference counts of a distinct counter, as common table expressions over one that is named
- * <target>__<column>__change and has, for each key and member, the count that is due (n) and the one that is stored.
- * A count of zero is no row. Only the engine writes here, one run at a time, so what is stored is known and a plain
- * insert does, which costs half of an upsert.
+ * Writes the reference counts of a distinct counter, as common table expressions over one that is
+ * named <target>__<column>__change and has, for each key and member, the count that is due (n) and
+ * the one that is stored. A count of zero is no row. Only the engine writes here, one run at a
+ * time, so what is stored is known and a plain insert does, which costs half of an upsert.
  */
 create or replace function millrace.members_sql(derivation millrace.derivation)
   returns text[]

@@ -1,6 +1,7 @@
 /*
- * Stops keeping a derivation: drains leave it out. Its exact read stays right, by a recount; the stored value stays
- * as it is. Writers go on appending to the log for the other derivations of their table.
+ * Stops keeping a derivation: drains leave it out. Its exact read stays right, by a recount; the
+ * stored value stays as it is. Writers go on appending to the log for the other derivations of
+ * their table.
  */
 create or replace function millrace.pause(name text)
   returns void
@@ -16,4 +17,5 @@ end
 $$;
 
 comment on function millrace.pause(text) is
-  'Stops keeping a derivation until resume; its exact read recounts meanwhile. MR012 for an unknown name.';
+  'Stops keeping a derivation until resume; its exact read recounts meanwhile. MR012 for an '
+  'unknown name.';

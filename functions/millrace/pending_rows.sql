@@ -1,5 +1,6 @@
 /*
- * How many rows of a log wait for the drain, and since when. Counts the log: for people, not for hot paths.
+ * How many rows of a log wait for the drain, and since when. Counts the log: for people, not for
+ * hot paths.
  */
 create or replace function millrace.pending_rows(log regclass, out rows bigint, out oldest timestamptz)
   language plpgsql
@@ -13,4 +14,5 @@ begin
 end
 $$;
 
-comment on function millrace.pending_rows(regclass) is 'Rows of a log that wait for the drain, and the oldest of them.';
+comment on function millrace.pending_rows(regclass) is
+  'Rows of a log that wait for the drain, and the oldest of them.';

@@ -1,5 +1,6 @@
 /*
- * Schema and name, quoted: what regclass prints depends on the search_path, and generated SQL must not.
+ * Schema and name, quoted: what regclass prints depends on the search_path, and generated SQL must
+ * not.
  */
 create or replace function millrace.qualified_name(relation regclass)
   returns text
@@ -13,4 +14,5 @@ return (
   where c.oid = qualified_name.relation
 );
 
-comment on function millrace.qualified_name(regclass) is 'The table''s name with its schema, quoted for SQL.';
+comment on function millrace.qualified_name(regclass) is
+  'The table''s name with its schema, quoted for SQL.';

@@ -1,6 +1,6 @@
 /*
- * Says where a key column comes from. A bare name is a column of the source if it has one of that name, otherwise of
- * the through table; source.<column> and via.<column> say it outright.
+ * Says where a key column comes from. A bare name is a column of the source if it has one of that
+ * name, otherwise of the through table; source.<column> and via.<column> say it outright.
  */
 create or replace function millrace.qualify(column_name text, source regclass, through regclass)
   returns text

@@ -1,8 +1,9 @@
 /*
- * The columns that the SQL of a declaration reads, as Postgres' own parser sees them: the SQL is made a view, and the
- * view's dependencies are the answer. Also refuses what cannot be kept exact by adding and subtracting images of
- * rows: SQL that is not immutable over its row, looks into other tables, or reads whole rows or system columns.
- * Nobody sees the view: it is dropped again before the function returns.
+ * The columns that the SQL of a declaration reads, as Postgres' own parser sees them: the SQL is
+ * made a view, and the view's dependencies are the answer. Also refuses what cannot be kept exact
+ * by adding and subtracting images of rows: SQL that is not immutable over its row, looks into
+ * other tables, or reads whole rows or system columns. Nobody sees the view: it is dropped again
+ * before the function returns.
  */
 create or replace function millrace.read_columns(
   what text, expression text, from_sql text, source regclass, through regclass,
@@ -66,4 +67,5 @@ end
 $$;
 
 comment on function millrace.read_columns(text, text, text, regclass, regclass) is
-  'The columns that an expression of a declaration reads, and its type; MR006, MR007 for SQL that cannot be used.';
+  'The columns that an expression of a declaration reads, and its type; MR006, MR007 for SQL that'
+  ' cannot be used.';

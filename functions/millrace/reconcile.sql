@@ -1,7 +1,8 @@
 /*
- * Compares derived values with a recount, and with repair => true adds the differences to what is stored. Writers
- * and readers are not touched; drains wait until the transaction ends. For large tables in use prefer
- * call millrace.reconcile_batches('{"repair": true}'), which commits after every batch.
+ * Compares derived values with a recount, and with repair => true adds the differences to what is
+ * stored. Writers and readers are not touched; drains wait until the transaction ends. For large
+ * tables in use prefer call millrace.reconcile_batches('{"repair": true}'), which commits after
+ * every batch.
  *
  * Drift is never routine: whatever is found is logged in drift_log with its likely cause.
  */
@@ -38,5 +39,6 @@ end
 $$;
 
 comment on function millrace.reconcile(text, boolean) is
-  'Compares derived values with a recount: one row for each derivation, with the keys that differ, the sum of the '
-  'differences, the likely cause and examples. repair adds the differences to what is stored. MR012 for an unknown name.';
+  'Compares derived values with a recount: one row for each derivation, with the keys that '
+  'differ, the sum of the differences, the likely cause and examples. repair adds the differences'
+  ' to what is stored. MR012 for an unknown name.';

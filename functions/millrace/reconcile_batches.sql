@@ -1,7 +1,8 @@
 /*
- * Reconcile for large tables in use: every batch of keys is a transaction of its own, and between them drains go on.
- * Takes a job's payload: {"name": "…", "repair": true, "size": 2000}, all optional; repair is the default, because a
- * schedule that only reports leaves the readers with the wrong number.
+ * Reconcile for large tables in use: every batch of keys is a transaction of its own, and between
+ * them drains go on. Takes a job's payload: {"name": "…", "repair": true, "size": 2000}, all
+ * optional; repair is the default, because a schedule that only reports leaves the readers with the
+ * wrong number.
  */
 create or replace procedure millrace.reconcile_batches(payload jsonb default '{}')
   language plpgsql

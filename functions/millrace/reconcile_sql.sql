@@ -1,15 +1,15 @@
 /*
- * Compares the stored values of one target with the truth, and repairs them, as one statement over a batch of
- * keys. One statement is one snapshot, in which drift = truth - (stored + pending); writers that are correct never
- * change that difference, so adding it to the stored value is right whatever commits meanwhile, and no false repair is
- * possible under load.
+ * Compares the stored values of one target with the truth, and repairs them, as one statement over
+ * a batch of keys. One statement is one snapshot, in which drift = truth - (stored + pending);
+ * writers that are correct never change that difference, so adding it to the stored value is right
+ * whatever commits meanwhile, and no false repair is possible under load.
  *
- * For a distinct counter the reference counts are compared too: each must become truth - pending, and the stored value
- * the number of those above zero.
+ * For a distinct counter the reference counts are compared too: each must become truth - pending,
+ * and the stored value the number of those above zero.
  *
- * batch: keys ($1: the last key of the batch before, as text, or null; $2: how many) or listed ($1: keys as a jsonb
- * array of arrays). Keys that are noted to be counted afresh are left to the drain: exact reads recount them until then.
- * indexed: look each key up, or else read everything once.
+ * batch: keys ($1: the last key of the batch before, as text, or null; $2: how many) or listed ($1:
+ * keys as a jsonb array of arrays). Keys that are noted to be counted afresh are left to the drain:
+ * exact reads recount them until then. indexed: look each key up, or else read everything once.
  */
 create or replace function millrace.reconcile_sql(names text[], batch text, indexed boolean, repair boolean)
   returns text

@@ -1,8 +1,9 @@
 /*
- * Reconciles a batch of keys of one target and returns what it found: the next `size` keys after one, or those that are
- * listed. The caller holds the engine's lock since an earlier statement, so that the statement's snapshot is newer
- * than every other run; where it is not (repeatable read), the update of the generation fails with a serialization
- * error. So two reconcilers can never both add the same difference.
+ * Reconciles a batch of keys of one target and returns what it found: the next `size` keys after
+ * one, or those that are listed. The caller holds the engine's lock since an earlier statement, so
+ * that the statement's snapshot is newer than every other run; where it is not (repeatable read),
+ * the update of the generation fails with a serialization error. So two reconcilers can never both
+ * add the same difference.
  */
 create or replace function millrace.reconcile_target(
   names text[], repair boolean, after text[] default null, size integer default null, listed jsonb default null,

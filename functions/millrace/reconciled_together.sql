@@ -1,5 +1,6 @@
 /*
- * The derivations to reconcile, those of one target together: one pass over its rows serves them all.
+ * The derivations to reconcile, those of one target together: one pass over its rows serves them
+ * all.
  */
 create or replace function millrace.reconciled_together(name text)
   returns table (names text[])
@@ -15,4 +16,5 @@ begin atomic
   order by min(d.name);
 end;
 
-comment on function millrace.reconciled_together(text) is 'The derivations to reconcile, by target.';
+comment on function millrace.reconciled_together(text) is
+  'The derivations to reconcile, by target.';

@@ -1,6 +1,6 @@
 /*
- * Generates the exact read function of a counter, gives it to the roles that may read the
- * target, and sets the smart tags by which the API shows the exact value and orders by the stored one.
+ * Generates the exact read function of a counter, gives it to the roles that may read the target,
+ * and sets the smart tags by which the API shows the exact value and orders by the stored one.
  */
 create or replace function millrace.refresh_exact(name text)
   returns void
@@ -59,4 +59,5 @@ begin
 end
 $$;
 
-comment on function millrace.refresh_exact(text) is 'Generates the exact read function of a counter.';
+comment on function millrace.refresh_exact(text) is
+  'Generates the exact read function of a counter.';

@@ -1,10 +1,11 @@
 /*
- * Brings the log of a source table, its indexes and its trigger functions up to the declarations that need it; takes
- * them away when none does.
+ * Brings the log of a source table, its indexes and its trigger functions up to the declarations
+ * that need it; takes them away when none does.
  *
- * The caller holds a share row exclusive lock on the source: no writer is between the old trigger function and the
- * new one, so every row of the log was written with the columns that the log had. A log never loses a column while
- * it exists. It has no key of any kind and no foreign key: an append never waits for another transaction.
+ * The caller holds a share row exclusive lock on the source: no writer is between the old trigger
+ * function and the new one, so every row of the log was written with the columns that the log had.
+ * A log never loses a column while it exists. It has no key of any kind and no foreign key: an
+ * append never waits for another transaction.
  */
 create or replace function millrace.refresh_log(source regclass)
   returns void

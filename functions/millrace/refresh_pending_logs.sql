@@ -1,7 +1,8 @@
 /*
- * Generates millrace_log.pending_logs(): which of the engine's logs hold rows, in one cached statement over all of
- * them, so that a drain with nothing to do costs microseconds however many logs there are. Beside the logs of the
- * sources these are, for each target, the carry table and the log of keys to be counted afresh.
+ * Generates millrace_log.pending_logs(): which of the engine's logs hold rows, in one cached
+ * statement over all of them, so that a drain with nothing to do costs microseconds however many
+ * logs there are. Beside the logs of the sources these are, for each target, the carry table and
+ * the log of keys to be counted afresh.
  */
 create or replace function millrace.refresh_pending_logs()
   returns void
@@ -31,4 +32,5 @@ begin
 end
 $$;
 
-comment on function millrace.refresh_pending_logs() is 'Generates the function that tells which logs hold rows.';
+comment on function millrace.refresh_pending_logs() is
+  'Generates the function that tells which logs hold rows.';

@@ -1,11 +1,13 @@
 /*
- * Brings what all derivations of a target share up to them, or takes it away with the last: the carry table, for
- * deltas of rows that somebody holds locked; the trigger that refuses to change a key; the triggers that note
- * statements that write a derived column past the engine; and the log of keys to be counted afresh.
+ * Brings what all derivations of a target share up to them, or takes it away with the last: the
+ * carry table, for deltas of rows that somebody holds locked; the trigger that refuses to change a
+ * key; the triggers that note statements that write a derived column past the engine; and the log
+ * of keys to be counted afresh.
  *
- * A row starts at zero, which is right only if nothing that counts for its key is older or still pending. Where
- * foreign keys guard the key (is_guarded) that can only fail for a key that is used again after its row was deleted:
- * there deletes note the key. Elsewhere rows that count may be there before the row: inserts note it.
+ * A row starts at zero, which is right only if nothing that counts for its key is older or still
+ * pending. Where foreign keys guard the key (is_guarded) that can only fail for a key that is used
+ * again after its row was deleted: there deletes note the key. Elsewhere rows that count may be
+ * there before the row: inserts note it.
  */
 create or replace function millrace.refresh_target(target regclass)
   returns void

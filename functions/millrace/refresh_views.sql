@@ -1,8 +1,8 @@
 /*
- * Generates the views of one derivation, all from the delta rule of rows_sql: what is pending for each key (read by the
- * exact read, per key) and the truth (read by reconcile). They also make Postgres refuse to drop a column that the
- * derivation needs. A distinct counter has a reference count for each key and member, in a table that only the engine
- * writes.
+ * Generates the views of one derivation, all from the delta rule of rows_sql: what is pending for
+ * each key (read by the exact read, per key) and the truth (read by reconcile). They also make
+ * Postgres refuse to drop a column that the derivation needs. A distinct counter has a reference
+ * count for each key and member, in a table that only the engine writes.
  */
 create or replace function millrace.refresh_views(derivation millrace.derivation)
   returns void

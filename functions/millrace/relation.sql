@@ -1,6 +1,6 @@
 /*
- * Resolves the name of an ordinary or partitioned table, so that a misspelt declaration fails with the engine's own
- * code and a hint instead of a bare 42P01.
+ * Resolves the name of an ordinary or partitioned table, so that a misspelt declaration fails with
+ * the engine's own code and a hint instead of a bare 42P01.
  */
 create or replace function millrace.relation(name text)
   returns regclass

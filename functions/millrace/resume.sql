@@ -1,6 +1,6 @@
 /*
- * Keeps a paused or failed derivation again: it is recounted, a small one at once, a large one by the next drains. One
- * that is active already stays as it is.
+ * Keeps a paused or failed derivation again: it is recounted, a small one at once, a large one by
+ * the next drains. One that is active already stays as it is.
  */
 create or replace function millrace.resume(name text)
   returns void

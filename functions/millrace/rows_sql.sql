@@ -1,7 +1,8 @@
 /*
- * What derivations make of weighted images (images_sql): for each image that counts the target's key, for a distinct
- * count member_1, …, and one column for each counter. Derivations given together share source, through, key and members.
- * images is a relation: a subquery, or the name of a common table expression.
+ * What derivations make of weighted images (images_sql): for each image that counts the target's
+ * key, for a distinct count member_1, …, and one column for each counter. Derivations given
+ * together share source, through, key and members. images is a relation: a subquery, or the name of
+ * a common table expression.
  */
 create or replace function millrace.rows_sql(derivations millrace.derivation[], images text)
   returns text

@@ -1,6 +1,6 @@
 /*
- * Brings a derivation up to date without waiting for the ticker: counts it if it is being counted or has failed, and
- * drains until nothing is left that was there when it began.
+ * Brings a derivation up to date without waiting for the ticker: counts it if it is being counted
+ * or has failed, and drains until nothing is left that was there when it began.
  */
 create or replace function millrace.run_now(name text)
   returns jsonb
@@ -35,5 +35,5 @@ end
 $$;
 
 comment on function millrace.run_now(text) is
-  'Drains and counts until the derivation is up to date; returns {name, state, rows, error}. MR012 for an unknown '
-  'name, MR015 for a paused one.';
+  'Drains and counts until the derivation is up to date; returns {name, state, rows, error}. '
+  'MR012 for an unknown name, MR015 for a paused one.';

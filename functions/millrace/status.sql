@@ -1,5 +1,6 @@
 /*
- * What an operator looks at first: each derivation with its state, what is pending for it, and its last errors.
+ * What an operator looks at first: each derivation with its state, what is pending for it, and its
+ * last errors.
  */
 create or replace view millrace.status as
 select
@@ -25,7 +26,8 @@ left join millrace.source t on t.relation = d.through
 cross join lateral millrace.pending_rows(s.log) p
 left join lateral millrace.pending_rows(t.log) v on t.log is not null;
 
-comment on view millrace.status is 'Every derivation: state, pending log rows, lag, last drain, last reconcile, last error.';
+comment on view millrace.status is
+  'Every derivation: state, pending log rows, lag, last drain, last reconcile, last error.';
 comment on column millrace.status.name is 'Schema, table and column of what is maintained.';
 comment on column millrace.status.kind is 'What kind of derivation it is.';
 comment on column millrace.status.state is 'active, backfilling, paused or failed.';
@@ -33,7 +35,8 @@ comment on column millrace.status.target is 'The table that holds the derived co
 comment on column millrace.status.source is 'The table that it is derived from.';
 comment on column millrace.status.through is 'The referenced table that key or filter look at.';
 comment on column millrace.status.pending_rows is 'Rows in its logs that no drain has taken yet.';
-comment on column millrace.status.lag is 'Age of the oldest of them: how far the stored value is behind the exact one.';
+comment on column millrace.status.lag is
+  'Age of the oldest of them: how far the stored value is behind the exact one.';
 comment on column millrace.status.last_drained_at is 'When a drain last took rows for it.';
 comment on column millrace.status.last_reconciled_at is 'When it was last compared with a recount.';
 comment on column millrace.status.last_error is 'Why it failed, if it did.';

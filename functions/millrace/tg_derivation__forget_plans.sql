@@ -17,4 +17,5 @@ create or replace trigger _900_forget_plans
   after insert or delete or update of state on millrace.derivation
   for each statement execute function millrace.tg_derivation__forget_plans();
 
-comment on function millrace.tg_derivation__forget_plans() is 'Forgets the generated drain functions.';
+comment on function millrace.tg_derivation__forget_plans() is
+  'Forgets the generated drain functions.';

@@ -1,6 +1,6 @@
 /*
- * Notes that a statement other than the engine's wrote a derived column. It is not refused: restores and repairs by
- * hand must work; but reconcile can name who did it.
+ * Notes that a statement other than the engine's wrote a derived column. It is not refused:
+ * restores and repairs by hand must work; but reconcile can name who did it.
  */
 create or replace function millrace.tg_target__note_direct_write()
   returns trigger

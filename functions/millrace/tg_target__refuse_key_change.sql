@@ -15,4 +15,5 @@ begin
 end
 $$;
 
-comment on function millrace.tg_target__refuse_key_change() is 'Refuses a change of a target''s primary key: MR021.';
+comment on function millrace.tg_target__refuse_key_change() is
+  'Refuses a change of a target''s primary key: MR021.';

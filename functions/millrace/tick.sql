@@ -1,7 +1,7 @@
 /*
- * The heartbeat, called by the host (or pg_cron) every 250 ms: drains, lets failed derivations be counted again when
- * their wait is over, and says which logs want a vacuum, which cannot run inside a function. Any number of hosts may
- * call it: one works, the others return at once.
+ * The heartbeat, called by the host (or pg_cron) every 250 ms: drains, lets failed derivations be
+ * counted again when their wait is over, and says which logs want a vacuum, which cannot run inside
+ * a function. Any number of hosts may call it: one works, the others return at once.
  */
 create or replace function millrace.tick()
   returns jsonb
@@ -38,5 +38,6 @@ end
 $$;
 
 comment on function millrace.tick() is
-  'Drains and schedules what is due; to be called every 250 ms, at once again while the result has "more": true. '
-  'Returns what drain returns, and in "vacuum" the logs that the caller should vacuum now.';
+  'Drains and schedules what is due; to be called every 250 ms, at once again while the result '
+  'has "more": true. Returns what drain returns, and in "vacuum" the logs that the caller should '
+  'vacuum now.';

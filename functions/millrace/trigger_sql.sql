@@ -1,10 +1,12 @@
 /*
- * The four statement-level triggers that log a table. Each appends in one statement and does nothing else: it reads
- * no other table, locks nothing, sends nothing, so two writers never wait for each other here.
+ * The four statement-level triggers that log a table. Each appends in one statement and does
+ * nothing else: it reads no other table, locks nothing, sends nothing, so two writers never wait
+ * for each other here.
  *
- * An update appends what the two images have not in common (except all compares them as multisets, so a row that
- * only changed elsewhere appends nothing; it needs no key to pair old and new). Truncate has no transition tables:
- * its trigger runs before and appends the image of every row, under the table's exclusive lock.
+ * An update appends what the two images have not in common (except all compares them as multisets,
+ * so a row that only changed elsewhere appends nothing; it needs no key to pair old and new).
+ * Truncate has no transition tables: its trigger runs before and appends the image of every row,
+ * under the table's exclusive lock.
  */
 create or replace function millrace.trigger_sql(source regclass, columns name[])
   returns table (trigger_name name, trigger_sql text, function_name text, function_sql text)

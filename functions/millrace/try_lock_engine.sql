@@ -1,5 +1,6 @@
 /*
- * As lock_engine, but returns false instead of waiting: whoever holds the lock is doing the work already.
+ * As lock_engine, but returns false instead of waiting: whoever holds the lock is doing the work
+ * already.
  */
 create or replace function millrace.try_lock_engine()
   returns boolean

@@ -1,6 +1,6 @@
 /*
- * Those of the logs that only paused or failed derivations read: they are recounted when they come back, so nobody
- * needs the rows.
+ * Those of the logs that only paused or failed derivations read: they are recounted when they come
+ * back, so nobody needs the rows.
  */
 create or replace function millrace.unread_logs(pending regclass[])
   returns text[]
@@ -22,4 +22,5 @@ return array(
     having bool_and(d.state not in ('active', 'backfilling'))
 );
 
-comment on function millrace.unread_logs(regclass[]) is 'The logs whose only readers are paused or failed.';
+comment on function millrace.unread_logs(regclass[]) is
+  'The logs whose only readers are paused or failed.';
