@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApi, type TestApi } from './test-api.ts';
+
+let api: TestApi;
+
+beforeAll(async () => {
+  api = await startTestApi({
+    prepare: (db) =>
+      db.pool.query(`
+        create function app_public.fail_with(sql_state text) returns text language plpgsql stable as $$
+        begin
+          raise exception 'message %', fail_with.sql_state using
+            errcode = fail_with.sql_state, detail = 'the detail', hint = 'the hint';
+        end $$;
+        create function app_public.sleep_long() returns text language sql stable
+          as $$ select pg_sleep(60)::text $$;
+        grant execute on function app_public.fail_with(text), app_public.sleep_long()
+          to app_anonymous;
+      `),
+  });
+});
+
+afterAll(() => api.stop());
+
+const failWith = async (sqlState: string) => {
+  const answer = await api.query('query ($s: String!) { failWith(sqlState: $s) }', {
+    variables: { s: sqlState },
+  });
+  expect(answer.status).toBe(200);
+  expect(answer.data).toEqual({ failWith: null });
+  return answer.errors![0]!;
+};
+
+describe('errors', () => {
+  test.for(['DL003', 'AC001', 'MR012'])(
+    '%s of the application reaches the client',
+    async (code) => {
+      expect(await failWith(code)).toMatchObject({
+        message: `message ${code}`,
+        path: ['failWith'],
+        extensions: { code, detail: 'the detail', hint: 'the hint' },
+      });
+    },
+  );
+
+  test.for(['XX000', 'HV000', 'P0001', '23505', '42P01', '0A000', '53200'])(
+    '%s is masked and logged under an id',
+    async (code) => {
+      const error = await failWith(code);
+      expect(JSON.stringify(error)).not.toMatch(/the detail|the hint|message /);
+      expect(error.extensions).toMatchObject({ code: 'INTERNAL' });
+      expect(error.message).toContain(error.extensions?.errorId);
+    },
+  );
+
+  test.for([
+    ['42501', 'FORBIDDEN'],
+    ['22012', 'BAD_INPUT'],
+    ['40001', 'CONFLICT'],
+    ['40P01', 'CONFLICT'],
+    ['55P03', 'BUSY'],
+    ['57014', 'TIMEOUT'],
+    ['25006', 'READ_ONLY'],
+  ] as const)('%s tells its kind and nothing else', async ([sqlState, code]) => {
+    const error = await failWith(sqlState);
+    expect(JSON.stringify(error)).not.toMatch(/the detail|the hint|message /);
+    expect(error.extensions).toMatchObject({ code });
+  });
+
+  test('a statement is cut off at the timeout of the login', async () => {
+    const answer = await api.query('{ sleepLong }');
+    expect(answer.errors?.[0]?.extensions?.code).toBe('TIMEOUT');
+  });
+
+  test('a visitor who may not call a function is told so', async () => {
+    await api.db.pool.query(
+      'revoke execute on function app_public.sleep_long() from app_anonymous',
+    );
+    const answer = await api.query('{ sleepLong }');
+    expect(answer.errors?.[0]?.extensions?.code).toBe('FORBIDDEN');
+  });
+
+  test('a number out of range is refused before it is sent', async () => {
+    api.proxy.reset();
+    const answer = await api.query('{ conversation(id: "99999999999999999999") { id } }');
+    expect(answer.errors?.[0]?.message).toMatch(/BigInt/);
+    expect(api.proxy.counts().statements).toBe(0);
+  });
+
+  test('a vote that is refused says why', async () => {
+    const answer = await api.query(
+      'mutation { castVote(input: { opinionId: 1, choice: agree }) { result { choice } } }',
+    );
+    expect(answer.errors?.[0]?.extensions?.code).toMatch(/^(AC|DL)\d{3}$/);
+    expect(answer.errors?.[0]?.extensions?.hint).toBeTruthy();
+  });
+
+  test('a database that is away is an error with an id, and /readyz says so', async () => {
+    const answers = await Promise.all([
+      api.proxy.close(),
+      api.query('{ conversations { nodes { id } } }'),
+    ]);
+    const later = await api.query('{ conversations { nodes { id } } }');
+    expect(later.errors?.[0]?.extensions?.code).toBe('INTERNAL');
+    expect(JSON.stringify(answers[1])).not.toMatch(/ECONN|127\.0\.0\.1/);
+    expect(JSON.stringify(later)).not.toMatch(/ECONN|127\.0\.0\.1/);
+    expect((await fetch(`${api.server.url}/readyz`)).status).toBe(503);
+    expect((await fetch(`${api.server.url}/healthz`)).status).toBe(200);
+  });
+});
