@@ -261,11 +261,11 @@ const PROOF_DECLARATIONS = `
   select millrace.counter('proof.shop.buyer_count', 'proof.sale', '{via.region,via.code}',
     $$not source.cancelled and via.state = 'listed'$$, through => 'proof.item',
     distinct_on => '{source.buyer}');
-  select millrace.counter('proof.shop.event_weight', 'proof.event', '{region,code}', 'source.weight < 8',
-    value => 'source.weight');
+  select millrace.counter('proof.shop.event_weight', 'proof.event', '{region,code}', 'weight < 8',
+    value => 'weight');
   select millrace.counter('proof.region.stock_total', 'proof.shop', '{region}', value => 'stock_total');
   select millrace.counter('proof.region.busy_count', 'proof.shop', '{region}', 'item_count > 2');
-  select millrace.counter('proof.label.use_count', 'proof.tagging', '{label}', 'source.weight > 0');
+  select millrace.counter('proof.label.use_count', 'proof.tagging', '{label}', 'weight > 0');
   select millrace.counter('proof.label.item_count', 'proof.tagging', '{label}',
     distinct_on => '{item_id}');
   select millrace.counter('proof.node.child_count', 'proof.node', '{parent_id}', $$kind <> 'ghost'$$);

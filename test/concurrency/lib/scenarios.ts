@@ -1,0 +1,291 @@
+import type { Stage } from './stage.ts';
+import { DELIBERATION, type Derived } from './world.ts';
+
+/*
+ * The interleavings that break counters, each as a few named steps. An engine that is right passes
+ * all of them; each is the one that catches a certain mistake.
+ */
+
+export interface Scenario {
+  name: string;
+  play(stage: Stage): Promise<void>;
+}
+
+const voteSql = (opinion: number, voter: number, choice = 'agree') =>
+  `insert into app_public.opinion_vote (opinion_id, conversation_id, voter_id, choice)
+  values (${opinion}, ${(opinion % 3) + 1}, ${voter}, '${choice}')`;
+
+const moderateSql = (opinion: number, moderation: string) =>
+  `update app_public.opinion set moderation = ${moderation} where id = ${opinion}`;
+
+const VOTE_COUNT = DELIBERATION.filter(
+  ({ name }) => name === 'app_public.conversation.vote_count',
+) as [Derived];
+
+const SCENARIOS = {
+  'a commit later than a drain that saw newer rows': async (stage) => {
+    const late = await stage.actor();
+    await late.query('begin');
+    await late.query(voteSql(1, 20));
+    await stage.query(voteSql(1, 21));
+    await stage.query('select millrace.drain()');
+    await late.query('commit');
+    await stage.check('after the late commit');
+    await stage.settle();
+  },
+
+  'commits in the middle of a drain': async (stage) => {
+    const drainer = await stage.actor();
+    await stage.query(voteSql(1, 20));
+    await stage.query(moderateSql(2, "'hidden'"));
+    await stage.holdAtGate(drainer);
+    const drain = await stage.untilBlocked(drainer, () => drainer.query('select millrace.drain()'));
+    if (!drain.waited) stage.faults.push('the drain did not come to the gate');
+    await stage.query(voteSql(1, 21));
+    await stage.query(voteSql(4, 21));
+    await stage.query(moderateSql(3, "'hidden'"));
+    await stage.check('while the drain is held');
+    await stage.openGate();
+    await drain.done;
+    await stage.check('after the drain');
+    await stage.settle();
+  },
+
+  'a vote and a moderation of its opinion, both pending': async (stage) => {
+    const moderator = await stage.actor();
+    await moderator.query('begin');
+    await moderator.query(moderateSql(1, "'hidden'"));
+    await stage.query(voteSql(1, 20));
+    await stage.check('before the moderation commits');
+    await moderator.query('commit');
+    await stage.check('both pending');
+    await stage.query('select millrace.drain()');
+    await stage.check('both drained');
+    await stage.query(moderateSql(1, 'null'));
+    await stage.query(voteSql(1, 21));
+    await stage.query('delete from app_public.opinion_vote where opinion_id = 1 and voter_id = 3');
+    await stage.check('withdrawn, voted and deleted, all pending');
+    await stage.settle();
+  },
+
+  'slices of votes and moderations that belong together': async (stage) => {
+    for (const opinion of [1, 2, 3]) {
+      await stage.query(moderateSql(opinion, "'moved'"));
+      await stage.query(voteSql(opinion, 20));
+      await stage.query(moderateSql(opinion, 'null'));
+      await stage.query(voteSql(opinion, 21));
+      await stage.query(moderateSql(opinion, "'hidden'"));
+    }
+    for (let slice = 1; slice <= 4; slice += 1) {
+      await stage.query(`select millrace.drain(${slice})`);
+      await stage.check(`after a slice of ${slice}`);
+    }
+    await stage.settle();
+  },
+
+  'a drain that commits in the middle of an exact read': async (stage) => {
+    const drainer = await stage.actor();
+    const reader = await stage.actor();
+    await stage.query(voteSql(2, 20));
+    await drainer.query('begin');
+    await drainer.query(
+      'lock table millrace_log.app_public__opinion_vote in access exclusive mode',
+    );
+    // The read waits for the log, having taken its snapshot; then the drain commits first.
+    const read = await stage.untilBlocked(reader, () =>
+      stage.check('beside the drain', VOTE_COUNT, reader.client),
+    );
+    if (!read.waited) stage.faults.push('the read did not come to the log');
+    await drainer.query('select millrace.drain()');
+    await drainer.query('commit');
+    await read.done;
+    await stage.settle();
+  },
+
+  'reconcile while rows are pending': async (stage) => {
+    await stage.query(voteSql(1, 20));
+    await stage.query(moderateSql(2, "'hidden'"));
+    await stage.query('select millrace.reconcile(repair => true)');
+    await stage.check('after reconcile');
+    await stage.query('select millrace.drain()');
+    await stage.check('after the drain');
+    await stage.settle();
+  },
+
+  'two reconcilers that find the same drift': async (stage) => {
+    const first = await stage.actor();
+    const second = await stage.actor();
+    const repair = `select * from millrace.reconcile('app_public.conversation.vote_count', true)`;
+    await stage.query(
+      'update app_public.conversation set vote_count = vote_count + 10 where id = 1',
+    );
+    await stage.holdAtGate(first);
+    const one = await stage.untilBlocked(first, () => first.query(repair));
+    if (!one.waited) stage.faults.push('the first reconcile did not come to the gate');
+    const two = await stage.untilBlocked(second, () => second.query(repair));
+    await stage.openGate();
+    await one.done;
+    const found = await two.done;
+    if (found?.rows[0].keys_drifted !== '0') stage.faults.push('both found the drift');
+    await stage.check('after both');
+    await stage.settle();
+  },
+
+  'a reconcile in the middle of a drain': async (stage) => {
+    const drainer = await stage.actor();
+    const reconciler = await stage.actor();
+    await stage.query(voteSql(1, 20));
+    await stage.query(voteSql(4, 20));
+    await stage.holdAtGate(drainer);
+    const drain = await stage.untilBlocked(drainer, () => drainer.query('select millrace.drain()'));
+    const other = await stage.untilBlocked(reconciler, () =>
+      reconciler.query('select * from millrace.reconcile(repair => true)'),
+    );
+    await stage.query('delete from app_public.opinion_vote where voter_id = 5');
+    await stage.openGate();
+    await drain.done;
+    await other.done;
+    await stage.check('after both');
+    await stage.settle();
+  },
+
+  'two drains at once': async (stage) => {
+    const first = await stage.actor();
+    const second = await stage.actor();
+    await stage.query(voteSql(1, 20));
+    await stage.query(moderateSql(4, "'hidden'"));
+    // What a drain generates once is there before two of them meet.
+    await stage.query('select millrace.drain()');
+    await stage.query(voteSql(1, 22));
+    await stage.query(moderateSql(4, 'null'));
+    await stage.holdAtGate(first);
+    const one = await stage.untilBlocked(first, () => first.query('select millrace.drain()'));
+    await stage.query(voteSql(4, 20));
+    await stage.query(voteSql(1, 21));
+    await stage.query('delete from app_public.opinion_vote where voter_id = 6');
+    const two = await stage.untilBlocked(second, () => second.query('select millrace.drain()'));
+    await stage.openGate();
+    await one.done;
+    await two.done;
+    await stage.check('after both');
+    await stage.settle();
+  },
+
+  truncate: async (stage) => {
+    await stage.query(voteSql(1, 20));
+    await stage.query('truncate app_public.opinion_vote');
+    await stage.check('after the truncate');
+    await stage.query(voteSql(1, 21));
+    await stage.query('select millrace.drain()');
+    await stage.query('truncate app_public.opinion cascade');
+    await stage.check('after a truncate of both tables');
+    await stage.settle();
+  },
+
+  'what no longer counts goes': async (stage) => {
+    await stage.query(
+      'update app_public.opinion_vote set cancelled_at = now() where opinion_id = 1 and voter_id < 5',
+    );
+    await stage.query('select millrace.drain()');
+    await stage.query(
+      'update app_public.opinion_vote set cancelled_at = now() where opinion_id = 1',
+    );
+    await stage.query('delete from app_public.opinion_vote where opinion_id = 1 and voter_id < 4');
+    await stage.check('cancelled votes deleted');
+    await stage.query('select millrace.drain()');
+    await stage.query('update app_public.opinion set deleted_at = now() where id = 2');
+    await stage.query(moderateSql(2, "'hidden'"));
+    await stage.query('delete from app_public.opinion where id = 2');
+    await stage.check('a deleted opinion deleted');
+    await stage.settle();
+  },
+
+  'a target row that somebody holds': async (stage) => {
+    const holder = await stage.actor();
+    await holder.query('begin');
+    await holder.query("update app_public.conversation set topic = 'another' where id = 2");
+    await stage.query(voteSql(1, 20));
+    await stage.query(voteSql(2, 20));
+    await stage.query('select millrace.drain()');
+    await stage.check('while the row is held');
+    await stage.query(moderateSql(1, "'moved'"));
+    await stage.query('select millrace.drain()');
+    await stage.check('while the row is held, again');
+    await holder.query('commit');
+    await stage.settle();
+  },
+
+  'a target row that appears after what counts for it': async (stage) => {
+    await stage.query(
+      `insert into proof.tagging (item_id, label) values (1, 'label 2'), (2, 'label 2')`,
+    );
+    await stage.query('select millrace.drain()');
+    await stage.query(`insert into proof.label (name) values ('label 2')`);
+    await stage.check('when it appears');
+    const { rows } = await stage.query('select * from millrace.reconcile() where keys_drifted > 0');
+    if (rows.length > 0) stage.faults.push('reconcile takes the new row for drift');
+    await stage.query('begin isolation level repeatable read');
+    await stage.query('select millrace.drain()');
+    await stage.query('commit');
+    await stage.check('after a drain');
+    await stage.settle();
+  },
+
+  'a key that is used again': async (stage) => {
+    await stage.query('delete from app_public.conversation where id = 1');
+    await stage.query(`insert into app_public.conversation (id, owner_id, topic)
+      overriding system value values (1, 1, 'again')`);
+    await stage.check('before a drain');
+    await stage.query(`insert into app_public.opinion (id, conversation_id, author_id, content)
+      overriding system value values (3, 1, 1, 'again')`);
+    await stage.query(voteSql(3, 20));
+    await stage.query('select millrace.drain(5)');
+    await stage.check('after a slice');
+    await stage.settle();
+  },
+
+  'a snapshot older than a resume': async (stage) => {
+    const reader = await stage.actor();
+    await stage.query(`select millrace.pause('app_public.conversation.vote_count')`);
+    await stage.query(voteSql(1, 20));
+    await stage.query('select millrace.drain()');
+    await stage.check('while paused');
+    await reader.query('begin isolation level repeatable read');
+    await stage.check('in the old snapshot', DELIBERATION, reader.client);
+    await stage.query(`select millrace.resume('app_public.conversation.vote_count')`);
+    await stage.check('in the old snapshot, after the resume', DELIBERATION, reader.client);
+    await reader.query('commit');
+    await stage.settle();
+  },
+
+  'paused and resumed': async (stage) => {
+    await stage.query(`select millrace.pause('app_public.conversation.participant_count')`);
+    await stage.query(`select millrace.pause('app_public.opinion.agree_count')`);
+    await stage.query(voteSql(1, 20));
+    await stage.query('delete from app_public.opinion_vote where voter_id = 2');
+    await stage.query('select millrace.drain()');
+    await stage.check('while paused');
+    await stage.query(`select millrace.resume('app_public.conversation.participant_count')`);
+    await stage.query(voteSql(2, 20));
+    await stage.check('after the resume');
+    await stage.settle();
+  },
+
+  'a target that is a source in turn': async (stage) => {
+    await stage.query('update proof.item set quantity = quantity + 5');
+    await stage.query('select millrace.drain()');
+    await stage.check('after the first drain');
+    await stage.query('delete from proof.item where id % 2 = 0');
+    await stage.query('select millrace.drain(3)');
+    await stage.check('after a slice');
+    await stage.settle();
+  },
+} satisfies Record<string, Scenario['play']>;
+
+export type ScenarioName = keyof typeof SCENARIOS;
+
+export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
+
+export function scenario(name: ScenarioName): Scenario {
+  return { name, play: SCENARIOS[name] };
+}

@@ -1,0 +1,50 @@
+import pg from 'pg';
+import { inject } from 'vitest';
+import { createTestDatabase } from '../../lib/database.ts';
+import { databaseUrl } from '../../lib/database-url.ts';
+import { createWorld } from './world.ts';
+
+/** Databases that hold the same world, each made in a moment. */
+export interface Worlds {
+  /** A new copy; returns its connection string (the login's). */
+  copy(): Promise<string>;
+  /** Drops all copies. For `afterAll`. */
+  drop(): Promise<void>;
+}
+
+/** Makes a world once; `prepare` may add to it. */
+export async function createWorlds(
+  prepare: (client: pg.Client) => Promise<void> = async () => undefined,
+): Promise<Worlds> {
+  const template = await createTestDatabase();
+  const owner = await template.connect();
+  await createWorld(owner);
+  await prepare(owner);
+  // A database with a connection cannot be copied.
+  await owner.end();
+  const server = inject('server');
+  const copies: string[] = [];
+
+  async function administer(statement: string): Promise<void> {
+    const client = new pg.Client({ connectionString: server });
+    await client.connect();
+    try {
+      await client.query(statement);
+    } finally {
+      await client.end();
+    }
+  }
+
+  return {
+    async copy() {
+      const name = `${template.name}_${copies.length + 1}`;
+      copies.push(name);
+      await administer(`create database ${name} template ${template.name} strategy file_copy`);
+      return databaseUrl(server, name);
+    },
+    async drop() {
+      for (const name of copies) await administer(`drop database if exists ${name} with (force)`);
+      await template.drop();
+    },
+  };
+}
