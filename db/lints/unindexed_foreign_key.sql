@@ -1,5 +1,6 @@
 -- Deleting or re-keying a parent searches its children: without an index that is a full scan under a
--- row lock. The index must begin with the key's columns, in any order.
+-- row lock. An index must begin with the key's columns in any order, or with its first column: the
+-- further columns of a composite key only repeat what the first one determines.
 select
   conrelid::regclass || '.' || conname as object,
   'no index begins with the columns of this foreign key' as problem
@@ -14,7 +15,10 @@ where contype = 'f'
       and indpred is null
       and indisvalid
       and (
-        select pg_catalog.array_agg(member order by member)
-        from unnest((indkey::int2[])[0:cardinality(conkey) - 1]) as member
-      ) = (select pg_catalog.array_agg(member order by member) from unnest(conkey) as member)
+        indkey[0] = conkey[1]
+        or (
+          select pg_catalog.array_agg(member order by member)
+          from unnest((indkey::int2[])[0:cardinality(conkey) - 1]) as member
+        ) = (select pg_catalog.array_agg(member order by member) from unnest(conkey) as member)
+      )
   )

@@ -120,15 +120,19 @@ export async function startEmbeddedPostgres(
   const created = await ensureCluster(dataDir, binaries, user, password, options);
   const database = options.database ?? 'millrace';
 
-  const found = created ? null : await findRunning(dataDir, deadline);
-  if (found) {
-    const shared = await ownerIsAlive(dataDir);
-    if (!shared) await writeOwner(dataDir);
-    return await describe(found, shared);
+  for (;;) {
+    const found = await findRunning(dataDir, deadline);
+    if (found) {
+      const shared = await ownerIsAlive(dataDir);
+      if (!shared) await writeOwner(dataDir);
+      return await describe(found, shared);
+    }
+    const started = await launch(dataDir, binaries, user, options, deadline);
+    if (started) {
+      await writeOwner(dataDir);
+      return await describe(started, false);
+    }
   }
-  const started = await launch(dataDir, binaries, user, options, deadline);
-  await writeOwner(dataDir);
-  return await describe(started, false);
 
   async function describe(server: Postmaster, shared: boolean): Promise<EmbeddedPostgres> {
     const base = `postgres://postgres:${password}@127.0.0.1:${server.port}`;
@@ -273,7 +277,7 @@ async function reachableDirectory(wanted: string, user: OsUser | null): Promise<
   }
   await mkdir(target, { recursive: true, mode: 0o700 });
   await chown(target, user.uid, user.gid);
-  if (target !== wanted) await symlink(target, wanted);
+  if (target !== wanted) await symlink(target, wanted).catch(ignoreExisting);
   return await realpath(wanted);
 }
 
@@ -373,13 +377,17 @@ async function findRunning(dataDir: string, deadline: number): Promise<Postmaste
   }
 }
 
+/**
+ * Starts a server in the data directory and waits until it is ready. Null when another process has
+ * started one in the meantime, or an earlier one is not quite gone.
+ */
 async function launch(
   dataDir: string,
   binaries: Binaries,
   user: OsUser | null,
   options: EmbeddedPostgresOptions,
   deadline: number,
-): Promise<Postmaster> {
+): Promise<Postmaster | null> {
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -430,13 +438,17 @@ async function launch(
       await sleep(10);
     }
     const tail = await logTail(dataDir);
-    // Somebody took the port between the test and the start.
-    if (/could not bind|Address already in use/.test(tail) && port < 65_535) first = port + 1;
-    // After kill -9 of the postmaster alone its backends live for a moment longer.
-    else if (/shared memory block .* is still in use|lock file .* already exists/.test(tail)) {
-      await sleep(100);
-    } else throw new PostgresStartError(`Postgres did not start (${end.reason})${tail}`);
     if (Date.now() > deadline) throw new PostgresStartError(`Postgres did not start${tail}`);
+    // After kill -9 of the postmaster alone its backends live for a moment longer.
+    if (/shared memory block .* is still in use|lock file .* already exists/.test(tail)) {
+      await sleep(100);
+      return null;
+    }
+    if (!/could not bind|Address already in use/.test(tail) || port >= 65_535) {
+      throw new PostgresStartError(`Postgres did not start (${end.reason})${tail}`);
+    }
+    // Somebody took the port between the test and the start.
+    first = port + 1;
   }
 }
 
@@ -452,8 +464,10 @@ async function ensureDatabase(maintenance: string, name: string, deadline: numbe
     const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
     if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(name)}`);
   } catch (error) {
-    // Two processes that share the server may both make it.
-    if ((error as pg.DatabaseError).code !== '42P04') throw error;
+    // Two processes that share the server may both make it: duplicate_database, or the unique
+    // index on the names.
+    const code = (error as pg.DatabaseError).code;
+    if (code !== '42P04' && code !== '23505') throw error;
   } finally {
     await client.end();
   }
@@ -462,6 +476,8 @@ async function ensureDatabase(maintenance: string, name: string, deadline: numbe
 async function connectWhenReady(connectionString: string, deadline: number): Promise<pg.Client> {
   for (;;) {
     const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5_000 });
+    // Reported by the query under way; without a listener it would end the process besides.
+    client.on('error', (error) => log.debug({ error: error.message }, 'connection lost'));
     try {
       await client.connect();
       return client;
