@@ -140,9 +140,9 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     if (session.role === 'writer') {
       report.failed[state] = (report.failed[state] ?? 0) + 1;
       if (!EXPECTED.has(state))
-        fault(`a writer got ${state}: ${error.message} (${error.where ?? ''})`);
+        fault(`a writer got ${state}: ${error.message} (${error.where?.slice(0, 400)})`);
     } else if (state !== '40001' || session.role === 'reconcile') {
-      fault(`${session.role} got ${state}: ${error.message} (${error.where ?? ''})`);
+      fault(`${session.role} got ${state}: ${error.message} (${error.where?.slice(0, 400)})`);
     }
   }
 

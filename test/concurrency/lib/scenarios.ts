@@ -215,6 +215,29 @@ const SCENARIOS = {
     await stage.settle();
   },
 
+  'a row that a target refers to, held by somebody': async (stage) => {
+    const holder = await stage.actor();
+    const drainer = await stage.actor();
+    await stage.query('delete from app_public.opinion where id = 3');
+    await stage.query(`insert into app_public.opinion (id, conversation_id, author_id, content)
+      overriding system value values (3, 1, 1, 'again')`);
+    await stage.query(voteSql(3, 20));
+    await holder.query('begin');
+    await holder.query('select from app_public.conversation where id = 1 for update');
+    // Two updates of a row in one transaction make Postgres check its foreign keys, and wait.
+    for (const call of ['drain()', 'drain()', "run_now('app_public.opinion.agree_count')"]) {
+      const running = await stage.untilBlocked(drainer, () =>
+        drainer.query(`select millrace.${call}`),
+      );
+      if (running.waited) stage.faults.push(`${call} waits for the row`);
+      if (running.waited) await holder.query('rollback');
+      await running.done;
+    }
+    await stage.check('while the row is held');
+    await holder.query('rollback');
+    await stage.settle();
+  },
+
   'a target row that appears after what counts for it': async (stage) => {
     await stage.query(
       `insert into proof.tagging (item_id, label) values (1, 'label 2'), (2, 'label 2')`,
