@@ -84,26 +84,28 @@ export function flush(
       ...statement,
       values: statement.values.map(toWire),
     }));
-    client.query(submittable(client, encoded, resolve, reject));
+    client.query(
+      submittable(client, encoded, (error, results) => {
+        if (error === null) resolve(results);
+        else reject(error);
+      }),
+    );
   });
 }
 
 function submittable(
   client: ClientBase,
   statements: readonly EncodedStatement[],
-  resolve: (results: FlushResult[]) => void,
-  reject: (error: Error) => void,
-): Submittable & Record<string, unknown> {
+  callback: (error: Error | null, results: FlushResult[]) => void,
+): Submittable {
   const results = statements.map((): FlushResult => ({ rows: [], rowCount: null }));
   let current = 0;
   let readRow: (values: readonly (string | null)[]) => unknown = (values) => values;
   let rowError: Error | null = null;
 
-  return {
-    // Called through client.query(): its presence keeps node-postgres from making a promise.
-    callback: (error: Error | null) => {
-      if (error !== null) reject(error);
-    },
+  const submission = {
+    // Looked up at each call: node-postgres wraps it to clear the timer of its query_timeout.
+    callback,
     submit(connection: unknown) {
       write(connection as Wire, statements);
     },
@@ -129,26 +131,26 @@ function submittable(
       current += 1;
     },
     handleReadyForQuery() {
-      if (rowError !== null) reject(rowError);
-      else resolve(results);
+      submission.callback(rowError, results);
     },
     handleError(error: Error, connection: unknown) {
       const wire = connection as Wire;
       preparedOf(wire).parsing = [];
       if (!('severity' in error)) {
-        reject(error);
+        submission.callback(error, results);
         return;
       }
       // Only ReadyForQuery tells that the transaction is over and the connection is clean.
       const settle = () => {
         wire.off('readyForQuery', settle);
         wire.off('end', settle);
-        reject(error);
+        submission.callback(error, results);
       };
       wire.once('readyForQuery', settle);
       wire.once('end', settle);
     },
   };
+  return submission;
 }
 
 function rowReader(
