@@ -11,7 +11,8 @@ return (
     'checked', coalesce((r.value ->> 'checked')::bigint, 0) + (b.value ->> 'checked')::bigint,
     'drifted', coalesce((r.value ->> 'drifted')::bigint, 0) + (b.value ->> 'drifted')::bigint,
     'drift', coalesce((r.value ->> 'drift')::numeric, 0) + (b.value ->> 'drift')::numeric,
-    'examples', jsonb_path_query_array(coalesce(r.value -> 'examples', '[]') || (b.value -> 'examples'), '$[0 to 4]')
+    'examples', jsonb_path_query_array(
+      coalesce(r.value -> 'examples', '[]') || (b.value -> 'examples'), '$[0 to 4]')
   ))
   from jsonb_each(add_results.batch) b
   left join jsonb_each(add_results.results) r on r.key = b.key

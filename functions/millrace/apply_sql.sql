@@ -11,15 +11,37 @@ create or replace function millrace.apply_sql(target regclass, target_key name[]
   set search_path to ''
 begin atomic
   select array[
-    format(E'%s as materialized (\n  select d.*\n  from %s d\n  cross join lateral (\n'
-      '    select from %s t where %s for no key update of t skip locked\n  ) t\n)',
+    format(
+      E'%s as materialized (\n'
+      '  select d.*\n'
+      '  from %s d\n'
+      '  cross join lateral (\n'
+      '    select from %s t\n'
+      '    where %s\n'
+      '    for no key update of t skip locked\n'
+      '  ) t\n'
+      ')',
       n.free, n.delta, n.target, n.same_key),
-    format(E'%s as (\n  update %s t\n  set %s\n  from %s d\n  where %s\n  returning 1\n)',
+    format(
+      E'%s as (\n'
+      '  update %s t\n'
+      '  set %s\n'
+      '  from %s d\n'
+      '  where %s\n'
+      '  returning 1\n'
+      ')',
       n.applied, n.target, c.set_sql, n.free, n.same_key),
-    format(E'%s as (\n  insert into %s (column_name, %s, delta)\n  select c.column_name, %s, c.delta\n  from %s d\n'
+    format(
+      E'%s as (\n'
+      '  insert into %s (column_name, %s, delta)\n'
+      '  select c.column_name, %s, c.delta\n'
+      '  from %s d\n'
       '  cross join lateral (values %s) c(column_name, delta)\n'
-      '  where c.delta <> 0 and (%s) not in (select %s from %s)\n    and exists (select from %s t where %s)\n)',
-      n.locked, n.carry, n.key, n.key_d, n.delta, millrace.list(apply_sql.columns, '(%1$L::name, d.%1$I)'),
+      '  where c.delta <> 0 and (%s) not in (select %s from %s)\n'
+      '    and exists (select from %s t where %s)\n'
+      ')',
+      n.locked, n.carry, n.key, n.key_d, n.delta,
+      millrace.list(apply_sql.columns, '(%1$L::name, d.%1$I)'),
       n.key_d, n.key, n.free, n.target, n.same_key)
   ]
   from (

@@ -28,7 +28,8 @@ begin
       perform millrace.fail(v_d.name, sqlstate || ': ' || sqlerrm);
       return true;
   end;
-  insert into millrace.run_log (kind, name, started_at, keys) values ('backfill', v_d.name, v_started, v_run.checked);
+  insert into millrace.run_log (kind, name, started_at, keys)
+    values ('backfill', v_d.name, v_started, v_run.checked);
   if v_run.checked < backfill.size or not millrace.is_indexed(v_d) then
     update millrace.derivation d
       set state = 'active', backfill_after = null, failures = 0, retry_at = null, last_error = null,

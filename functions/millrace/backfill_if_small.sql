@@ -10,12 +10,14 @@ create or replace function millrace.backfill_if_small(name text)
 as $$
 declare
   v_small constant boolean := (
-    select pg_table_size(d.source) + coalesce(pg_table_size(d.through), 0) + pg_table_size(d.target) < 16 * 1024 * 1024
+    select pg_table_size(d.source) + coalesce(pg_table_size(d.through), 0)
+      + pg_table_size(d.target) < 16 * 1024 * 1024
     from millrace.derivation d where d.name = backfill_if_small.name
   );
 begin
   while v_small and current_setting('transaction_isolation') = 'read committed' and exists (
-    select from millrace.derivation d where d.name = backfill_if_small.name and d.state = 'backfilling'
+    select from millrace.derivation d
+    where d.name = backfill_if_small.name and d.state = 'backfilling'
   ) loop
     perform millrace.backfill();
   end loop;

@@ -23,13 +23,17 @@ begin
     select x.relation, c.name, r.path || ' reads ' || d.name
     from reads r
     join millrace.derivation d on d.target = r.relation and d.target_column = r.column_name
-    cross join lateral (values (d.source, d.source_columns), (d.through, d.through_columns)) x(relation, columns)
+    cross join lateral (
+      values (d.source, d.source_columns), (d.through, d.through_columns)
+    ) x(relation, columns)
     cross join lateral unnest(x.columns) c(name)
-    where d.target <> (check_acyclic.derivation).target or d.target_column <> (check_acyclic.derivation).target_column
+    where d.target <> (check_acyclic.derivation).target
+      or d.target_column <> (check_acyclic.derivation).target_column
   )
   select r.path into v_path
     from reads r
-    where r.relation = (check_acyclic.derivation).target and r.column_name = (check_acyclic.derivation).target_column
+    where r.relation = (check_acyclic.derivation).target
+      and r.column_name = (check_acyclic.derivation).target_column
     limit 1;
   if v_path is not null then
     raise exception '% would be derived from itself', (check_acyclic.derivation).name using

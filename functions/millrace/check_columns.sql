@@ -12,7 +12,10 @@ declare
   v_column record;
 begin
   for v_column in
-    select a.attrelid::regclass as relation, a.attname as name, format_type(a.atttypid, null) as type_name,
+    select
+      a.attrelid::regclass as relation,
+      a.attname as name,
+      format_type(a.atttypid, null) as type_name,
       a.attname in ('sign', 'recorded_at') as is_reserved,
       not exists (
         select from pg_catalog.pg_opclass o
@@ -28,21 +31,25 @@ begin
       ) as is_incomparable
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_type t on t.oid = a.atttypid
-    where a.attrelid = (check_columns.derivation).source and a.attname = any ((check_columns.derivation).source_columns)
-      or a.attrelid = (check_columns.derivation).through and a.attname = any ((check_columns.derivation).through_columns)
+    where a.attrelid = (check_columns.derivation).source
+        and a.attname = any ((check_columns.derivation).source_columns)
+      or a.attrelid = (check_columns.derivation).through
+        and a.attname = any ((check_columns.derivation).through_columns)
   loop
     if v_column.is_reserved then
-      raise exception 'The column % of % has a name that the log uses itself', v_column.name, v_column.relation using
+      raise exception 'The column % of % has a name that the log uses itself',
+        v_column.name, v_column.relation using
         errcode = 'MR011',
         detail = 'A log row has the columns sign and recorded_at.',
         hint = 'Rename the column, or add a generated column with another name and use that.';
     end if;
     if v_column.is_incomparable then
-      raise exception 'The column % of % has type %, which has no equality', v_column.name, v_column.relation,
-        v_column.type_name using
+      raise exception 'The column % of % has type %, which has no equality',
+        v_column.name, v_column.relation, v_column.type_name using
         errcode = 'MR004',
         detail = 'An update is logged by comparing old and new images.',
-        hint = 'Use a type with equality (jsonb instead of json), or add a generated column with what you need of it.';
+        hint = 'Use a type with equality (jsonb instead of json), or add a generated column with '
+          'what you need of it.';
     end if;
   end loop;
 end

@@ -9,7 +9,8 @@ create or replace function millrace.cleanup()
   set search_path to ''
 begin atomic
   delete from millrace.run_log r
-  where r.finished_at < clock_timestamp() - case r.kind when 'drain' then interval '1 hour' else interval '30 days' end;
+  where r.finished_at < clock_timestamp()
+    - case r.kind when 'drain' then interval '1 hour' else interval '30 days' end;
   delete from millrace.drift_log d where d.found_at < clock_timestamp() - interval '1 year';
   delete from millrace.direct_write w where w.written_at < clock_timestamp() - interval '1 year';
 end;

@@ -33,7 +33,8 @@ begin
   if not millrace.try_lock_engine() then
     return jsonb_build_object('busy', true, 'rows', 0, 'keys', 0, 'more', false);
   end if;
-  -- local to the transaction, and taken back below: a set clause of the function would need a superuser
+  -- local to the transaction, and taken back below: a set clause of the function would need a
+  -- superuser
   perform set_config('millrace.writer', 'engine', true);
   v_pending := millrace_log.pending_logs();
 
@@ -46,7 +47,9 @@ begin
       v_plan := millrace.drain_plan(v_pending);
       exit when v_plan.routine is null;
       begin
-        execute format('select * from %s($1)', v_plan.routine) into v_rows, v_keys, v_recount using drain.slice;
+        execute format('select * from %s($1)', v_plan.routine)
+          into v_rows, v_keys, v_recount
+          using drain.slice;
         v_failed := false;
       exception
         when data_exception or raise_exception or syntax_error_or_access_rule_violation
@@ -65,7 +68,9 @@ begin
     foreach v_log in array v_plan.unread loop
       execute format('delete from %s', v_log);
     end loop;
-    select coalesce(sum(r.value::bigint), 0), coalesce(bool_or(r.value::bigint >= drain.slice), false)
+    select
+        coalesce(sum(r.value::bigint), 0),
+        coalesce(bool_or(r.value::bigint >= drain.slice), false)
       into v_total, v_more
       from jsonb_each_text(v_rows) r;
     if v_total > 0 then
@@ -76,7 +81,8 @@ begin
     end if;
     perform millrace.recount(v_recount);
     if v_total > 0 or v_keys > 0 then
-      insert into millrace.run_log (kind, started_at, rows, keys) values ('drain', v_started, v_total, v_keys);
+      insert into millrace.run_log (kind, started_at, rows, keys)
+        values ('drain', v_started, v_total, v_keys);
     end if;
   end if;
 

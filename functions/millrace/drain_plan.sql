@@ -27,12 +27,22 @@ begin
   v_plan.unread := millrace.unread_logs(drain_plan.pending);
   if cardinality(v_plan.names) > 0 then
     v_plan.statement := millrace.drain_sql(v_plan.names, 'slice');
-    v_plan.routine := format('millrace_log.%I', 'drain_' || left(md5(v_plan.pending::oid[]::text), 12));
+    v_plan.routine := format('millrace_log.%I',
+      'drain_' || left(md5(v_plan.pending::oid[]::text), 12));
     execute format(
-      E'create or replace function %s(slice integer)\n  returns table (rows jsonb, keys bigint, recount jsonb)\n'
-      '  language plpgsql\n  volatile\n  set search_path to pg_catalog, pg_temp\n'
-      '  set plan_cache_mode to force_generic_plan\nas $drain$\n#variable_conflict use_column\nbegin\n'
-      '  return query\n%s;\nend\n$drain$',
+      E'create or replace function %s(slice integer)\n'
+      '  returns table (rows jsonb, keys bigint, recount jsonb)\n'
+      '  language plpgsql\n'
+      '  volatile\n'
+      '  set search_path to pg_catalog, pg_temp\n'
+      '  set plan_cache_mode to force_generic_plan\n'
+      'as $drain$\n'
+      '#variable_conflict use_column\n'
+      'begin\n'
+      '  return query\n'
+      '%s;\n'
+      'end\n'
+      '$drain$',
       v_plan.routine, v_plan.statement);
     execute format('revoke all on function %s(integer) from public', v_plan.routine);
   end if;

@@ -19,7 +19,8 @@ return array(
     select d.name, d.source, d.through
     from millrace.derivation d
     where d.state in ('active', 'backfilling') and (
-      d.source in (select r.relation from reached r) or d.through in (select r.relation from reached r)
+      d.source in (select r.relation from reached r)
+      or d.through in (select r.relation from reached r)
       or d.target in (select r.relation from reached r)
     )
     union

@@ -13,7 +13,9 @@ return (
     (
       select format('trigger %s of %s is %s', t.trigger_name, millrace.qualified_name(r.relation),
         case when g.tgname is null then 'missing' else 'disabled' end)
-      from unnest(array[(drift_cause.derivation).source, (drift_cause.derivation).through]) r(relation)
+      from unnest(
+        array[(drift_cause.derivation).source, (drift_cause.derivation).through]
+      ) r(relation)
       cross join unnest(array['insert', 'update', 'delete', 'truncate']) o(operation)
       cross join lateral (select ('_900_millrace_' || o.operation)::name as trigger_name) t
       left join pg_catalog.pg_trigger g on g.tgrelid = r.relation and g.tgname = t.trigger_name
@@ -21,7 +23,8 @@ return (
       limit 1
     ),
     (
-      select format('%s was written directly by %s at %s', (drift_cause.derivation).name, w.written_by, w.written_at)
+      select format('%s was written directly by %s at %s',
+        (drift_cause.derivation).name, w.written_by, w.written_at)
       from millrace.direct_write w
       where w.target = (drift_cause.derivation).target
         and w.target_column = (drift_cause.derivation).target_column
@@ -30,14 +33,16 @@ return (
       limit 1
     ),
     (
-      select format('a partition of %s was written, truncated, attached or detached directly, or triggers were off '
-        'for a while', millrace.qualified_name(c.oid))
+      select format(
+        'a partition of %s was written, truncated, attached or detached directly, '
+        'or triggers were off for a while', millrace.qualified_name(c.oid))
       from pg_catalog.pg_class c
-      where c.oid in ((drift_cause.derivation).source, (drift_cause.derivation).through) and c.relkind = 'p'
+      where c.oid in ((drift_cause.derivation).source, (drift_cause.derivation).through)
+        and c.relkind = 'p'
       limit 1
     ),
-    'rows were written with triggers off (disabled and enabled again, session_replication_role = replica, '
-      'logical replication)'
+    'rows were written with triggers off (disabled and enabled again, '
+      'session_replication_role = replica, logical replication)'
   )
 );
 

@@ -16,14 +16,19 @@ begin
   perform millrace.lock_engine();
   v_d := millrace.derivation_named("drop".name);
   execute 'lock table '
-    || concat_ws(', ', millrace.qualified_name(v_d.source), millrace.qualified_name(v_d.through),
+    || concat_ws(', ',
+      millrace.qualified_name(v_d.source),
+      millrace.qualified_name(v_d.through),
       millrace.qualified_name(v_d.target))
     || ' in share row exclusive mode';
-  execute format('drop function if exists %s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
+  execute format('drop function if exists %s(%s)',
+    (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
   perform millrace.drop_views(v_d);
   delete from millrace.derivation d where d.name = v_d.name;
   -- the column's comment without the smart tag that hid the stored value
-  execute format('comment on column %s.%I is %L', millrace.qualified_name(v_d.target), v_d.target_column,
+  execute format('comment on column %s.%I is %L',
+    millrace.qualified_name(v_d.target),
+    v_d.target_column,
     nullif(regexp_replace(
       coalesce(col_description(v_d.target, (
         select a.attnum from pg_catalog.pg_attribute a

@@ -23,19 +23,42 @@ declare
   v_names constant record := millrace.generated(v_d);
 begin
   return format(
-    E'create or replace function %1$s(%2$s)\n  returns %3$s\n  language plpgsql\n  stable\n  security definer\n'
-    '  set search_path to pg_catalog, pg_temp\n  set plan_cache_mode to force_generic_plan\n'
-    '  set enable_seqscan to off\n  set enable_hashjoin to off\n  set enable_mergejoin to off\n  set jit to off\n'
-    'as $exact$\nbegin\n  return (\n    case\n'
-    '      when exists (select from millrace.derivation d where d.id = %4$s and d.state = ''active'')\n'
+    E'create or replace function %1$s(%2$s)\n'
+    '  returns %3$s\n'
+    '  language plpgsql\n'
+    '  stable\n'
+    '  security definer\n'
+    '  set search_path to pg_catalog, pg_temp\n'
+    '  set plan_cache_mode to force_generic_plan\n'
+    '  set enable_seqscan to off\n'
+    '  set enable_hashjoin to off\n'
+    '  set enable_mergejoin to off\n'
+    '  set jit to off\n'
+    'as $exact$\n'
+    'begin\n'
+    '  return (\n'
+    '    case\n'
+    '      when exists (\n'
+    '          select from millrace.derivation d\n'
+    '          where d.id = %4$s and d.state = ''active''\n'
+    '        )\n'
     '        and not exists (select from %5$s t where %6$s)\n'
     '      then coalesce((select t.%7$I from %2$s t where %6$s), $1.%7$I, 0)\n'
     '        + coalesce((select t.delta from %8$s t where %6$s), 0)\n'
     '      else coalesce((select t.value from %9$s t where %6$s), 0)\n'
-    '    end\n  )::%3$s;\nend\n$exact$',
-    v_names.exact, millrace.qualified_name(v_d.target), millrace.column_type(v_d.target, v_d.target_column), v_d.id,
-    v_names.recount, millrace.list(v_d.target_key, 't.%1$I = $1.%1$I', ' and '), v_d.target_column,
-    v_names.pending, v_names.truth);
+    '    end\n'
+    '  )::%3$s;\n'
+    'end\n'
+    '$exact$',
+    v_names.exact,
+    millrace.qualified_name(v_d.target),
+    millrace.column_type(v_d.target, v_d.target_column),
+    v_d.id,
+    v_names.recount,
+    millrace.list(v_d.target_key, 't.%1$I = $1.%1$I', ' and '),
+    v_d.target_column,
+    v_names.pending,
+    v_names.truth);
 end
 $$;
 

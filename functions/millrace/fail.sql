@@ -10,8 +10,13 @@ create or replace function millrace.fail(name text, error text)
 as $$
 begin
   update millrace.derivation d
-    set state = 'failed', failures = d.failures + 1, last_error = fail.error, last_error_at = clock_timestamp(),
-      retry_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(d.failures, 12)),
+    set
+      state = 'failed',
+      failures = d.failures + 1,
+      last_error = fail.error,
+      last_error_at = clock_timestamp(),
+      retry_at = clock_timestamp()
+        + least(interval '1 hour', interval '1 second' * 2 ^ least(d.failures, 12)),
       backfill_after = null
     where d.name = fail.name;
   insert into millrace.run_log (kind, name, started_at, error)

@@ -18,14 +18,20 @@ begin
     into v_keys
     from (
       select distinct
-        (select array_agg(a.attname order by u.position)
+        (
+          select array_agg(a.attname order by u.position)
           from unnest(c.conkey) with ordinality u(attnum, position)
-          join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = u.attnum) as source_columns,
-        (select array_agg(a.attname order by u.position)
+          join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = u.attnum
+        ) as source_columns,
+        (
+          select array_agg(a.attname order by u.position)
           from unnest(c.confkey) with ordinality u(attnum, position)
-          join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = u.attnum) as through_columns
+          join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = u.attnum
+        ) as through_columns
       from pg_catalog.pg_constraint c
-      where c.contype = 'f' and c.conrelid = foreign_key.source and c.confrelid = foreign_key.through
+      where c.contype = 'f'
+        and c.conrelid = foreign_key.source
+        and c.confrelid = foreign_key.through
         and c.conparentid = 0
     ) k;
   if v_keys is null then

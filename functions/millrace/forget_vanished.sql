@@ -19,7 +19,8 @@ begin
     select d.* from millrace.derivation d
     where exists (
       select from unnest(array[d.target, d.source, d.through]) r(relation)
-      where r.relation is not null and not exists (select from pg_catalog.pg_class c where c.oid = r.relation)
+      where r.relation is not null
+        and not exists (select from pg_catalog.pg_class c where c.oid = r.relation)
     )
   loop
     v_found := true;
@@ -41,7 +42,8 @@ begin
     v_found := true;
   end loop;
   if v_found then
-    delete from millrace.stem s where not exists (select from pg_catalog.pg_class c where c.oid = s.relation);
+    delete from millrace.stem s
+      where not exists (select from pg_catalog.pg_class c where c.oid = s.relation);
     perform millrace.refresh_log(s.relation) from millrace.source s;
     perform millrace.refresh_pending_logs();
   end if;

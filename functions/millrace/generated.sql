@@ -3,7 +3,8 @@
  */
 create or replace function millrace.generated(
   derivation millrace.derivation,
-  out pending text, out pending_members text, out truth text, out truth_members text, out members text,
+  out pending text, out pending_members text,
+  out truth text, out truth_members text, out members text,
   out carry text, out recount text, out exact text
 )
   language sql
@@ -11,11 +12,16 @@ create or replace function millrace.generated(
   set search_path to ''
 begin atomic
   select
-    format('millrace_log.%I', millrace.generated_name(c.target, '__' || c.target_column || '__pending')),
-    format('millrace_log.%I', millrace.generated_name(c.target, '__' || c.target_column || '__pending_members')),
-    format('millrace_log.%I', millrace.generated_name(c.target, '__' || c.target_column || '__truth')),
-    format('millrace_log.%I', millrace.generated_name(c.target, '__' || c.target_column || '__truth_members')),
-    format('millrace_log.%I', millrace.generated_name(c.target, '__' || c.target_column || '__members')),
+    format('millrace_log.%I',
+      millrace.generated_name(c.target, '__' || c.target_column || '__pending')),
+    format('millrace_log.%I',
+      millrace.generated_name(c.target, '__' || c.target_column || '__pending_members')),
+    format('millrace_log.%I',
+      millrace.generated_name(c.target, '__' || c.target_column || '__truth')),
+    format('millrace_log.%I',
+      millrace.generated_name(c.target, '__' || c.target_column || '__truth_members')),
+    format('millrace_log.%I',
+      millrace.generated_name(c.target, '__' || c.target_column || '__members')),
     format('millrace_log.%I', millrace.generated_name(c.target, '__carry')),
     format('millrace_log.%I', millrace.generated_name(c.target, '__recount')),
     (

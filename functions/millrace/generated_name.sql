@@ -12,8 +12,10 @@ create or replace function millrace.generated_name(relation regclass, suffix tex
   set search_path to ''
 return (
   select case
-    when octet_length(named.stem || generated_name.suffix) <= 63 then named.stem || generated_name.suffix
-    else concat(left(named.stem || generated_name.suffix, 40), '_', left(md5(named.stem || generated_name.suffix), 12))
+    when octet_length(named.stem || generated_name.suffix) <= 63
+      then named.stem || generated_name.suffix
+    else concat(left(named.stem || generated_name.suffix, 40), '_',
+      left(md5(named.stem || generated_name.suffix), 12))
   end
   from (
     select coalesce(
