@@ -7,6 +7,7 @@ import { watchSql } from './lib/dev.ts';
 import { localSecret, tokenKey } from './lib/jwt.ts';
 import { migrateUp } from './lib/migrations.ts';
 import { startServer } from './lib/server.ts';
+import { runUntilStopped } from './lib/shutdown.ts';
 import { startTicker } from './lib/ticker.ts';
 import { startWorker } from './lib/worker.ts';
 
@@ -20,16 +21,16 @@ await runCommand(async () => {
     .description('Runs everything and applies SQL files as they are saved.')
     .exitOverride()
     .parse();
-  const config = loadConfig();
-  const database = await openDatabase(config);
-  const stops: (() => Promise<void>)[] = [() => database.stop()];
-  try {
+  return await runUntilStopped(async (add) => {
+    const config = loadConfig();
+    const database = await openDatabase(config);
+    add({ name: 'database', stop: database.stop });
     const { connectionString } = database;
     await migrateUp(connectionString);
-    const ticker = startTicker({ connectionString });
-    stops.push(() => ticker.stop());
     const worker = await startWorker({ connectionString });
-    stops.push(() => worker.stop());
+    add({ name: 'worker', stop: worker.stop });
+    const ticker = startTicker({ connectionString });
+    add({ name: 'ticker', stop: ticker.stop });
     const server = await startServer({
       connectionString:
         config.apiDatabaseUrl ?? loginConnectionString(connectionString, 'app_authenticator'),
@@ -38,33 +39,26 @@ await runCommand(async () => {
       port: await getPort({ host: config.host, port: portNumbers(config.port, config.port + 100) }),
       development: true,
     });
-    stops.push(() => server.stop());
+    add({ name: 'server', stop: server.stop });
     const watcher = await watchSql({
       connectionString,
       async onApplied({ migrations, replaceables }, milliseconds) {
+        for (const name of migrations) say(`migrated  ${name}`);
+        for (const path of replaceables?.applied ?? []) say(`applied   ${path}`);
+        for (const object of replaceables?.dropped ?? []) say(`dropped   ${object}`);
+        say(`          in ${Math.round(milliseconds)} ms`);
         await server.reload();
-        const { applied = [], dropped = [] } = replaceables ?? {};
-        for (const name of migrations) print(`migrated  ${name}`);
-        for (const path of applied) print(`applied   ${path}`);
-        for (const object of dropped) print(`dropped   ${object}`);
-        print(`in ${Math.round(milliseconds)} ms; the GraphQL schema is current`);
       },
-      onError: (error) => process.stderr.write(`\n${describeError(error)}\n`),
+      onError: (error) => process.stderr.write(`\n${describeError(error)}\n\n`),
     });
-    stops.push(() => watcher.close());
-    print(`API       ${server.url}/graphql`);
-    print(`Ruru      ${server.url}/`);
-    print(`database  ${redactedUrl(connectionString)}`);
-    print('watching  db/migrations, functions, db/derived');
-    await new Promise<void>((resolve) => {
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, resolve);
-    });
-    return 0;
-  } finally {
-    for (const stop of stops.reverse()) await stop();
-  }
+    add({ name: 'watcher', stop: watcher.close });
+    say(`GraphQL   ${server.url}/graphql`);
+    say(`Ruru      ${server.url}/`);
+    say(`Database  ${redactedUrl(connectionString)}`);
+    say('Watching  db/migrations, functions, db/derived');
+  });
 });
 
-function print(line: string): void {
+function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -11,6 +11,7 @@ import {
   migrationStatus,
   verifyMigrations,
 } from '../../scripts/lib/migrations.ts';
+import { startTestCluster } from '../../scripts/lib/scratch.ts';
 import { describeSchema } from '../../scripts/lib/snapshot.ts';
 import { SqlFileError } from '../../scripts/lib/sql-error.ts';
 import { createEmptyDatabase, type TestDatabase } from '../lib/database.ts';
@@ -272,5 +273,27 @@ test('the logins get the passwords derived from the owner, and no more rights th
     expect(rows).toEqual([{ statement_timeout: '3s' }]);
   } finally {
     await client.end();
+  }
+});
+
+test('an owner who is no superuser can migrate, with createrole and a database of its own', async () => {
+  const cluster = await startTestCluster();
+  try {
+    const admin = new pg.Client({ connectionString: cluster.connectionString });
+    await admin.connect();
+    await admin.query("create role plain login createrole createdb password 'plain'");
+    await admin.query('create database plain owner plain');
+    await admin.end();
+    const url = new URL(cluster.connectionString);
+    url.username = 'plain';
+    url.password = 'plain';
+    url.pathname = '/plain';
+    expect((await migrateUp(url.href)).migrations).toContain('0001_millrace');
+    expect(await migrateUp(url.href)).toEqual({
+      migrations: [],
+      replaceables: { applied: [], dropped: [] },
+    });
+  } finally {
+    await cluster.stop();
   }
 });
