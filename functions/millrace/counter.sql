@@ -38,6 +38,12 @@ declare
   v_read record;
   v_column record;
 begin
+  if not pg_has_role(current_user, millrace.owner(), 'member') then
+    raise exception 'Only % may declare', millrace.owner() using
+      errcode = 'MR014',
+      detail = format('The engine belongs to %s; %s is no member of it.', millrace.owner(), current_user),
+      hint = format('set role %s; or grant it to %s.', millrace.owner(), current_user);
+  end if;
   begin
     v_parts := parse_ident(counter.target);
   exception when invalid_parameter_value or null_value_not_allowed then
@@ -223,6 +229,7 @@ begin
   perform millrace.refresh_views(v_d);
   perform millrace.refresh_exact(v_d.name);
   perform millrace.refresh_pending_logs();
+  perform millrace.hand_over(v_d);
   perform millrace.backfill_if_small(v_d.name);
   return v_d.name;
 end

@@ -15,7 +15,8 @@ create or replace function millrace.drain(slice integer default 20000)
   returns jsonb
   language plpgsql
   volatile
-  set search_path to ''
+  security definer
+  set search_path to pg_catalog, pg_temp
   set jit to off
 as $$
 declare

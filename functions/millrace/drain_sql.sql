@@ -45,30 +45,50 @@ begin
     order by taken
   loop
     v_ctes := v_ctes || format(
-      E'%s as (\n  delete from %s where ctid in (select ctid from %s limit %s)\n  returning *, ctid as taken_id\n)',
+      E'%s as (\n'
+      '  delete from %s where ctid in (select ctid from %s limit %s)\n'
+      '  returning *, ctid as taken_id\n'
+      ')',
       v_log.taken, v_log.log, v_log.log, drain_sql.slice);
-    v_rows := v_rows || format('%L, (select count(*) from %s)', millrace.qualified_name(v_log.relation), v_log.taken);
+    v_rows := v_rows || format('%L, (select count(*) from %s)',
+      millrace.qualified_name(v_log.relation), v_log.taken);
     v_full := v_full || format('(select count(*) from %s) >= %s', v_log.taken, drain_sql.slice);
   end loop;
-  v_ctes := v_ctes || format(E'portion as materialized (\n  select %s as is_sliced\n)', array_to_string(v_full, ' or '));
+  v_ctes := v_ctes || format(
+    E'portion as materialized (\n'
+    '  select %s as is_sliced\n'
+    ')',
+    array_to_string(v_full, ' or '));
 
   -- the images of each pair of source and through, made once for all that read them
   for v_images in
-    select d.source, d.through, min(d.source_key::text)::name[] as source_key, min(d.through_key::text)::name[] as through_key,
-      array_agg(distinct s.name) as source_columns, array_agg(distinct t.name) filter (where t.name is not null) as through_columns
+    select
+      d.source,
+      d.through,
+      min(d.source_key::text)::name[] as source_key,
+      min(d.through_key::text)::name[] as through_key,
+      array_agg(distinct s.name) as source_columns,
+      array_agg(distinct t.name) filter (where t.name is not null) as through_columns
     from millrace.derivation d
     cross join lateral unnest(d.source_columns) s(name)
     left join lateral unnest(d.through_columns) t(name) on true
     where d.name = any (drain_sql.names)
     group by d.source, d.through
   loop
-    v_ctes := v_ctes || format(E'%s as materialized (\n%s\n)', millrace.images_name(v_images.source, v_images.through),
-      millrace.images_sql('taken', v_images.source, v_images.through, v_images.source_columns,
-        v_images.through_columns, v_images.source_key, v_images.through_key));
+    v_ctes := v_ctes || format(
+      E'%s as materialized (\n%s\n)',
+      millrace.images_name(v_images.source, v_images.through),
+      millrace.images_sql(
+        'taken', v_images.source, v_images.through,
+        v_images.source_columns, v_images.through_columns,
+        v_images.source_key, v_images.through_key));
   end loop;
 
   for v_target in
-    select d.target, millrace.qualified_name(d.target) as target_name, d.target_key,
+    select
+      d.target,
+      millrace.qualified_name(d.target) as target_name,
+      d.target_key,
       array_agg(d.target_column order by d.target_column) as columns,
       min((millrace.generated(d)).carry) as carry,
       quote_ident(millrace.generated_name(d.target, '__carried')) as carried,
@@ -81,12 +101,21 @@ begin
     group by d.target, d.target_key
   loop
     v_key := millrace.list(v_target.target_key);
-    v_ctes := v_ctes || format(E'%s as (\n  delete from %s returning *\n)', v_target.carried, v_target.carry);
+    v_ctes := v_ctes || format(
+      E'%s as (\n'
+      '  delete from %s returning *\n'
+      ')',
+      v_target.carried, v_target.carry);
     v_parts := array[format(
-      E'select %s, %s\n    from %s', v_key,
-      millrace.list(v_target.columns, 'case column_name when %1$L then delta end as %1$I'), v_target.carried)];
+      E'select %s, %s\n'
+      '    from %s',
+      v_key,
+      millrace.list(v_target.columns, 'case column_name when %1$L then delta end as %1$I'),
+      v_target.carried)];
     for v_group in
-      select array_agg(d order by d.target_column) as derivations, array_agg(d.target_column) as columns,
+      select
+        array_agg(d order by d.target_column) as derivations,
+        array_agg(d.target_column) as columns,
         millrace.images_name(d.source, d.through) as images
       from millrace.derivation d
       where d.name = any (drain_sql.names) and d.target = v_target.target
@@ -95,50 +124,103 @@ begin
     loop
       v_zero := (
         select string_agg(
-          case when c.name = any (v_group.columns) then format('sum(%1$I) as %1$I', c.name)
-            else format('null as %I', c.name) end, ', ' order by c.position)
+          case
+            when c.name = any (v_group.columns) then format('sum(%1$I) as %1$I', c.name)
+            else format('null as %I', c.name)
+          end, ', ' order by c.position)
         from unnest(v_target.columns) with ordinality c(name, position)
       );
       if (v_group.derivations[1]).members is null then
-        v_parts := v_parts || format(E'select %s, %s from (\n%s\n    ) rows group by %s',
+        v_parts := v_parts || format(
+          E'select %s, %s\n'
+          '    from (\n'
+          '%s\n'
+          '    ) rows\n'
+          '    group by %s',
           v_key, v_zero, millrace.rows_sql(v_group.derivations, v_group.images), v_key);
       else
         v_d := v_group.derivations[1];
         v_names := millrace.generated(v_d);
-        v_cte := quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change'));
+        v_cte := quote_ident(
+          millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change'));
         v_members := v_d.target_key || millrace.member_names(v_d);
         v_ctes := v_ctes || format(
-          E'%s as materialized (\n  select %s, coalesce(m.n, 0) + c.delta as n, coalesce(m.n, 0) as stored\n  from (\n'
-          '    select %s, sum(%I) as delta from (\n%s\n    ) rows group by %3$s having sum(%4$I) <> 0\n  ) c\n'
-          '  left join lateral (select m.n from %6$s m where %7$s offset 0) m on true\n)',
-          v_cte, millrace.list(v_members, 'c.%I'), millrace.list(v_members), v_d.target_column,
-          millrace.rows_sql(array[v_d], v_group.images), v_names.members,
+          E'%s as materialized (\n'
+          '  select %s, coalesce(m.n, 0) + c.delta as n, coalesce(m.n, 0) as stored\n'
+          '  from (\n'
+          '    select %s, sum(%I) as delta\n'
+          '    from (\n'
+          '%s\n'
+          '    ) rows\n'
+          '    group by %3$s\n'
+          '    having sum(%4$I) <> 0\n'
+          '  ) c\n'
+          '  left join lateral (select m.n from %6$s m where %7$s offset 0) m on true\n'
+          ')',
+          v_cte,
+          millrace.list(v_members, 'c.%I'),
+          millrace.list(v_members),
+          v_d.target_column,
+          millrace.rows_sql(array[v_d], v_group.images),
+          v_names.members,
           millrace.list(v_members, 'm.%1$I = c.%1$I', ' and '));
         v_ctes := v_ctes || millrace.members_sql(v_d);
-        v_parts := v_parts || format(E'select %s, %s from (\n    select %s, %s\n    from %s\n    ) rows group by %s',
-          v_key, v_zero, v_key,
-          format('(n > 0)::integer - (stored > 0)::integer as %I', v_d.target_column), v_cte, v_key);
+        v_parts := v_parts || format(
+          E'select %s, %s\n'
+          '    from (\n'
+          '      select %s, %s\n'
+          '      from %s\n'
+          '    ) rows\n'
+          '    group by %s',
+          v_key,
+          v_zero,
+          v_key,
+          format('(n > 0)::integer - (stored > 0)::integer as %I', v_d.target_column),
+          v_cte,
+          v_key);
       end if;
     end loop;
 
     v_ctes := v_ctes || format(
-      E'%s as materialized (\n  select %s, %s\n  from (\n    %s\n  ) deltas\n  group by %s\n  having %s\n)',
-      v_target.delta, v_key, millrace.list(v_target.columns, 'coalesce(sum(%1$I), 0) as %1$I'),
-      array_to_string(v_parts, E'\n    union all\n    '), v_key,
+      E'%s as materialized (\n'
+      '  select %s, %s\n'
+      '  from (\n'
+      '    %s\n'
+      '  ) deltas\n'
+      '  group by %s\n'
+      '  having %s\n'
+      ')',
+      v_target.delta,
+      v_key,
+      millrace.list(v_target.columns, 'coalesce(sum(%1$I), 0) as %1$I'),
+      array_to_string(v_parts, E'\n    union all\n    '),
+      v_key,
       millrace.list(v_target.columns, 'sum(%1$I) <> 0', ' or '));
     v_ctes := v_ctes || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
     v_ctes := v_ctes || format(
-      E'%s as (\n  delete from %s where not (select is_sliced from portion) returning %s\n)',
+      E'%s as (\n'
+      '  delete from %s\n'
+      '  where not (select is_sliced from portion)\n'
+      '  returning %s\n'
+      ')',
       v_target.recounted, v_target.recount, v_key);
-    v_recounts := v_recounts || format('%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
+    v_recounts := v_recounts || format(
+      '%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
       v_target.target_name, v_key, v_target.recounted);
     v_keys := v_keys || format('(select count(*) from %s)', v_target.applied);
   end loop;
 
   return format(
-    E'with\n%s\nselect jsonb_build_object(%s) as rows, %s as keys,\n  jsonb_build_object(%s) as recount',
-    array_to_string(v_ctes, E',\n'), array_to_string(v_rows, ', '), array_to_string(v_keys, ' + '),
-    array_to_string(v_recounts, ', '));
+    E'with\n'
+    '%s\n'
+    'select\n'
+    '  jsonb_build_object(%s) as rows,\n'
+    '  %s as keys,\n'
+    '  jsonb_build_object(%s) as recount',
+    array_to_string(v_ctes, E',\n'),
+    array_to_string(v_rows, E',\n    '),
+    array_to_string(v_keys, ' + '),
+    array_to_string(v_recounts, E',\n    '));
 end
 $$;
 

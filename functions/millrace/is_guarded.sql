@@ -4,7 +4,9 @@
  * zero; otherwise a new target row has to be counted when it appears. Follows composite keys:
  * (opinion_id, conversation_id) -> opinion, whose conversation_id -> conversation.
  */
-create or replace function millrace.is_guarded(relation regclass, columns name[], target regclass, target_key name[])
+create or replace function millrace.is_guarded(
+  relation regclass, columns name[], target regclass, target_key name[]
+)
   returns boolean
   language sql
   stable
@@ -22,7 +24,8 @@ return (
         join unnest(c.conkey, c.confkey) u(attnum, referenced_attnum) on true
         join pg_catalog.pg_attribute a
           on a.attrelid = c.conrelid and a.attnum = u.attnum and a.attname = w.name
-        join pg_catalog.pg_attribute b on b.attrelid = c.confrelid and b.attnum = u.referenced_attnum
+        join pg_catalog.pg_attribute b
+          on b.attrelid = c.confrelid and b.attnum = u.referenced_attnum
       ) as referenced_columns
       from pg_catalog.pg_constraint c
       where c.contype = 'f' and c.conrelid = r.relation and c.convalidated

@@ -2,7 +2,9 @@
  * Puts a column list into generated SQL: every column through one format pattern, where %1$I is the
  * column and %2$s its number.
  */
-create or replace function millrace.list(columns name[], pattern text default '%I', separator text default ', ')
+create or replace function millrace.list(
+  columns name[], pattern text default '%I', separator text default ', '
+)
   returns text
   language sql
   immutable

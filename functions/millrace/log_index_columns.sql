@@ -3,7 +3,9 @@
  * with a key: it enters each log by the key where the log has it, and goes from one log to the
  * other along the foreign key.
  */
-create or replace function millrace.log_index_columns(derivation millrace.derivation, relation regclass)
+create or replace function millrace.log_index_columns(
+  derivation millrace.derivation, relation regclass
+)
   returns setof name[]
   language sql
   stable

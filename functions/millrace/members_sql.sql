@@ -11,15 +11,39 @@ create or replace function millrace.members_sql(derivation millrace.derivation)
   set search_path to ''
 begin atomic
   select array[
-    format(E'%s as (\n  delete from %s m using %s c where %s and c.n = 0\n)',
-      quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__gone')), n.members, n.change,
+    format(
+      E'%s as (\n'
+      '  delete from %s m\n'
+      '  using %s c\n'
+      '  where %s and c.n = 0\n'
+      ')',
+      quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__gone')),
+      n.members,
+      n.change,
       millrace.list(n.columns, 'm.%1$I = c.%1$I', ' and ')),
-    format(E'%s as (\n  update %s m set n = c.n from %s c where %s and c.stored <> 0 and c.n <> 0 and c.n <> c.stored\n)',
-      quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__moved')), n.members, n.change,
+    format(
+      E'%s as (\n'
+      '  update %s m\n'
+      '  set n = c.n\n'
+      '  from %s c\n'
+      '  where %s and c.stored <> 0 and c.n <> 0 and c.n <> c.stored\n'
+      ')',
+      quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__moved')),
+      n.members,
+      n.change,
       millrace.list(n.columns, 'm.%1$I = c.%1$I', ' and ')),
-    format(E'%s as (\n  insert into %s (%s, n)\n  select %s, c.n from %s c where c.stored = 0 and c.n <> 0\n)',
-      quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__added')), n.members,
-      millrace.list(n.columns), millrace.list(n.columns, 'c.%I'), n.change)
+    format(
+      E'%s as (\n'
+      '  insert into %s (%s, n)\n'
+      '  select %s, c.n\n'
+      '  from %s c\n'
+      '  where c.stored = 0 and c.n <> 0\n'
+      ')',
+      quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__added')),
+      n.members,
+      millrace.list(n.columns),
+      millrace.list(n.columns, 'c.%I'),
+      n.change)
   ]
   from (
     select
@@ -27,7 +51,8 @@ begin atomic
       (millrace.generated(members_sql.derivation)).members as members,
       quote_ident(millrace.generated_name((members_sql.derivation).target,
         '__' || (members_sql.derivation).target_column || '__change')) as change,
-      (members_sql.derivation).target_key || millrace.member_names(members_sql.derivation) as columns
+      (members_sql.derivation).target_key
+        || millrace.member_names(members_sql.derivation) as columns
   ) n;
 end;
 

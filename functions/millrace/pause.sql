@@ -12,7 +12,8 @@ as $$
 begin
   perform millrace.lock_engine();
   perform millrace.derivation_named(pause.name);
-  update millrace.derivation d set state = 'paused', backfill_after = null where d.name = pause.name;
+  update millrace.derivation d set state = 'paused', backfill_after = null
+    where d.name = pause.name;
 end
 $$;
 

@@ -2,14 +2,17 @@
  * How many rows of a log wait for the drain, and since when. Counts the log: for people, not for
  * hot paths.
  */
-create or replace function millrace.pending_rows(log regclass, out rows bigint, out oldest timestamptz)
+create or replace function millrace.pending_rows(
+  log regclass, out rows bigint, out oldest timestamptz
+)
   language plpgsql
   stable
   strict
   set search_path to ''
 as $$
 begin
-  execute format('select count(*), min(l.recorded_at) from %s l', millrace.qualified_name(pending_rows.log))
+  execute format('select count(*), min(l.recorded_at) from %s l',
+    millrace.qualified_name(pending_rows.log))
     into rows, oldest;
 end
 $$;

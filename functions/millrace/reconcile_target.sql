@@ -11,7 +11,8 @@ create or replace function millrace.reconcile_target(
 )
   language plpgsql
   volatile
-  set search_path to ''
+  security definer
+  set search_path to pg_catalog, pg_temp
   set jit to off
 as $$
 declare
