@@ -9,6 +9,7 @@ import type { ScenarioName } from './scenarios.ts';
 export interface Edit {
   /** schema.function */
   routine: string;
+  /** A space stands for any white space, and for a line break of generated SQL. */
   find: string;
   replace: string;
 }
@@ -25,9 +26,8 @@ export interface Mutant {
 }
 
 const SLICE =
-  'delete from %s where ctid in (select ctid from %s limit %s)\\n  returning *, ctid as taken_id';
-const RUN =
-  "execute format('select * from %s($1)', v_plan.routine) into v_rows, v_keys, v_recount using drain.slice;";
+  'delete from %s where ctid in (select ctid from %s limit %s) returning *, ctid as taken_id';
+const RUN = 'into v_rows, v_keys, v_recount using drain.slice;';
 const DELETE_ALL = `execute (
           select coalesce(string_agg(format('delete from %s', s.log), ';'), 'select')
           from millrace.source s where s.log = any (v_pending)
@@ -77,7 +77,7 @@ export const MUTANTS: Mutant[] = [
       readWithoutDelete,
       {
         routine: 'millrace.drain',
-        find: RUN,
+        find: `execute format('select * from %s($1)', v_plan.routine) ${RUN}`,
         replace: `for v_index in 1 .. cardinality(v_plan.names) loop
           execute millrace.drain_sql(v_plan.names[v_index:v_index], drain.slice::text)
             into v_rows, v_keys, v_recount;
@@ -160,7 +160,7 @@ export const MUTANTS: Mutant[] = [
       },
       {
         routine: 'millrace.rows_sql',
-        find: 'case when (%s\\n) then image."image.weight"',
+        find: 'case when (%s ) then image."image.weight"',
         replace: 'case when (%s\\n) or image."image.weight" < 0 then image."image.weight"',
       },
     ],
@@ -227,8 +227,7 @@ export const MUTANTS: Mutant[] = [
 ];
 
 /**
- * Plants a mutant. Throws when a text is not there exactly as written: the engine has changed, and
- * a mutant that was not planted proves nothing.
+ * Plants a mutant. Throws when a text is not there: the engine has changed, and a mutant that was not planted proves nothing.
  */
 export async function plant(client: pg.ClientBase, mutant: Mutant): Promise<void> {
   for (const { routine, find, replace } of mutant.edits) {
@@ -237,11 +236,15 @@ export async function plant(client: pg.ClientBase, mutant: Mutant): Promise<void
       where p.oid = to_regproc($1)`,
       [routine],
     );
-    const definition = rows[0]?.definition;
-    if (!definition?.includes(find)) {
+    const definition = rows[0]?.definition ?? '';
+    const pattern = new RegExp(
+      find.split(/\s+/).map(RegExp.escape).join("(?:\\s|\\\\n|'\\s*\\n\\s*')+"),
+      'g',
+    );
+    if (!pattern.test(definition)) {
       throw new Error(`${mutant.name}: ${routine} does not contain "${find}"`);
     }
-    await client.query(definition.replaceAll(find, () => replace));
+    await client.query(definition.replaceAll(pattern, () => replace));
   }
   await client.query('select millrace.forget_plans()');
   if (mutant.regenerate) {
