@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
 import { type Expectation, runScenario, type Scenario } from './lib/history.ts';
 import type { Random } from './lib/random.ts';
@@ -511,5 +511,34 @@ describe.each(Object.entries(scenarios))('%s', (_, scenario) => {
   test.each(SEEDS)('seed %i', { timeout: 120_000 }, async (seed) => {
     const client = await db.connect();
     await runScenario(client, scenario, { seed, steps: STEPS });
+  });
+});
+
+// Each of the checks has to be able to fail.
+describe('the harness finds', () => {
+  const FAULTS: [string, string, RegExp][] = [
+    [
+      'a trigger that does not fire',
+      'alter table shop.line disable trigger _900_millrace_update',
+      /exact/,
+    ],
+    [
+      'a value that is written past the engine',
+      'alter table shop.team alter lines set default 3',
+      /exact|stored/,
+    ],
+    [
+      'a log that loses rows',
+      `create function shop.lose() returns trigger language plpgsql as 'begin return null; end';
+       create trigger lose before insert on millrace_log.shop__line for each row
+         when (new.kind = 'b') execute function shop.lose()`,
+      /exact/,
+    ],
+  ];
+
+  test.each(FAULTS)('%s', async (_, sabotage, found) => {
+    const client = await db.connect();
+    const sabotaged = { ...sums, declarations: `${sums.declarations}; ${sabotage}` };
+    await expect(runScenario(client, sabotaged, { seed: 1, steps: STEPS })).rejects.toThrow(found);
   });
 });

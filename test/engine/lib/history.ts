@@ -23,6 +23,8 @@ export interface Expectation {
   exact: string | null;
   /** The value for the row `t` of the target, as SQL over base tables. */
   truth: string;
+  /** Which rows `t` of the target to check; default: all. */
+  where?: string;
 }
 
 /** Statements, or rows to COPY. */
@@ -170,7 +172,7 @@ async function checkEqual(
   const parts = expectations.map(
     (expectation, i) =>
       `select ${i} as counter, to_jsonb(t) as row, (${value(expectation)})::numeric as got,
-         (${expectation.truth})::numeric as truth from ${expectation.target} t`,
+         (${expectation.truth})::numeric as truth from ${expectation.target} t where ${expectation.where ?? 'true'}`,
   );
   const { rows } = await client.query(
     `select * from (${parts.join(' union all ')}) c where got is distinct from truth limit 3`,
