@@ -130,7 +130,7 @@ export function makeWithPgClient(pools: ApiPools): WithPgClient {
       async query<TData>(query: PgClientQuery): Promise<PgClientResult<TData>> {
         const statement = queryStatement(role, query);
         const result =
-          pgSettings?.transaction_read_only === 'on'
+          pgSettings != null && query.name !== undefined
             ? await read(readers, pgSettings, pool, settings, statement)
             : await withConnection(pool, (connection) => run(connection, settings, statement));
         return result as PgClientResult<TData>;
@@ -149,9 +149,10 @@ type Reader = {
 }[];
 
 /**
- * Runs a read together with the others that its request asks for at the same time (root fields that
- * do not depend on each other): one flush, one connection, one round trip. When one of them fails,
- * which fails all of a transaction, each is run again by itself.
+ * Runs a read together with the others that its request asks for at the same time (fields that do
+ * not depend on each other): one flush, one connection, one round trip. When one of them fails,
+ * which fails all of a transaction, each is run again by itself. Reads are what PostGraphile gives a
+ * name; a mutation has none and is never run twice.
  */
 function read(
   readers: WeakMap<object, Reader>,

@@ -22,10 +22,12 @@ beforeAll(async () => {
           as $$ begin raise exception 'planted' using errcode = fail_with.sql_state; end $$;
         create function app_public.write_in_secret() returns text language plpgsql stable
           as $$ begin delete from app_public.opinion_vote; return 'done'; end $$;
+        create function app_public.nap() returns text language sql stable
+          as $$ select pg_sleep(0.1)::text $$;
         create function app_public.become(role_name text) returns text language plpgsql volatile
           as $$ begin execute format('set local role %I', role_name); return current_user; end $$;
         grant execute on function app_public.who_am_i(), app_public.fail_with(text),
-          app_public.write_in_secret(), app_public.become(text)
+          app_public.write_in_secret(), app_public.nap(), app_public.become(text)
           to app_anonymous, app_account, app_moderator;
       `),
   });
@@ -170,6 +172,27 @@ describe('one connection, many identities', () => {
         api.query('mutation { become(input: { roleName: "app_account" }) { result } }', {
           authorization: a,
         }),
+    ],
+    [
+      'a client that hangs up',
+      async (authorization) => {
+        const aborter = new AbortController();
+        const request = fetch(`${api.server.url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
+          body: JSON.stringify({ query: '{ nap }' }),
+          signal: aborter.signal,
+        }).catch(() => 'aborted');
+        for (;;) {
+          const { rowCount } = await admin.query(`
+            select from pg_stat_activity
+            where usename = 'app_authenticator' and state = 'active' and wait_event = 'PgSleep'
+          `);
+          if (rowCount) break;
+        }
+        aborter.abort();
+        expect(await request).toBe('aborted');
+      },
     ],
     [
       'a killed backend',

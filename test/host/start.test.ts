@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -83,6 +83,10 @@ describe('npm start', () => {
     expect((await ask(await urlOf(second), most)).data.conversations.nodes[0]).toEqual(before);
     expect(second.output()).not.toMatch(/Demo data/);
     await second.printed(/Ctrl-C/);
+    const [postmaster] = (
+      await readFile(join(postgresDir(join(directory, 'data')), 'postmaster.pid'), 'utf8')
+    ).split('\n');
+    process.kill(Number(postmaster), 'SIGKILL');
     second.child.kill('SIGKILL');
     await second.ended;
 
