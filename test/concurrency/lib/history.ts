@@ -35,6 +35,8 @@ export interface HistoryOptions {
   /** Whether derivations are paused and resumed. Default true. */
   maintenance?: boolean;
   filter?: OperationFilter;
+  /** Each operation in a transaction of its own. Default false. */
+  alone?: boolean;
   derived?: readonly Derived[];
 }
 
@@ -150,7 +152,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     const random = root.fork(`client ${index}`);
     const session = sessions.open('writer');
     for (let i = 0; i < options.transactions && !over; i += 1) {
-      const plan = planTransaction(random, possible);
+      const plan = planTransaction(random, possible, options.alone);
       const about = random.pick(derived);
       let committing = false;
       const before = report.disconnected;

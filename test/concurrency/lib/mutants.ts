@@ -238,7 +238,10 @@ export async function plant(client: pg.ClientBase, mutant: Mutant): Promise<void
     );
     const definition = rows[0]?.definition ?? '';
     const pattern = new RegExp(
-      find.split(/\s+/).map(RegExp.escape).join("(?:\\s|\\\\n|'\\s*\\n\\s*')+"),
+      find
+        .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+        .split(/\s+/)
+        .join("(?:\\s|\\\\n|'\\s*\\n\\s*')+"),
       'g',
     );
     if (!pattern.test(definition)) {

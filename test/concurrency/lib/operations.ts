@@ -465,8 +465,28 @@ export function operations(filter: OperationFilter = {}): Operation[] {
   );
 }
 
-/** The next transaction of a client. */
-export function planTransaction(random: Random, from: Operation[]): Transaction {
+/**
+ * Operations whose transactions cannot deadlock by themselves: each is alone in its transaction and
+ * writes one row.
+ */
+export const DISCIPLINED = [
+  'vote',
+  'vote plainly',
+  'vote by function',
+  'change',
+  'cancel',
+  'moderate',
+  'moderate by function',
+  'delete softly',
+  'put item',
+  'move item',
+  'note shop',
+  'open shop',
+  'make label',
+];
+
+/** The next transaction of a client; `alone` gives each operation one of its own. */
+export function planTransaction(random: Random, from: Operation[], alone = false): Transaction {
   const first = random.weighted(from);
   const plan: Transaction = {
     isolation: 'read committed',
@@ -475,7 +495,7 @@ export function planTransaction(random: Random, from: Operation[]): Transaction 
     rollback: random.chance(0.15),
     checks: random.chance(0.06),
   };
-  if (first.solitary) return plan;
+  if (first.solitary || alone) return plan;
   plan.isolation = random.chance(0.85)
     ? 'read committed'
     : random.pick(['repeatable read', 'serializable']);

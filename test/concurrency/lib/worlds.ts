@@ -12,6 +12,20 @@ export interface Worlds {
   drop(): Promise<void>;
 }
 
+/** Runs `work` on a connection as the owner. */
+export async function withOwner<T>(
+  connectionString: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ connectionString, options: '-c role=app_owner' });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
 /** Makes a world once; `prepare` may add to it. */
 export async function createWorlds(
   prepare: (client: pg.Client) => Promise<void> = async () => undefined,
