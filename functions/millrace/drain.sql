@@ -30,20 +30,33 @@ declare
   v_total bigint := 0;
   v_more boolean := false;
   v_failed boolean;
+  v_backfilling boolean;
+  v_generation bigint;
 begin
   if not millrace.try_lock_engine() then
     return jsonb_build_object('busy', true, 'rows', 0, 'keys', 0, 'more', false);
   end if;
+  v_pending := millrace_log.pending_logs();
+
+  v_backfilling := exists (select from millrace.derivation d where d.state = 'backfilling');
+  if cardinality(v_pending) = 0 and not v_backfilling then
+    return jsonb_build_object('rows', 0, 'keys', 0, 'more', false, 'ms', round(
+      extract(epoch from clock_timestamp() - v_started) * 1000, 3));
+  end if;
+
   -- local to the transaction, and taken back below: a set clause of the function would need a
   -- superuser
   perform set_config('millrace.writer', 'engine', true);
-  v_pending := millrace_log.pending_logs();
-
-  if cardinality(v_pending) > 0 then
+  update millrace.generation g set number = g.number + 1 returning g.number into v_generation;
+  -- either one or the other, in turn, so that no row is written twice in a transaction:
+  -- for the second time Postgres checks its foreign keys again, even unchanged ones, and would wait
+  -- for whoever holds the referenced row
+  if v_backfilling and (cardinality(v_pending) = 0 or v_generation % 2 = 0) then
+    v_more := millrace.backfill() or cardinality(v_pending) > 0;
+  else
     if millrace.forget_vanished() then
       v_pending := millrace_log.pending_logs();
     end if;
-    update millrace.generation g set number = g.number + 1;
     loop
       v_plan := millrace.drain_plan(v_pending);
       exit when v_plan.routine is null;
@@ -81,15 +94,13 @@ begin
         where s.relation = r.key::regclass and r.value::bigint > 0;
     end if;
     perform millrace.recount(v_recount);
+    v_more := v_more or v_backfilling;
     if v_total > 0 or v_keys > 0 then
       insert into millrace.run_log (kind, started_at, rows, keys)
         values ('drain', v_started, v_total, v_keys);
     end if;
   end if;
 
-  if exists (select from millrace.derivation d where d.state = 'backfilling') then
-    v_more := millrace.backfill() or v_more;
-  end if;
   perform set_config('millrace.writer', '', true);
   return jsonb_build_object('rows', v_total, 'keys', v_keys, 'more', v_more,
     'ms', round(extract(epoch from clock_timestamp() - v_started) * 1000, 3));

@@ -103,6 +103,13 @@ begin
     v_key := millrace.list(v_target.target_key);
     v_ctes := v_ctes || format(
       E'%s as (\n'
+      '  delete from %s\n'
+      '  where not (select is_sliced from portion)\n'
+      '  returning %s\n'
+      ')',
+      v_target.recounted, v_target.recount, v_key);
+    v_ctes := v_ctes || format(
+      E'%s as (\n'
       '  delete from %s returning *\n'
       ')',
       v_target.carried, v_target.carry);
@@ -187,23 +194,18 @@ begin
       '  from (\n'
       '    %s\n'
       '  ) deltas\n'
-      '  group by %s\n'
-      '  having %s\n'
+      '  where (%s) not in (select %5$s from %6$s)\n'
+      '  group by %5$s\n'
+      '  having %7$s\n'
       ')',
       v_target.delta,
       v_key,
       millrace.list(v_target.columns, 'coalesce(sum(%1$I), 0) as %1$I'),
       array_to_string(v_parts, E'\n    union all\n    '),
       v_key,
+      v_target.recounted,
       millrace.list(v_target.columns, 'sum(%1$I) <> 0', ' or '));
     v_ctes := v_ctes || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
-    v_ctes := v_ctes || format(
-      E'%s as (\n'
-      '  delete from %s\n'
-      '  where not (select is_sliced from portion)\n'
-      '  returning %s\n'
-      ')',
-      v_target.recounted, v_target.recount, v_key);
     v_recounts := v_recounts || format(
       '%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
       v_target.target_name, v_key, v_target.recounted);

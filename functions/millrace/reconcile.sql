@@ -21,6 +21,13 @@ declare
 begin
   perform millrace.derivation_named(reconcile.name) where reconcile.name is not null;
   perform millrace.lock_engine();
+  -- what is still being counted for the first time, or again, is counted to the end, not reported
+  while reconcile.repair and exists (
+    select from millrace.derivation d
+    where d.state = 'backfilling' and (reconcile.name is null or d.name = reconcile.name)
+  ) loop
+    perform millrace.backfill();
+  end loop;
   for v_target in
     select t.names from millrace.reconciled_together(reconcile.name) t
   loop

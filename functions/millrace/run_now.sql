@@ -21,16 +21,23 @@ begin
       detail = 'A paused derivation is not kept.',
       hint = format('select millrace.resume(%L);', run_now.name);
   end if;
-  if v_d.state = 'failed' then
-    perform millrace.resume(run_now.name);
-  end if;
-  loop
-    v_drain := millrace.drain();
+  -- first of all, for what made it fail may still be pending: the others take it away
+  for v_round in 1 .. 10 loop
+    v_drain := millrace.drain(2147483647);
     v_rows := v_rows + (v_drain ->> 'rows')::bigint;
     exit when not (v_drain ->> 'more')::boolean;
   end loop;
+  if v_d.state = 'failed' then
+    update millrace.derivation d
+      set state = 'backfilling', backfill_after = null, retry_at = null
+      where d.name = run_now.name and d.state = 'failed';
+  end if;
+  while (select d.state = 'backfilling' from millrace.derivation d where d.name = run_now.name) loop
+    perform millrace.backfill();
+  end loop;
   v_d := millrace.derivation_named(run_now.name);
-  return jsonb_build_object('name', v_d.name, 'state', v_d.state, 'rows', v_rows, 'error', v_d.last_error);
+  return jsonb_build_object(
+    'name', v_d.name, 'state', v_d.state, 'rows', v_rows, 'error', v_d.last_error);
 end
 $$;
 
