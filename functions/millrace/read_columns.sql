@@ -21,11 +21,14 @@ begin
     execute format(
       E'create view millrace_log.declared_expression as\nselect (%s\n) as expression from %s',
       read_columns.expression, read_columns.from_sql);
-  exception when syntax_error_or_access_rule_violation or data_exception or feature_not_supported then
+  exception
+    when syntax_error_or_access_rule_violation or data_exception or feature_not_supported
+  then
     raise exception 'The % cannot be used: %', read_columns.what, sqlerrm using
       errcode = 'MR006',
       detail = format('%s: %s', read_columns.what, read_columns.expression),
-      hint = format('It is SQL over: %s. Qualify functions and types with their schema.', read_columns.from_sql);
+      hint = format('It is SQL over: %s. Qualify functions and types with their schema.',
+        read_columns.from_sql);
   end;
   select r.ev_action::text into v_tree
     from pg_catalog.pg_rewrite r where r.ev_class = 'millrace_log.declared_expression'::regclass;
@@ -41,13 +44,15 @@ begin
     raise exception 'The % is not immutable: it calls %', read_columns.what, v_function using
       errcode = 'MR007',
       detail = format('%s: %s', read_columns.what, read_columns.expression),
-      hint = 'A row must count the same whenever it is looked at. Store what depends on time in a column.';
+      hint = 'A row must count the same whenever it is looked at. Store what depends on time in a '
+        'column.';
   end if;
   if v_tree ~ ':has(Aggs|WindowFuncs|TargetSRFs|SubLinks) true|:varattno (0|-\d+)\M' then
     raise exception 'The % reads more than columns of its own rows', read_columns.what using
       errcode = 'MR007',
       detail = format('%s: %s', read_columns.what, read_columns.expression),
-      hint = 'Aggregates, subqueries, whole rows and system columns have no image in a log; name single columns.';
+      hint = 'Aggregates, subqueries, whole rows and system columns have no image in a log; name '
+        'single columns.';
   end if;
   select
     coalesce(array_agg(distinct a.attname) filter (where d.refobjid = read_columns.source), '{}'),

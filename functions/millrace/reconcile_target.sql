@@ -6,7 +6,8 @@
  * add the same difference.
  */
 create or replace function millrace.reconcile_target(
-  names text[], repair boolean, after text[] default null, size integer default null, listed jsonb default null,
+  names text[], repair boolean,
+  after text[] default null, size integer default null, listed jsonb default null,
   out results jsonb, out checked bigint, out last_key text[]
 )
   language plpgsql
@@ -19,18 +20,22 @@ declare
   -- a drain that counts is a writer already, and stays one
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
   v_indexed constant boolean := (
-    select bool_and(millrace.is_indexed(d)) from millrace.derivation d where d.name = any (reconcile_target.names)
+    select bool_and(millrace.is_indexed(d))
+    from millrace.derivation d
+    where d.name = any (reconcile_target.names)
   );
 begin
   update millrace.generation g set number = g.number + 1;
   perform set_config('millrace.writer', 'engine', true);
   if reconcile_target.listed is null then
-    execute millrace.reconcile_sql(reconcile_target.names, 'keys', v_indexed, reconcile_target.repair)
+    execute millrace.reconcile_sql(
+      reconcile_target.names, 'keys', v_indexed, reconcile_target.repair)
       into results, checked, last_key
       -- without indexes each batch would read everything again
       using reconcile_target.after, case when v_indexed then reconcile_target.size end;
   else
-    execute millrace.reconcile_sql(reconcile_target.names, 'listed', v_indexed, reconcile_target.repair)
+    execute millrace.reconcile_sql(
+      reconcile_target.names, 'listed', v_indexed, reconcile_target.repair)
       into results, checked, last_key
       using reconcile_target.listed;
   end if;

@@ -37,11 +37,17 @@ begin
   execute millrace.exact_sql(v_d);
   execute format('revoke all on function %s from public', v_signature);
   for v_grantee in
-    select distinct case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as role_name
+    select distinct
+      case
+        when x.grantee = 0 then 'public'
+        else quote_ident(pg_get_userbyid(x.grantee))
+      end as role_name
     from (
       select c.relacl as acl from pg_catalog.pg_class c where c.oid = v_d.target
       union all
-      select a.attacl from pg_catalog.pg_attribute a where a.attrelid = v_d.target and a.attacl is not null
+      select a.attacl
+      from pg_catalog.pg_attribute a
+      where a.attrelid = v_d.target and a.attacl is not null
     ) acls
     cross join lateral aclexplode(acls.acl) x
     where x.privilege_type = 'SELECT'
@@ -53,9 +59,12 @@ begin
       select a.attnum from pg_catalog.pg_attribute a
       where a.attrelid = v_d.target and a.attname = v_d.target_column)), ''),
     '^@behavior -attribute:select\n?', '');
-  execute format('comment on column %s.%I is %L', millrace.qualified_name(v_d.target), v_d.target_column,
+  execute format('comment on column %s.%I is %L',
+    millrace.qualified_name(v_d.target),
+    v_d.target_column,
     E'@behavior -attribute:select\n' || v_comment);
-  execute format('comment on function %s is %L', v_signature, E'@behavior -filterBy -orderBy\n' || v_comment);
+  execute format('comment on function %s is %L',
+    v_signature, E'@behavior -filterBy -orderBy\n' || v_comment);
 end
 $$;
 

@@ -49,11 +49,15 @@ begin
         sign smallint not null,
         recorded_at timestamptz not null default clock_timestamp()
       ) with (
-        autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0,
+        autovacuum_vacuum_threshold = 1000,
+        autovacuum_vacuum_scale_factor = 0,
+        autovacuum_vacuum_cost_delay = 0,
         vacuum_truncate = false
       )$sql$, v_log);
     execute format('comment on table %s is %L', v_log,
-      format('The log of %s: +1 for every new image, -1 for every old one, until a drain takes them.', v_source));
+      format(
+        'The log of %s: +1 for every new image, -1 for every old one, until a drain takes them.',
+        v_source));
   end if;
 
   for v_column in
@@ -65,14 +69,16 @@ begin
     left join pg_catalog.pg_collation l on l.oid = a.attcollation
     left join pg_catalog.pg_namespace n on n.oid = l.collnamespace
     where a.attrelid = refresh_log.source and a.attname = any (v_columns) and not exists (
-      select from pg_catalog.pg_attribute e where e.attrelid = v_log::regclass and e.attname = a.attname
+      select from pg_catalog.pg_attribute e
+      where e.attrelid = v_log::regclass and e.attname = a.attname
     )
     order by a.attnum
   loop
     execute format('alter table %s add column %I %s', v_log, v_column.attname, v_column.definition);
   end loop;
 
-  -- one index for each way in which a read comes to the log: by the target's key, or along the foreign key
+  -- one index for each way in which a read comes to the log: by the target's key, or along the
+  -- foreign key
   for v_index in
     with needed as (
       select distinct columns

@@ -12,7 +12,8 @@ create or replace function millrace.refresh_pending_logs()
 as $$
 declare
   v_logs constant text := (
-    select string_agg(format('case when exists (select from %s) then %L::regclass end', l.log, l.log),
+    select string_agg(
+      format('case when exists (select from %s) then %L::regclass end', l.log, l.log),
       E',\n    ' order by l.log)
     from (
       select millrace.qualified_name(s.log) as log from millrace.source s
@@ -24,9 +25,18 @@ declare
   );
 begin
   execute format(
-    E'create or replace function millrace_log.pending_logs()\n  returns regclass[]\n  language plpgsql\n'
-    '  stable\n  set search_path to pg_catalog, pg_temp\nas $pending$\nbegin\n'
-    '  return array_remove(array[\n    %s\n  ]::regclass[], null);\nend\n$pending$',
+    E'create or replace function millrace_log.pending_logs()\n'
+    '  returns regclass[]\n'
+    '  language plpgsql\n'
+    '  stable\n'
+    '  set search_path to pg_catalog, pg_temp\n'
+    'as $pending$\n'
+    'begin\n'
+    '  return array_remove(array[\n'
+    '    %s\n'
+    '  ]::regclass[], null);\n'
+    'end\n'
+    '$pending$',
     coalesce(v_logs, ''));
   execute 'revoke all on function millrace_log.pending_logs() from public';
 end
