@@ -21,42 +21,91 @@ declare
   v_member_list constant text := millrace.list(v_members);
   v_column constant text := quote_ident(v_d.target_column);
   v_pending constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
-    millrace.images_sql('pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
+    millrace.images_sql(
+      'pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
       v_d.source_key, v_d.through_key, v_key_columns)));
   v_truth constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
-    millrace.images_sql('truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
+    millrace.images_sql(
+      'truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
       v_d.source_key, v_d.through_key, v_key_columns)));
 begin
   perform millrace.drop_views(v_d);
   if v_d.members is null then
     execute format(
-      E'create view %1$s as\nselect %2$s, sum(delta) as delta\nfrom (\nselect %2$s, %3$s as delta from (\n%4$s\n) rows\n'
-      'union all\nselect %2$s, delta from %5$s where column_name = %6$L\n) pending\ngroup by %2$s',
+      E'create view %1$s as\n'
+      'select %2$s, sum(delta) as delta\n'
+      'from (\n'
+      'select %2$s, %3$s as delta\n'
+      'from (\n'
+      '%4$s\n'
+      ') rows\n'
+      'union all\n'
+      'select %2$s, delta\n'
+      'from %5$s\n'
+      'where column_name = %6$L\n'
+      ') pending\n'
+      'group by %2$s',
       v_names.pending, v_key, v_column, v_pending, v_names.carry, v_d.target_column);
     execute format(
-      E'create view %1$s as\nselect %2$s, coalesce(sum(%3$s), 0) as value\nfrom (\n%4$s\n) rows\ngroup by %2$s',
+      E'create view %1$s as\n'
+      'select %2$s, coalesce(sum(%3$s), 0) as value\n'
+      'from (\n'
+      '%4$s\n'
+      ') rows\n'
+      'group by %2$s',
       v_names.truth, v_key, v_column, v_truth);
   else
-    execute format(E'create view %1$s as\nselect %2$s, %3$s, sum(%4$s) as n\nfrom (\n%5$s\n) rows\ngroup by %2$s, %3$s',
+    execute format(
+      E'create view %1$s as\n'
+      'select %2$s, %3$s, sum(%4$s) as n\n'
+      'from (\n'
+      '%5$s\n'
+      ') rows\n'
+      'group by %2$s, %3$s',
       v_names.truth_members, v_key, v_member_list, v_column, v_truth);
     execute format(
-      E'create view %1$s as\nselect %2$s, %3$s, sum(%4$s) as n\nfrom (\n%5$s\n) rows\ngroup by %2$s, %3$s\n'
+      E'create view %1$s as\n'
+      'select %2$s, %3$s, sum(%4$s) as n\n'
+      'from (\n'
+      '%5$s\n'
+      ') rows\n'
+      'group by %2$s, %3$s\n'
       'having sum(%4$s) <> 0',
       v_names.pending_members, v_key, v_member_list, v_column, v_pending);
     execute format(E'create table %s as select %s, %s, n::bigint as n from %s with no data',
       v_names.members, v_key, v_member_list, v_names.truth_members);
     execute format('alter table %s add primary key (%s, %s)', v_names.members, v_key, v_member_list);
     execute format('comment on table %s is %L', v_names.members,
-      format('How many rows of the source name a member, for %s; written by the engine only.', v_d.name));
+      format('How many rows of the source name a member, for %s; written by the engine only.',
+        v_d.name));
     execute format(
-      E'create view %1$s as\nselect %2$s, sum(delta) as delta\nfrom (\n'
-      'select %3$s, ((coalesce(m.n, 0) + p.n > 0)::integer - (coalesce(m.n, 0) > 0)::integer)::numeric as delta\n'
+      E'create view %1$s as\n'
+      'select %2$s, sum(delta) as delta\n'
+      'from (\n'
+      'select %3$s,\n'
+      '  ((coalesce(m.n, 0) + p.n > 0)::integer\n'
+      '    - (coalesce(m.n, 0) > 0)::integer)::numeric as delta\n'
       'from %4$s p\n'
       'left join lateral (select m.n from %5$s m where %6$s offset 0) m on true\n'
-      'union all\nselect %2$s, delta from %7$s where column_name = %8$L\n) pending\ngroup by %2$s',
-      v_names.pending, v_key, millrace.list(v_d.target_key, 'p.%I'), v_names.pending_members, v_names.members,
-      millrace.list(v_d.target_key || v_members, 'm.%1$I = p.%1$I', ' and '), v_names.carry, v_d.target_column);
-    execute format(E'create view %1$s as\nselect %2$s, count(*) as value\nfrom %3$s\ngroup by %2$s',
+      'union all\n'
+      'select %2$s, delta\n'
+      'from %7$s\n'
+      'where column_name = %8$L\n'
+      ') pending\n'
+      'group by %2$s',
+      v_names.pending,
+      v_key,
+      millrace.list(v_d.target_key, 'p.%I'),
+      v_names.pending_members,
+      v_names.members,
+      millrace.list(v_d.target_key || v_members, 'm.%1$I = p.%1$I', ' and '),
+      v_names.carry,
+      v_d.target_column);
+    execute format(
+      E'create view %1$s as\n'
+      'select %2$s, count(*) as value\n'
+      'from %3$s\n'
+      'group by %2$s',
       v_names.truth, v_key, v_names.truth_members);
   end if;
 end

@@ -21,7 +21,12 @@ declare
   );
 begin
   return format(
-    E'select %s, %s\nfrom %s image\ncross join lateral (select %s) source%s\nwhere (%s\n)%s',
+    E'select %s,\n'
+    '  %s\n'
+    'from %s image\n'
+    'cross join lateral (select %s) source%s\n'
+    'where (%s\n'
+    ')%s',
     (
       select string_agg(format('%s as %I', k.source, k.name), ', ' order by k.position)
       from (
@@ -36,13 +41,16 @@ begin
       select string_agg(
         case
           when v_alone then format('image."image.weight" * (%s) as %I', d.value, d.target_column)
-          else format(E'case when (%s\n) then image."image.weight" * (%s) end as %I', d.filter, d.value, d.target_column)
+          else format(
+            E'case when (%s\n) then image."image.weight" * (%s) end as %I',
+            d.filter, d.value, d.target_column)
         end, E',\n  ' order by d.target_column)
       from unnest(rows_sql.derivations) d
     ),
     rows_sql.images,
     (
-      select string_agg(format('image.%I as %I', millrace.image_column('source', c.name), c.name), ', ')
+      select string_agg(
+        format('image.%I as %I', millrace.image_column('source', c.name), c.name), ', ')
       from unnest(v_source_columns) c(name)
     ),
     (

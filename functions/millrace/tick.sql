@@ -21,7 +21,10 @@ begin
     -- where rows came, more are likely to follow: do not sleep
     v_drain := v_drain || '{"more": true}';
   end if;
-  if exists (select from millrace.derivation d where d.state = 'failed' and d.retry_at <= clock_timestamp()) then
+  if exists (
+    select from millrace.derivation d
+    where d.state = 'failed' and d.retry_at <= clock_timestamp()
+  ) then
     update millrace.derivation d set state = 'backfilling', backfill_after = null
       where d.state = 'failed' and d.retry_at <= clock_timestamp();
     v_drain := v_drain || '{"more": true}';

@@ -17,12 +17,26 @@ begin atomic
   select
     '_900_millrace_' || o.operation,
     format(
-      E'create trigger _900_millrace_%s %s on %s\n  %sfor each statement execute function %s()',
-      o.operation, o.event_sql, millrace.qualified_name(trigger_sql.source), o.referencing_sql, f.function_name),
+      E'create trigger _900_millrace_%s %s on %s\n'
+      '  %sfor each statement execute function %s()',
+      o.operation,
+      o.event_sql,
+      millrace.qualified_name(trigger_sql.source),
+      o.referencing_sql,
+      f.function_name),
     f.function_name,
     format(
-      E'create or replace function %s()\n  returns trigger\n  language plpgsql\n  security definer\n'
-      '  set search_path to pg_catalog, pg_temp\nas $trigger$\nbegin\n%s  return null;\nend\n$trigger$',
+      E'create or replace function %s()\n'
+      '  returns trigger\n'
+      '  language plpgsql\n'
+      '  security definer\n'
+      '  set search_path to pg_catalog, pg_temp\n'
+      'as $trigger$\n'
+      'begin\n'
+      '%s'
+      '  return null;\n'
+      'end\n'
+      '$trigger$',
       f.function_name, o.body_sql)
   from (
     select
@@ -33,22 +47,26 @@ begin atomic
   cross join lateral (
     values
       ('insert', 'after insert', 'referencing new table as new_rows ', format(
-        E'  insert into %1$s (sign, %2$s)\n  select 1, %2$s from new_rows;\n', n.log, n.columns)),
+        E'  insert into %1$s (sign, %2$s)\n'
+        '  select 1, %2$s from new_rows;\n', n.log, n.columns)),
       ('update', 'after update', 'referencing old table as old_rows new table as new_rows ', format(
         E'  insert into %1$s (sign, %2$s)\n'
         '  (select -1, %2$s from old_rows except all select -1, %2$s from new_rows)\n'
         '  union all\n'
         '  (select 1, %2$s from new_rows except all select 1, %2$s from old_rows);\n', n.log, n.columns)),
       ('delete', 'after delete', 'referencing old table as old_rows ', format(
-        E'  insert into %1$s (sign, %2$s)\n  select -1, %2$s from old_rows;\n', n.log, n.columns)),
+        E'  insert into %1$s (sign, %2$s)\n'
+        '  select -1, %2$s from old_rows;\n', n.log, n.columns)),
       ('truncate', 'before truncate', '', format(
         E'  if current_setting(''transaction_isolation'') <> ''read committed'' then\n'
         '    raise exception ''A truncate of %3$s can only be counted in read committed'' using\n'
         '      errcode = ''MR020'',\n'
-        '      detail = ''In this isolation level the transaction may not see all rows that it removes.'',\n'
+        '      detail = ''In this isolation level the transaction may not see all rows that it '
+        'removes.'',\n'
         '      hint = ''Truncate in a read committed transaction, or delete the rows.'';\n'
         '  end if;\n'
-        '  insert into %1$s (sign, %2$s)\n  select -1, %2$s from %3$s;\n', n.log, n.columns, n.source))
+        '  insert into %1$s (sign, %2$s)\n'
+        '  select -1, %2$s from %3$s;\n', n.log, n.columns, n.source))
   ) o(operation, event_sql, referencing_sql, body_sql)
   cross join lateral (
     select 'millrace_log.' || quote_ident(

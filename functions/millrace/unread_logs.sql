@@ -16,7 +16,9 @@ return array(
     union all
     select l.log
     from millrace.derivation d
-    cross join lateral unnest(array[(millrace.generated(d)).carry, (millrace.generated(d)).recount]) l(log)
+    cross join lateral unnest(
+      array[(millrace.generated(d)).carry, (millrace.generated(d)).recount]
+    ) l(log)
     where to_regclass(l.log) = any (unread_logs.pending)
     group by l.log
     having bool_and(d.state not in ('active', 'backfilling'))
