@@ -4,13 +4,23 @@ import { log } from './log.ts';
 /** Settings of a connection of the host's own work: it is app_owner from its start-up packet on. */
 export function ownerConfig(connectionString: string, name: string): pg.ClientConfig {
   return {
-    connectionString,
+    connectionString: withStartupOptions(connectionString, '-c role=app_owner'),
     application_name: `millrace ${name}`,
-    options: '-c role=app_owner',
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: 10_000,
   };
+}
+
+/**
+ * A connection string with further start-up options (`-c name=value`). Those that it has already are
+ * kept, and ours come last, where they win; given beside the string, they would be dropped.
+ */
+export function withStartupOptions(connectionString: string, options: string): string {
+  const url = new URL(connectionString);
+  const present = url.searchParams.get('options');
+  url.searchParams.set('options', present === null ? options : `${present} ${options}`);
+  return url.href;
 }
 
 /** A pool of such connections. */

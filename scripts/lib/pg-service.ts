@@ -9,7 +9,7 @@ import type {
 import type { GrafastSubscriber } from 'postgraphile/grafast';
 import { log } from './log.ts';
 import { type FlushResult, type FlushStatement, flush } from './pg-flush.ts';
-import { guarded } from './pg-owner.ts';
+import { guarded, withStartupOptions } from './pg-owner.ts';
 
 /*
  * How PostGraphile reaches Postgres. Its own adaptor sends begin, set_config, the query and commit
@@ -68,9 +68,8 @@ declare global {
 export function makeApiPools({ connectionString, poolSize = 10 }: ApiPoolOptions): ApiPools {
   const make = (application_name: string, options: string) => {
     const pool = new pg.Pool({
-      connectionString,
+      connectionString: withStartupOptions(connectionString, options),
       application_name,
-      options,
       max: poolSize,
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 60_000,

@@ -286,6 +286,23 @@ describe('one connection, many identities', () => {
     await endApiPools(pools);
   });
 
+  test('options of the connection string neither replace the identity nor are lost', async () => {
+    const url = new URL(api.db.apiConnectionString);
+    url.searchParams.set('options', '-c app.own=kept -c role=app_moderator');
+    const pools = makeApiPools({ connectionString: url.href, poolSize: 1 });
+    const withPgClient = makeWithPgClient(pools);
+    const { rows } = await withPgClient(
+      { role: 'app_anonymous', transaction_read_only: 'on' },
+      (client) =>
+        client.query({
+          text: `select current_user::text, current_setting('app.own') as own,
+            current_setting('transaction_read_only') as read_only`,
+        }),
+    );
+    expect(rows).toEqual([{ current_user: 'app_anonymous', own: 'kept', read_only: 'on' }]);
+    await endApiPools(pools);
+  });
+
   test('settings that fail keep their query from running', async () => {
     const pools = makeApiPools({ connectionString: api.db.apiConnectionString, poolSize: 1 });
     const withPgClient = makeWithPgClient(pools);
