@@ -419,7 +419,6 @@ async function launch(
       stdio: ['ignore', logFile.fd, logFile.fd],
       env: { ...process.env, LC_ALL: 'C', PGTZ: 'UTC' },
     });
-    await logFile.close();
     const end: { reason?: string } = {};
     child.on('error', (error) => {
       end.reason = error.message;
@@ -428,6 +427,8 @@ async function launch(
       end.reason ??= `exit ${code ?? signal}`;
     });
     child.unref();
+    // Not before the listeners: a server that ends at once would end unheard.
+    await logFile.close();
     while (end.reason === undefined) {
       const postmaster = await readPostmaster(dataDir);
       if (postmaster && postmaster.pid === child.pid && postmaster.ready) return postmaster;
