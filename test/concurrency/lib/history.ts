@@ -300,7 +300,9 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     ...(engine
       ? [
           ...[1, 2, 3].map((i) => meanwhile(sessions.open('drain'), `drain ${i}`, drain, 40)),
-          meanwhile(sessions.open('reconcile'), 'reconcile', reconcile, 200),
+          ...[1, 2].map((i) =>
+            meanwhile(sessions.open('reconcile'), `reconcile ${i}`, reconcile, 200),
+          ),
           meanwhile(sessions.open('checker'), 'checker', checker, 20),
           ...((options.maintenance ?? true)
             ? [meanwhile(sessions.open('maintenance'), 'maintenance', maintain, 400)]

@@ -238,6 +238,28 @@ const SCENARIOS = {
     await stage.settle();
   },
 
+  'a truncate and an update of a target beside a drain': async (stage) => {
+    const drainer = await stage.actor();
+    const writer = await stage.actor();
+    await stage.query(`insert into proof.tagging (item_id, label) values (1, 'label 1')`);
+    await stage.query(`insert into proof.label (name) values ('label 2')`);
+    await stage.holdAtGate(drainer);
+    const drain = await stage.untilBlocked(drainer, () => drainer.query('select millrace.drain()'));
+    if (!drain.waited) stage.faults.push('the drain did not come to the gate');
+    await writer.query('begin');
+    await writer.query('truncate proof.tagging');
+    // Waits for the drain, which must not wait for the truncate.
+    const update = await stage.untilBlocked(writer, () =>
+      writer.query(`update proof.label set use_count = use_count where name = 'label 1'`),
+    );
+    await stage.openGate();
+    await drain.done;
+    await update.done;
+    await writer.query('commit');
+    await stage.check('after both');
+    await stage.settle();
+  },
+
   'a target row that appears after what counts for it': async (stage) => {
     await stage.query(
       `insert into proof.tagging (item_id, label) values (1, 'label 2'), (2, 'label 2')`,

@@ -62,6 +62,8 @@ export const GATE = `
     for each statement execute function proof.wait_at_gate();
   create trigger _999_gate after update on app_public.opinion
     for each statement execute function proof.wait_at_gate();
+  create trigger _999_gate after update on proof.label
+    for each statement execute function proof.wait_at_gate();
 `;
 
 /** Votes of ten accounts on every opinion, counted and drained: what scenarios begin with. */
