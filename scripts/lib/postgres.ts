@@ -160,7 +160,9 @@ export async function startEmbeddedPostgres(
 export async function stopAbandoned(dataDir: string): Promise<boolean> {
   if (await ownerIsAlive(dataDir)) return false;
   const postmaster = await readPostmaster(dataDir);
-  if (postmaster && (await isPostgres(postmaster.pid))) await stopServer(dataDir, postmaster.pid);
+  if (postmaster && (await isPostmaster(postmaster.pid, dataDir))) {
+    await stopServer(dataDir, postmaster.pid);
+  }
   return true;
 }
 
@@ -363,7 +365,7 @@ async function findRunning(dataDir: string, deadline: number): Promise<Postmaste
   for (;;) {
     const postmaster = await readPostmaster(dataDir);
     if (!postmaster) return null;
-    if (!(await isPostgres(postmaster.pid))) {
+    if (!(await isPostmaster(postmaster.pid, dataDir))) {
       await rm(join(dataDir, 'postmaster.pid'), { force: true });
       return null;
     }
@@ -539,6 +541,23 @@ async function isPostgres(pid: number): Promise<boolean> {
     stdout: '',
   }));
   return basename(stdout.trim()).startsWith('postgres');
+}
+
+/**
+ * Whether the process is the server of this data directory: after a restart of a container, say, its
+ * number may belong to a server of another directory.
+ */
+async function isPostmaster(pid: number, dataDir: string): Promise<boolean> {
+  if (!(await isPostgres(pid))) return false;
+  if (process.platform === 'win32') return true;
+  if (process.platform === 'linux') {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(ignoreMissing);
+    return command?.includes(`\0-D\0${dataDir}\0`) ?? false;
+  }
+  const { stdout } = await run('ps', ['-o', 'args=', '-p', String(pid)]).catch(() => ({
+    stdout: '',
+  }));
+  return stdout.includes(` -D ${dataDir} `);
 }
 
 /** A process is told from a later one with the same number by its start time, where there is one. */

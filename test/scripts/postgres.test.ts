@@ -118,6 +118,18 @@ test('a postmaster.pid whose number another program has by now is stale', async 
   expect(await query(second, 'select 1 as n')).toEqual([{ n: 1 }]);
 });
 
+test('a postmaster.pid whose number the server of another directory has is stale', async () => {
+  const other = await start({ dataDir: join(folder, 'data', 'other') });
+  const first = await start();
+  await first.stop();
+  const content = await readFile(join(other.dataDir, 'postmaster.pid'), 'utf8');
+  await writeFile(join(dataDir, 'postmaster.pid'), content, { mode: 0o600 });
+  const second = await start();
+  expect(second.pid).not.toBe(other.pid);
+  expect(await alive(other)).toBe(true);
+  expect(await query(second, 'show data_directory')).toEqual([{ data_directory: dataDir }]);
+});
+
 test('takes the next free port', async () => {
   const listener = createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');
