@@ -29,8 +29,12 @@ as $$
 declare
   v_parts text[];
   v_arguments constant jsonb := jsonb_build_object(
-    'source', counter.source, 'key', to_jsonb(counter.key), 'filter', counter.filter, 'value', counter.value,
-    'through', counter.through, 'distinct_on', to_jsonb(counter.distinct_on));
+    'source', counter.source,
+    'key', to_jsonb(counter.key),
+    'filter', counter.filter,
+    'value', counter.value,
+    'through', counter.through,
+    'distinct_on', to_jsonb(counter.distinct_on));
   v_d millrace.derivation;
   v_old millrace.derivation;
   v_from text;
@@ -41,7 +45,8 @@ begin
   if not pg_has_role(current_user, millrace.owner(), 'member') then
     raise exception 'Only % may declare', millrace.owner() using
       errcode = 'MR014',
-      detail = format('The engine belongs to %s; %s is no member of it.', millrace.owner(), current_user),
+      detail = format('The engine belongs to %s; %s is no member of it.',
+        millrace.owner(), current_user),
       hint = format('set role %s; or grant it to %s.', millrace.owner(), current_user);
   end if;
   begin
@@ -50,7 +55,8 @@ begin
     v_parts := null;
   end;
   if cardinality(v_parts) is distinct from 3 then
-    raise exception 'The target % is not schema.table.column', coalesce(counter.target, 'null') using
+    raise exception 'The target % is not schema.table.column',
+      coalesce(counter.target, 'null') using
       errcode = 'MR001',
       detail = 'A counter is kept in a column of an ordinary table.',
       hint = 'Write for example app_public.opinion.agree_count.';
@@ -72,16 +78,20 @@ begin
     raise exception '% has no column %', v_d.target, v_d.target_column using
       errcode = 'MR002',
       detail = 'The engine keeps the value in a column that the table''s owner makes.',
-      hint = format('alter table %s add column %I bigint not null default 0;', v_d.target, v_d.target_column);
+      hint = format('alter table %s add column %I bigint not null default 0;',
+        v_d.target, v_d.target_column);
   end if;
   if v_type !~ '^(integer|bigint|numeric)' or v_d.target_column = any (v_d.target_key) or exists (
     select from pg_catalog.pg_attribute a
-    where a.attrelid = v_d.target and a.attname = v_d.target_column and (a.attgenerated <> '' or a.attidentity <> '')
+    where a.attrelid = v_d.target
+      and a.attname = v_d.target_column
+      and (a.attgenerated <> '' or a.attidentity <> '')
   ) then
     raise exception 'The column % of % cannot hold a counter', v_d.target_column, v_d.target using
       errcode = 'MR004',
       detail = format('Its type is %s.', v_type),
-      hint = 'Use an ordinary column of type bigint, integer or numeric that is no part of the key.';
+      hint = 'Use an ordinary column of type bigint, integer or numeric that is no part of the '
+        'key.';
   end if;
 
   v_d.source := millrace.relation(counter.source);
@@ -116,8 +126,8 @@ begin
   v_d.filter := coalesce(counter.filter, 'true');
   v_d.value := coalesce(counter.value, '1');
 
-  v_from := millrace.qualified_name(v_d.source) || ' source' || coalesce(
-    ', ' || millrace.qualified_name(v_d.through) || ' via', '');
+  v_from := millrace.qualified_name(v_d.source) || ' source'
+    || coalesce(', ' || millrace.qualified_name(v_d.through) || ' via', '');
   v_d.source_columns := coalesce(v_d.source_key, '{}');
   v_d.through_columns := coalesce(v_d.through_key, '{}');
   for v_column in
@@ -131,7 +141,8 @@ begin
     select 'distinct_on', millrace.column_sql(m.name), null
     from unnest(v_d.members) m(name)
   loop
-    v_read := millrace.read_columns(v_column.what, v_column.expression, v_from, v_d.source, v_d.through);
+    v_read := millrace.read_columns(
+      v_column.what, v_column.expression, v_from, v_d.source, v_d.through);
     if regexp_replace(v_read.type_name, '\(.*\)', '')
       <> all (string_to_array(regexp_replace(v_column.wanted, '\(.*\)', ''), '|'))
     then
@@ -139,18 +150,22 @@ begin
         replace(v_column.wanted, '|', ', ') using
         errcode = 'MR004',
         detail = format('%s: %s', v_column.what, v_column.expression),
-        hint = 'Floating-point sums depend on the order of addition; keys must have the type of the primary key. '
-          'Cast the expression or change the column.';
+        hint = 'Floating-point sums depend on the order of addition; keys must have the type of '
+          'the primary key. Cast the expression or change the column.';
     end if;
     if v_column.what = 'value' and v_read.type_name ~ '^numeric' then
-      if v_type !~ '^numeric$' and coalesce(substring(v_read.type_name from ',(-?\d+)\)')::integer, 1000)
-        > coalesce(substring(v_type from ',(-?\d+)\)')::integer, 0)
+      if v_type !~ '^numeric$'
+        and coalesce(substring(v_read.type_name from ',(-?\d+)\)')::integer, 1000)
+          > coalesce(substring(v_type from ',(-?\d+)\)')::integer, 0)
       then
-        raise exception 'The column % of % would round the sum of %', v_d.target_column, v_d.target, v_d.value using
+        raise exception 'The column % of % would round the sum of %',
+          v_d.target_column, v_d.target, v_d.value using
           errcode = 'MR004',
-          detail = format('The value is of type %s, the column of type %s; each drain would round its part.',
+          detail = format(
+            'The value is of type %s, the column of type %s; each drain would round its part.',
             v_read.type_name, v_type),
-          hint = format('alter table %s alter column %I type numeric;', v_d.target, v_d.target_column);
+          hint = format('alter table %s alter column %I type numeric;',
+            v_d.target, v_d.target_column);
       end if;
       v_d.value := format(E'millrace.finite(%s\n)', v_d.value);
     end if;
@@ -168,7 +183,9 @@ begin
       select array_agg(
         case
           when k.key like side.name || '.%' then substr(k.key, strpos(k.key, '.') + 1)
-          when side.name = 'via' then v_d.through_key[array_position(v_d.source_key, substr(k.key, 8)::name)]
+          when side.name = 'via' then v_d.through_key[
+            array_position(v_d.source_key, substr(k.key, 8)::name)
+          ]
         end::name order by k.position) as columns
       from unnest(v_d.key) with ordinality k(key, position)
     ) c
@@ -192,8 +209,13 @@ begin
   end if;
   perform millrace.check_acyclic(v_d);
 
-  execute 'lock table ' || concat_ws(', ', millrace.qualified_name(v_d.source), millrace.qualified_name(v_d.through),
-    millrace.qualified_name(v_d.target), millrace.qualified_name(v_old.source), millrace.qualified_name(v_old.through))
+  execute 'lock table '
+    || concat_ws(', ',
+      millrace.qualified_name(v_d.source),
+      millrace.qualified_name(v_d.through),
+      millrace.qualified_name(v_d.target),
+      millrace.qualified_name(v_old.source),
+      millrace.qualified_name(v_old.through))
     || ' in share row exclusive mode';
   insert into millrace.stem (relation, stem)
     select distinct on (r.relation) r.relation, millrace.generated_name(r.relation) || case
@@ -212,18 +234,24 @@ begin
     delete from millrace.derivation d where d.name = v_old.name;
   end if;
   insert into millrace.derivation (
-    name, kind, target, target_column, target_key, source, through, source_key, through_key, key, members, filter,
-    value, source_columns, through_columns, guarded, arguments, module
+    name, kind, target, target_column, target_key,
+    source, through, source_key, through_key,
+    key, members, filter, value,
+    source_columns, through_columns,
+    guarded, arguments, module
   ) values (
-    v_d.name, v_d.kind, v_d.target, v_d.target_column, v_d.target_key, v_d.source, v_d.through, v_d.source_key,
-    v_d.through_key, v_d.key, v_d.members, v_d.filter, v_d.value, v_d.source_columns, v_d.through_columns,
+    v_d.name, v_d.kind, v_d.target, v_d.target_column, v_d.target_key,
+    v_d.source, v_d.through, v_d.source_key, v_d.through_key,
+    v_d.key, v_d.members, v_d.filter, v_d.value,
+    v_d.source_columns, v_d.through_columns,
     v_d.guarded, v_d.arguments, v_d.module
   )
     returning * into v_d;
   perform millrace.refresh_target(v_d.target);
   perform millrace.refresh_log(l.relation)
     from (
-      select distinct r.relation from unnest(array[v_d.source, v_d.through, v_old.source, v_old.through]) r(relation)
+      select distinct r.relation
+      from unnest(array[v_d.source, v_d.through, v_old.source, v_old.through]) r(relation)
     ) l
     where l.relation is not null;
   perform millrace.refresh_views(v_d);

@@ -40,7 +40,8 @@ begin
       v_after := v_run.last_key;
       exit when v_run.checked <> 2000;
     end loop;
-    return query select r.* from millrace.finish_reconcile(v_results, reconcile.repair, v_started) r;
+    return query
+      select r.* from millrace.finish_reconcile(v_results, reconcile.repair, v_started) r;
   end loop;
 end
 $$;

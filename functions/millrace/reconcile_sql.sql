@@ -11,7 +11,9 @@
  * keys as a jsonb array of arrays). Keys that are noted to be counted afresh are left to the drain:
  * exact reads recount them until then. indexed: look each key up, or else read everything once.
  */
-create or replace function millrace.reconcile_sql(names text[], batch text, indexed boolean, repair boolean)
+create or replace function millrace.reconcile_sql(
+  names text[], batch text, indexed boolean, repair boolean
+)
   returns text
   language plpgsql
   stable
@@ -19,7 +21,10 @@ create or replace function millrace.reconcile_sql(names text[], batch text, inde
 as $$
 declare
   v_derivations constant millrace.derivation[] := array(
-    select d from millrace.derivation d where d.name = any (reconcile_sql.names) order by d.target_column
+    select d
+    from millrace.derivation d
+    where d.name = any (reconcile_sql.names)
+    order by d.target_column
   );
   v_d millrace.derivation := v_derivations[1];
   v_names record := millrace.generated(v_d);
@@ -34,7 +39,8 @@ declare
     then '(select x.* from %s x where ' || v_on || ' offset 0) %s on true'
     else '(select x.* from %s x) %s on ' || replace(v_on, 'x.', '%2$s.')
   end;
-  v_lateral constant text := case when reconcile_sql.indexed then 'left join lateral ' else 'left join ' end;
+  v_lateral constant text :=
+    case when reconcile_sql.indexed then 'left join lateral ' else 'left join ' end;
   v_columns constant name[] := array(select (d).target_column from unnest(v_derivations) d);
   v_members name[];
   v_member_columns text;
@@ -44,98 +50,192 @@ declare
   v_deltas text[] := '{}';
 begin
   v_ctes := array[format(
-    E'batch as materialized (\n  select %s, %s,\n    exists (select from %s r where %s) as is_noted\n  from %s',
-    v_key_t, millrace.list(v_columns, 't.%I'), v_names.recount,
+    E'batch as materialized (\n'
+    '  select %s, %s,\n'
+    '    exists (select from %s r where %s) as is_noted\n'
+    '  from %s',
+    v_key_t,
+    millrace.list(v_columns, 't.%I'),
+    v_names.recount,
     millrace.list(v_d.target_key, 'r.%1$I = t.%1$I', ' and '),
     case reconcile_sql.batch
-      when 'listed' then format(E'(select distinct %s from jsonb_array_elements($1) e) l\n  join %s t using (%s)\n)',
+      when 'listed' then format(
+        E'(select distinct %s from jsonb_array_elements($1) e) l\n'
+        '  join %s t using (%s)\n'
+        ')',
         (
-          select string_agg(format('(e ->> %s)::%s as %I', k.position - 1,
-            millrace.column_type(v_d.target, k.name), k.name), ', ' order by k.position)
+          select string_agg(
+            format('(e ->> %s)::%s as %I',
+              k.position - 1, millrace.column_type(v_d.target, k.name), k.name),
+            ', ' order by k.position)
           from unnest(v_d.target_key) with ordinality k(name, position)
-        ), v_target, v_key)
-      else format(E'%s t\n  where $1 is null or (%s) > (%s)\n  order by %s\n  limit $2\n)',
-        v_target, v_key_t,
+        ),
+        v_target,
+        v_key)
+      else format(
+        E'%s t\n'
+        '  where $1 is null or (%s) > (%s)\n'
+        '  order by %s\n'
+        '  limit $2\n'
+        ')',
+        v_target,
+        v_key_t,
         (
-          select string_agg(format('($1[%s])::%s', k.position, millrace.column_type(v_d.target, k.name)), ', '
-            order by k.position)
+          select string_agg(
+            format('($1[%s])::%s', k.position, millrace.column_type(v_d.target, k.name)),
+            ', ' order by k.position)
           from unnest(v_d.target_key) with ordinality k(name, position)
-        ), v_key_t)
+        ),
+        v_key_t)
     end
   )];
 
   foreach v_d in array v_derivations loop
     v_names := millrace.generated(v_d);
-    v_check := quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__check'));
+    v_check := quote_ident(
+      millrace.generated_name(v_d.target, '__' || v_d.target_column || '__check'));
     if v_d.members is null then
       v_ctes := v_ctes || format(
-        E'%s as materialized (\n  select %s, b.is_noted, coalesce(b.%I, 0) + coalesce(p.delta, 0) as exact,\n'
-        '    coalesce(t.value, 0) as truth, 0 as wrong_members,\n'
+        E'%s as materialized (\n'
+        '  select %s, b.is_noted,\n'
+        '    coalesce(b.%I, 0) + coalesce(p.delta, 0) as exact,\n'
+        '    coalesce(t.value, 0) as truth,\n'
+        '    0 as wrong_members,\n'
         '    coalesce(t.value, 0) - coalesce(b.%3$I, 0) - coalesce(p.delta, 0) as adjustment\n'
-        '  from batch b\n  %s%s\n  %4$s%6$s\n)',
-        v_check, v_key_b, v_d.target_column, v_lateral,
-        format(v_look, v_names.truth, 't'), format(v_look, v_names.pending, 'p'));
+        '  from batch b\n'
+        '  %s%s\n'
+        '  %4$s%6$s\n'
+        ')',
+        v_check,
+        v_key_b,
+        v_d.target_column,
+        v_lateral,
+        format(v_look, v_names.truth, 't'),
+        format(v_look, v_names.pending, 'p'));
     else
       v_members := millrace.member_names(v_d);
       v_member_columns := millrace.list(v_members);
       v_ctes := v_ctes || format(
-        E'%1$s as materialized (\n  select %2$s, %3$s, sum(c.truth) - sum(c.pending) as n, sum(c.stored) as stored\n'
-        '  from batch b\n  join %4$s(\n'
+        E'%1$s as materialized (\n'
+        '  select %2$s, %3$s,\n'
+        '    sum(c.truth) - sum(c.pending) as n,\n'
+        '    sum(c.stored) as stored\n'
+        '  from batch b\n'
+        '  join %4$s(\n'
         '    select x.*, n as truth, 0 as pending, 0 as stored from %5$s x%8$s\n'
-        '    union all select x.*, 0, n, 0 from %6$s x%8$s\n'
-        '    union all select x.*, 0, 0, n from %7$s x%8$s\n'
-        '  ) c on %9$s\n  group by %2$s, %3$s\n)',
+        '    union all\n'
+        '    select x.*, 0, n, 0 from %6$s x%8$s\n'
+        '    union all\n'
+        '    select x.*, 0, 0, n from %7$s x%8$s\n'
+        '  ) c on %9$s\n'
+        '  group by %2$s, %3$s\n'
+        ')',
         quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
-        v_key_b, millrace.list(v_members, 'c.%I'),
+        v_key_b,
+        millrace.list(v_members, 'c.%I'),
         case when reconcile_sql.indexed then 'lateral ' else '' end,
-        v_names.truth_members, v_names.pending_members, v_names.members,
+        v_names.truth_members,
+        v_names.pending_members,
+        v_names.members,
         case when reconcile_sql.indexed then ' where ' || v_on else '' end,
         case when reconcile_sql.indexed then 'true' else replace(v_on, 'x.', 'c.') end);
       v_ctes := v_ctes || format(
-        E'%1$s as materialized (\n  select %2$s, b.is_noted, coalesce(b.%3$I, 0) + coalesce(p.delta, 0) as exact,\n'
-        '    coalesce(t.value, 0) as truth, coalesce(m.wrong, 0) as wrong_members,\n'
+        E'%1$s as materialized (\n'
+        '  select %2$s, b.is_noted,\n'
+        '    coalesce(b.%3$I, 0) + coalesce(p.delta, 0) as exact,\n'
+        '    coalesce(t.value, 0) as truth,\n'
+        '    coalesce(m.wrong, 0) as wrong_members,\n'
         '    coalesce(m.n, 0) - coalesce(b.%3$I, 0) - coalesce(c.delta, 0) as adjustment\n'
-        '  from batch b\n  %4$s%5$s\n  %4$s%6$s\n'
-        '  left join (\n    select %7$s, count(*) filter (where n > 0) as n, count(*) filter (where n <> stored) as wrong\n'
-        '    from %8$s group by %7$s\n  ) m on %11$s\n'
-        '  left join (\n    select %7$s, sum(delta) as delta from %9$s where column_name = %10$L group by %7$s\n'
-        '  ) c on %12$s\n)',
-        v_check, v_key_b, v_d.target_column, v_lateral, format(v_look, v_names.truth, 't'),
-        format(v_look, v_names.pending, 'p'), v_key,
+        '  from batch b\n'
+        '  %4$s%5$s\n'
+        '  %4$s%6$s\n'
+        '  left join (\n'
+        '    select %7$s,\n'
+        '      count(*) filter (where n > 0) as n,\n'
+        '      count(*) filter (where n <> stored) as wrong\n'
+        '    from %8$s\n'
+        '    group by %7$s\n'
+        '  ) m on %11$s\n'
+        '  left join (\n'
+        '    select %7$s, sum(delta) as delta\n'
+        '    from %9$s\n'
+        '    where column_name = %10$L\n'
+        '    group by %7$s\n'
+        '  ) c on %12$s\n'
+        ')',
+        v_check,
+        v_key_b,
+        v_d.target_column,
+        v_lateral,
+        format(v_look, v_names.truth, 't'),
+        format(v_look, v_names.pending, 'p'),
+        v_key,
         quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
-        v_names.carry, v_d.target_column, millrace.list(v_d.target_key, 'm.%1$I = b.%1$I', ' and '),
+        v_names.carry,
+        v_d.target_column,
+        millrace.list(v_d.target_key, 'm.%1$I = b.%1$I', ' and '),
         millrace.list(v_d.target_key, 'c.%1$I = b.%1$I', ' and '));
       if reconcile_sql.repair then
         v_ctes := v_ctes || millrace.members_sql(v_d);
       end if;
     end if;
-    v_deltas := v_deltas || format(E'select %s, %s from %s where adjustment <> 0 and not is_noted', v_key,
+    v_deltas := v_deltas || format(
+      E'select %s, %s\n'
+      '    from %s\n'
+      '    where adjustment <> 0 and not is_noted',
+      v_key,
       (
-        select string_agg(case when c.name = v_d.target_column then 'adjustment' else 'null' end
-          || format('::numeric as %I', c.name), ', ' order by c.position)
+        select string_agg(
+          case when c.name = v_d.target_column then 'adjustment' else 'null' end
+            || format('::numeric as %I', c.name),
+          ', ' order by c.position)
         from unnest(v_columns) with ordinality c(name, position)
-      ), v_check);
+      ),
+      v_check);
     v_results := v_results || format(
-      E'%L, (\n    select jsonb_build_object(''checked'', count(*),\n'
+      E'%L, (\n'
+      '    select jsonb_build_object(\n'
+      '      ''checked'', count(*),\n'
       '      ''drifted'', count(*) filter (where exact <> truth or wrong_members > 0),\n'
       '      ''drift'', coalesce(sum(abs(truth - exact)), 0),\n'
-      '      ''examples'', coalesce(jsonb_path_query_array(jsonb_agg(jsonb_build_object(\n'
-      '        ''key'', %s, ''exact'', exact, ''truth'', truth, ''wrong_members'', wrong_members))\n'
-      '        filter (where exact <> truth or wrong_members > 0), ''$[0 to 4]''), ''[]''))\n    from %s where not is_noted\n  )',
+      '      ''examples'', coalesce(jsonb_path_query_array(\n'
+      '        jsonb_agg(jsonb_build_object(\n'
+      '          ''key'', %s,\n'
+      '          ''exact'', exact,\n'
+      '          ''truth'', truth,\n'
+      '          ''wrong_members'', wrong_members\n'
+      '        )) filter (where exact <> truth or wrong_members > 0), ''$[0 to 4]''), ''[]''))\n'
+      '    from %s\n'
+      '    where not is_noted\n'
+      '  )',
       v_d.name, v_key_text, v_check);
   end loop;
 
   if reconcile_sql.repair then
     v_ctes := v_ctes || format(
-      E'%s as materialized (\n  select %s, %s\n  from (\n    %s\n  ) adjustments\n  group by %2$s\n)',
-      quote_ident(millrace.generated_name(v_d.target, '__delta')), v_key,
-      millrace.list(v_columns, 'coalesce(sum(%1$I), 0) as %1$I'), array_to_string(v_deltas, E'\n    union all\n    '));
+      E'%s as materialized (\n'
+      '  select %s, %s\n'
+      '  from (\n'
+      '    %s\n'
+      '  ) adjustments\n'
+      '  group by %2$s\n'
+      ')',
+      quote_ident(millrace.generated_name(v_d.target, '__delta')),
+      v_key,
+      millrace.list(v_columns, 'coalesce(sum(%1$I), 0) as %1$I'),
+      array_to_string(v_deltas, E'\n    union all\n    '));
     v_ctes := v_ctes || millrace.apply_sql(v_d.target, v_d.target_key, v_columns);
   end if;
   return format(
-    E'with\n%s\nselect jsonb_build_object(%s) as results,\n  (select count(*) from batch) as checked,\n'
+    E'with\n'
+    '%s\n'
+    'select\n'
+    '  jsonb_build_object(%s) as results,\n'
+    '  (select count(*) from batch) as checked,\n'
     '  (select %s from batch order by %s limit 1) as last_key',
-    array_to_string(v_ctes, E',\n'), array_to_string(v_results, E',\n  '), v_key_text,
+    array_to_string(v_ctes, E',\n'),
+    array_to_string(v_results, E',\n  '),
+    v_key_text,
     millrace.list(v_d.target_key, '%I desc'));
 end
 $$;

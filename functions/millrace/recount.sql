@@ -14,7 +14,8 @@ begin
   for v_target in
     select array_agg(d.name order by d.name) as names, k.value as listed
     from jsonb_each(recount.keys) k
-    join millrace.derivation d on d.target = k.key::regclass and d.state in ('active', 'backfilling')
+    join millrace.derivation d
+      on d.target = k.key::regclass and d.state in ('active', 'backfilling')
     where jsonb_array_length(k.value) > 0
     group by k.key, k.value
   loop

@@ -74,7 +74,8 @@ begin
       v_names.pending_members, v_key, v_member_list, v_column, v_pending);
     execute format(E'create table %s as select %s, %s, n::bigint as n from %s with no data',
       v_names.members, v_key, v_member_list, v_names.truth_members);
-    execute format('alter table %s add primary key (%s, %s)', v_names.members, v_key, v_member_list);
+    execute format('alter table %s add primary key (%s, %s)',
+      v_names.members, v_key, v_member_list);
     execute format('comment on table %s is %L', v_names.members,
       format('How many rows of the source name a member, for %s; written by the engine only.',
         v_d.name));

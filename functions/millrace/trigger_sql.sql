@@ -53,7 +53,8 @@ begin atomic
         E'  insert into %1$s (sign, %2$s)\n'
         '  (select -1, %2$s from old_rows except all select -1, %2$s from new_rows)\n'
         '  union all\n'
-        '  (select 1, %2$s from new_rows except all select 1, %2$s from old_rows);\n', n.log, n.columns)),
+        '  (select 1, %2$s from new_rows except all select 1, %2$s from old_rows);\n',
+        n.log, n.columns)),
       ('delete', 'after delete', 'referencing old table as old_rows ', format(
         E'  insert into %1$s (sign, %2$s)\n'
         '  select -1, %2$s from old_rows;\n', n.log, n.columns)),
