@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { median } from '../../scripts/bench/hot-key.ts';
+import { openWire, type Wire } from '../../scripts/bench/wire.ts';
+import { createEmptyDatabase, type TestDatabase } from '../lib/database.ts';
+
+/* The load generator of the benchmarks: what it says it ran, it ran. */
+
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await createEmptyDatabase();
+  await db.pool.query(
+    'create schema bench; create table bench.t (id bigint primary key, label text)',
+  );
+});
+
+afterAll(async () => {
+  await db.drop();
+});
+
+const run = (wire: Wire, ...values: string[]) =>
+  new Promise<string | null>((resolve) => wire.run(values, resolve));
+
+describe('a wire', () => {
+  test('runs its statement again and again, and goes on after an error', async () => {
+    const wire = await openWire(
+      { connectionString: db.connectionString },
+      'insert into bench.t (id, label) values ($1, $2)',
+    );
+    for (let i = 0; i < 50; i += 1) expect(await run(wire, String(i), `é ${i}`)).toBeNull();
+    expect(await run(wire, '7', 'twice')).toMatch(/^23505: duplicate key/);
+    expect(await run(wire, 'seven', '')).toMatch(/^22P02: /);
+    expect(await run(wire, '50', '')).toBeNull();
+    await wire.close();
+    const { rows } = await db.pool.query(
+      `select count(*)::integer as n, max(label) filter (where id = 7) as label from bench.t`,
+    );
+    expect(rows).toEqual([{ n: 51, label: 'é 7' }]);
+  });
+
+  test('reads answers of any size', async () => {
+    const wire = await openWire(
+      { connectionString: db.connectionString },
+      "select repeat('x', $1::integer) from generate_series(1, 20)",
+    );
+    for (const size of ['0', '1', '8187', '8192', '100000'])
+      expect(await run(wire, size)).toBeNull();
+    await wire.close();
+  });
+
+  test('refuses a statement that cannot be prepared, with the server’s words', async () => {
+    await expect(openWire({ connectionString: db.connectionString }, 'selekt 1')).rejects.toThrow(
+      /42601: syntax error/,
+    );
+  });
+
+  test('runs one statement at a time', async () => {
+    const wire = await openWire({ connectionString: db.connectionString }, 'select 1');
+    const first = run(wire);
+    expect(() => wire.run([], () => undefined)).toThrow(/has not ended/);
+    expect(await first).toBeNull();
+    await wire.close();
+  });
+});
+
+test('the median is the middle, or between the two in the middle', () => {
+  expect(median([3, 1, 2])).toBe(2);
+  expect(median([4, 1, 3, 2])).toBe(2.5);
+  expect(median([])).toBeNaN();
+});
