@@ -25,7 +25,7 @@ begin atomic
     format('millrace_log.%I', millrace.generated_name(c.target, '__carry')),
     format('millrace_log.%I', millrace.generated_name(c.target, '__recount')),
     (
-      select format('%I.%I', n.nspname, left(r.relname || '_' || c.target_column, 63))
+      select format('%I.%I', n.nspname, millrace.fitting_name(r.relname || '_' || c.target_column))
       from pg_catalog.pg_class r
       join pg_catalog.pg_namespace n on n.oid = r.relnamespace
       where r.oid = c.target

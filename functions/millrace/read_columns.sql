@@ -14,10 +14,16 @@ create or replace function millrace.read_columns(
   set search_path to ''
 as $$
 declare
+  v_cursor refcursor;
   v_tree text;
   v_function text;
 begin
   begin
+    -- a cursor takes one statement only: whatever else the text holds is refused before it runs
+    open v_cursor for execute format(
+      E'select (%s\n) as expression from %s limit 0',
+      read_columns.expression, read_columns.from_sql);
+    close v_cursor;
     execute format(
       E'create view millrace_log.declared_expression as\nselect (%s\n) as expression from %s',
       read_columns.expression, read_columns.from_sql);
@@ -37,6 +43,24 @@ begin
     join pg_catalog.pg_proc p on p.oid = m.ids[1]::oid
     where p.provolatile <> 'i'
     limit 1;
+  if v_function is null then
+    -- a cast by way of text has no function of its own in the tree, but those of its two types
+    select format('the text form of %s', format_type(t.oid, null)) into v_function
+      from (
+        select m.ids[1]::oid as type from regexp_matches(v_tree,
+          '\{COERCEVIAIO :arg \{\w+ [^{}]*?:(?:vartype|consttype|funcresulttype|opresulttype|resulttype) (\d+)',
+          'g') m(ids)
+        union
+        select m.ids[1]::oid from regexp_matches(v_tree,
+          '\{COERCEVIAIO :arg \{[^{}]*\} :resulttype (\d+)', 'g') m(ids)
+      ) casts
+      join pg_catalog.pg_type t on t.oid = casts.type and t.typtype <> 'e'
+      where exists (
+        select from pg_catalog.pg_proc p
+        where p.oid in (t.typinput, t.typoutput) and p.provolatile <> 'i'
+      )
+      limit 1;
+  end if;
   if v_function is null and v_tree ~ '\{(SQLVALUEFUNCTION|NEXTVALUEEXPR)' then
     v_function := 'a function of the current moment or user';
   end if;
