@@ -58,15 +58,19 @@ export function maskError(error: GraphQLError): GraphQLError | GraphQLFormattedE
     return rewrite(error, cause.message, { code, detail, hint });
   }
   const errorId = randomUUID();
-  log.error({ errorId, path: error.path, err: cause }, 'an error was masked');
+  const { path } = error;
   const sqlState = cause instanceof pg.DatabaseError ? (cause.code ?? '') : '';
   const kind = KINDS[sqlState] ?? KINDS[sqlState.slice(0, 2)];
-  return kind === undefined
-    ? rewrite(error, `Something went wrong; it is logged as ${errorId}`, {
-        code: 'INTERNAL',
-        errorId,
-      })
-    : rewrite(error, kind.message, { code: kind.code, hint: kind.hint, errorId });
+  if (kind !== undefined) {
+    // Any client can provoke these at will: one line, no stack.
+    log.info({ errorId, path, sqlState, reason: cause.message }, 'an error was masked');
+    return rewrite(error, kind.message, { code: kind.code, hint: kind.hint, errorId });
+  }
+  log.error({ errorId, path, err: cause }, 'an error was masked');
+  return rewrite(error, `Something went wrong; it is logged as ${errorId}`, {
+    code: 'INTERNAL',
+    errorId,
+  });
 }
 
 function rewrite(
