@@ -188,7 +188,11 @@ export const MUTANTS: Mutant[] = [
         find: 'if not millrace.try_lock_engine() then',
         replace: 'if false then',
       },
-      { routine: 'millrace.drain', find: NEW_GENERATION, replace: '' },
+      {
+        routine: 'millrace.drain',
+        find: NEW_GENERATION.replace(';', ' returning g.number into v_generation;'),
+        replace: 'v_generation := 1;',
+      },
     ],
     caughtBy: 'two drains at once',
   },
