@@ -10,7 +10,10 @@ create or replace function millrace.fitting_name(name text)
 return case
   when octet_length(fitting_name.name) <= 63 then fitting_name.name
   else concat(
-    left(fitting_name.name, case when octet_length(left(fitting_name.name, 40)) <= 50 then 40 else 12 end),
+    left(
+      fitting_name.name,
+      case when octet_length(left(fitting_name.name, 40)) <= 50 then 40 else 12 end
+    ),
     '_', left(md5(fitting_name.name), 12))
 end;
 

@@ -48,7 +48,8 @@ begin
     select format('the text form of %s', format_type(t.oid, null)) into v_function
       from (
         select m.ids[1]::oid as type from regexp_matches(v_tree,
-          '\{COERCEVIAIO :arg \{\w+ [^{}]*?:(?:vartype|consttype|funcresulttype|opresulttype|resulttype) (\d+)',
+          '\{COERCEVIAIO :arg \{\w+ [^{}]*?:'
+          '(?:vartype|consttype|funcresulttype|opresulttype|resulttype) (\d+)',
           'g') m(ids)
         union
         select m.ids[1]::oid from regexp_matches(v_tree,
