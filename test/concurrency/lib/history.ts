@@ -211,10 +211,11 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
   ): Promise<void> {
     const { name } = random.pick(derived);
     if (random.chance(0.2)) {
-      await client.query(`call millrace.reconcile_batches('{"repair": true, "size": 3}')`);
+      // Between the batches drains go on.
+      await client.query('call millrace.reconcile_batches($1)', [{ name, repair: true, size: 3 }]);
     } else {
       await client.query('select millrace.reconcile($1, $2)', [
-        random.chance(0.4) ? null : name,
+        random.chance(0.2) ? null : name,
         random.chance(0.5),
       ]);
     }
@@ -301,11 +302,11 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
       ? [
           ...[1, 2, 3].map((i) => meanwhile(sessions.open('drain'), `drain ${i}`, drain, 40)),
           ...[1, 2].map((i) =>
-            meanwhile(sessions.open('reconcile'), `reconcile ${i}`, reconcile, 200),
+            meanwhile(sessions.open('reconcile'), `reconcile ${i}`, reconcile, 1500),
           ),
           meanwhile(sessions.open('checker'), 'checker', checker, 20),
           ...((options.maintenance ?? true)
-            ? [meanwhile(sessions.open('maintenance'), 'maintenance', maintain, 400)]
+            ? [meanwhile(sessions.open('maintenance'), 'maintenance', maintain, 1000)]
             : []),
         ]
       : []),
