@@ -2,17 +2,17 @@
  * The roles, and what belongs to a role in each database: run before every migration, as the login
  * that migrates (a superuser, or a database's owner with createrole).
  *
- * Roles are shared by all databases of a cluster and several migrations may run at once in different
- * databases, so everything here is done only where it is missing; `scripts/lib/migrations.ts` runs
- * the file again when another session was faster.
+ * Roles are shared by all databases of a cluster and several migrations may run at once in
+ * different databases, so everything here is done only where it is missing;
+ * `scripts/lib/migrations.ts` runs the file again when another session was faster.
  *
  * Passwords: a login role gets one when it is created, from the setting
  * `millrace.password_<role>` (a SCRAM verifier), and keeps it afterwards.
  */
 
--- app_owner owns every schema and object. app_authenticator and app_operator_login are the logins of
--- the public and of the operator endpoint: no rights of their own, so that an injected `reset role`
--- gains nothing. The others are what a request becomes.
+-- app_owner owns every schema and object. app_authenticator and app_operator_login are the logins
+-- of the public and of the operator endpoint: no rights of their own, so that an injected
+-- `reset role` gains nothing. The others are what a request becomes.
 do $$
 declare
   v_role record;

@@ -1,5 +1,5 @@
--- A security definer function that resolves names through the caller's search_path runs whatever the
--- caller puts in front (CVE-2018-1058).
+-- A security definer function that resolves names through the caller's search_path runs whatever
+-- the caller puts in front (CVE-2018-1058).
 select
   objects.identity as object,
   'security definer without a pinned search_path: add "set search_path to ''''"' as problem

@@ -1,4 +1,5 @@
--- The comment of a function of the API is its description in the GraphQL schema and in reference.md.
+-- The comment of a function of the API is its description in the GraphQL schema and in
+-- reference.md.
 select
   objects.identity as object,
   'a function of the API needs a comment: one sentence for its caller' as problem

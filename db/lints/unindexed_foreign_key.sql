@@ -1,6 +1,6 @@
--- Deleting or re-keying a parent searches its children: without an index that is a full scan under a
--- row lock. An index must begin with the key's columns in any order, or with its first column: the
--- further columns of a composite key only repeat what the first one determines.
+-- Deleting or re-keying a parent searches its children: without an index that is a full scan under
+-- a row lock. An index must begin with the key's columns in any order, or with its first column:
+-- the further columns of a composite key only repeat what the first one determines.
 select
   conrelid::regclass || '.' || conname as object,
   'no index begins with the columns of this foreign key' as problem

@@ -127,6 +127,7 @@ create table millrace.drain_plan (
   pending regclass[] primary key,
   names text[] not null,
   unread text[] not null,
+  recounted text,
   statement text,
   routine text
 );
@@ -136,6 +137,8 @@ comment on column millrace.drain_plan.pending is 'The logs that hold rows.';
 comment on column millrace.drain_plan.names is 'The derivations that a drain of them serves.';
 comment on column millrace.drain_plan.unread is
   'Those of the logs that nobody reads: they are emptied.';
+comment on column millrace.drain_plan.recounted is
+  'The tables that a recount of noted keys reads, for SQL; null if none is noted.';
 comment on column millrace.drain_plan.statement is 'Its statement; null if nobody is to be served.';
 comment on column millrace.drain_plan.routine is 'The generated function.';
 

@@ -61,6 +61,10 @@ begin
       v_plan := millrace.drain_plan(v_pending);
       exit when v_plan.routine is null;
       begin
+        if v_plan.recounted is not null then
+          -- what is counted afresh is read after target rows are locked: wait for these tables now
+          execute format('lock table %s in access share mode', v_plan.recounted);
+        end if;
         execute format('select * from %s($1)', v_plan.routine)
           into v_rows, v_keys, v_recount
           using drain.slice;

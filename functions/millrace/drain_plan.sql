@@ -25,6 +25,12 @@ begin
   v_plan.pending := drain_plan.pending;
   v_plan.names := millrace.drained_together(drain_plan.pending);
   v_plan.unread := millrace.unread_logs(drain_plan.pending);
+  v_plan.recounted := (
+    select string_agg(distinct millrace.qualified_name(r.relation), ', ')
+    from millrace.derivation d
+    cross join unnest(array[d.source, d.through]) r(relation)
+    where to_regclass((millrace.generated(d)).recount) = any (drain_plan.pending)
+  );
   if cardinality(v_plan.names) > 0 then
     v_plan.statement := millrace.drain_sql(v_plan.names, 'slice');
     v_plan.routine := format('millrace_log.%I',

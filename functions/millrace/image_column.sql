@@ -1,7 +1,7 @@
 /*
  * The column of an image that holds a column of the source or of the through table:
- * "source.<column>", "via.<column>". The dot keeps it apart from every column that a filter may name
- * without saying source or via.
+ * "source.<column>", "via.<column>". The dot keeps it apart from every column that a filter may
+ * name without saying source or via.
  */
 create or replace function millrace.image_column(side text, column_name name)
   returns name

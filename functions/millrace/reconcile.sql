@@ -28,6 +28,13 @@ begin
   ) loop
     perform millrace.backfill();
   end loop;
+  -- wait for these tables now, and not when rows of a target are locked
+  execute (
+    select 'lock table ' || string_agg(distinct millrace.qualified_name(r.relation), ', ')
+      || ' in access share mode'
+    from millrace.derivation d
+    cross join unnest(array[d.source, d.through, d.target]) r(relation)
+  );
   for v_target in
     select t.names from millrace.reconciled_together(reconcile.name) t
   loop

@@ -64,7 +64,7 @@ begin
     v_d.target_column,
     E'@behavior -attribute:select\n' || v_comment);
   execute format('comment on function %s is %L',
-    v_signature, E'@behavior -filterBy -orderBy\n' || v_comment);
+    v_signature, E'@behavior -filterBy -orderBy\n@notNull\n' || v_comment);
 end
 $$;
 
