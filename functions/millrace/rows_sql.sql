@@ -40,9 +40,9 @@ begin
     (
       select string_agg(
         case
-          when v_alone then format('image."image.weight" * (%s) as %I', d.value, d.target_column)
+          when v_alone then format(E'image."image.weight" * (%s\n) as %I', d.value, d.target_column)
           else format(
-            E'case when (%s\n) then image."image.weight" * (%s) end as %I',
+            E'case when (%s\n) then image."image.weight" * (%s\n) end as %I',
             d.filter, d.value, d.target_column)
         end, E',\n  ' order by d.target_column)
       from unnest(rows_sql.derivations) d
