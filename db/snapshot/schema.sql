@@ -555,6 +555,7 @@ create table millrace.drain_plan (
   pending regclass[] not null,
   names text[] not null,
   unread text[] not null,
+  recounted text,
   statement text,
   routine text,
   constraint drain_plan_pkey PRIMARY KEY (pending)
@@ -563,6 +564,7 @@ comment on table millrace.drain_plan is 'The drain functions that were generated
 comment on column millrace.drain_plan.pending is 'The logs that hold rows.';
 comment on column millrace.drain_plan.names is 'The derivations that a drain of them serves.';
 comment on column millrace.drain_plan.unread is 'Those of the logs that nobody reads: they are emptied.';
+comment on column millrace.drain_plan.recounted is 'The tables that a recount of noted keys reads, for SQL; null if none is noted.';
 comment on column millrace.drain_plan.statement is 'Its statement; null if nobody is to be served.';
 comment on column millrace.drain_plan.routine is 'The generated function.';
 
@@ -1861,6 +1863,7 @@ begin
 end
 $function$;
 comment on function app_public.conversation_hidden_opinion_count(app_public.conversation) is '@behavior -filterBy -orderBy
+@notNull
 Opinions that a moderator has hidden.';
 grant execute on function app_public.conversation_hidden_opinion_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_hidden_opinion_count(app_public.conversation) to app_anonymous;
@@ -1903,6 +1906,7 @@ begin
 end
 $function$;
 comment on function app_public.conversation_moderated_opinion_count(app_public.conversation) is '@behavior -filterBy -orderBy
+@notNull
 Opinions that a moderator has moved.';
 grant execute on function app_public.conversation_moderated_opinion_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_moderated_opinion_count(app_public.conversation) to app_anonymous;
@@ -2008,6 +2012,7 @@ begin
 end
 $function$;
 comment on function app_public.conversation_opinion_count(app_public.conversation) is '@behavior -filterBy -orderBy
+@notNull
 Opinions, seed opinions included, without deleted and moderated ones.';
 grant execute on function app_public.conversation_opinion_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_opinion_count(app_public.conversation) to app_anonymous;
@@ -2040,6 +2045,7 @@ begin
 end
 $function$;
 comment on function app_public.conversation_participant_count(app_public.conversation) is '@behavior -filterBy -orderBy
+@notNull
 Accounts that cast one of these votes.';
 grant execute on function app_public.conversation_participant_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_participant_count(app_public.conversation) to app_anonymous;
@@ -2072,6 +2078,7 @@ begin
 end
 $function$;
 comment on function app_public.conversation_total_opinion_count(app_public.conversation) is '@behavior -filterBy -orderBy
+@notNull
 Opinions, moderated ones included.';
 grant execute on function app_public.conversation_total_opinion_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_total_opinion_count(app_public.conversation) to app_anonymous;
@@ -2104,6 +2111,7 @@ begin
 end
 $function$;
 comment on function app_public.conversation_total_participant_count(app_public.conversation) is '@behavior -filterBy -orderBy
+@notNull
 Accounts that cast a vote, be it on a moderated opinion.';
 grant execute on function app_public.conversation_total_participant_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_total_participant_count(app_public.conversation) to app_anonymous;
@@ -2136,6 +2144,7 @@ begin
 end
 $function$;
 comment on function app_public.conversation_total_vote_count(app_public.conversation) is '@behavior -filterBy -orderBy
+@notNull
 Votes, those on moderated opinions included.';
 grant execute on function app_public.conversation_total_vote_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_total_vote_count(app_public.conversation) to app_anonymous;
@@ -2168,6 +2177,7 @@ begin
 end
 $function$;
 comment on function app_public.conversation_vote_count(app_public.conversation) is '@behavior -filterBy -orderBy
+@notNull
 Votes on them: agree, disagree and pass, without cancelled ones.';
 grant execute on function app_public.conversation_vote_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_vote_count(app_public.conversation) to app_anonymous;
@@ -2460,6 +2470,7 @@ begin
 end
 $function$;
 comment on function app_public.opinion_agree_count(app_public.opinion) is '@behavior -filterBy -orderBy
+@notNull
 Votes that agree, without cancelled ones; a moderated opinion keeps them.';
 grant execute on function app_public.opinion_agree_count(app_public.opinion) to app_account;
 grant execute on function app_public.opinion_agree_count(app_public.opinion) to app_anonymous;
@@ -2492,6 +2503,7 @@ begin
 end
 $function$;
 comment on function app_public.opinion_disagree_count(app_public.opinion) is '@behavior -filterBy -orderBy
+@notNull
 Votes that disagree, without cancelled ones; a moderated opinion keeps them.';
 grant execute on function app_public.opinion_disagree_count(app_public.opinion) to app_account;
 grant execute on function app_public.opinion_disagree_count(app_public.opinion) to app_anonymous;
@@ -2534,6 +2546,7 @@ begin
 end
 $function$;
 comment on function app_public.opinion_pass_count(app_public.opinion) is '@behavior -filterBy -orderBy
+@notNull
 Votes that pass, without cancelled ones; a moderated opinion keeps them.';
 grant execute on function app_public.opinion_pass_count(app_public.opinion) to app_account;
 grant execute on function app_public.opinion_pass_count(app_public.opinion) to app_anonymous;
@@ -2639,7 +2652,7 @@ CREATE OR REPLACE FUNCTION millrace.add_results(results jsonb, batch jsonb)
 RETURN (SELECT jsonb_object_agg(b.key, jsonb_build_object('checked', (COALESCE(((r.value ->> 'checked'::text))::bigint, (0)::bigint) + ((b.value ->> 'checked'::text))::bigint), 'drifted', (COALESCE(((r.value ->> 'drifted'::text))::bigint, (0)::bigint) + ((b.value ->> 'drifted'::text))::bigint), 'drift', (COALESCE(((r.value ->> 'drift'::text))::numeric, (0)::numeric) + ((b.value ->> 'drift'::text))::numeric), 'examples', jsonb_path_query_array((COALESCE((r.value -> 'examples'::text), '[]'::jsonb) || (b.value -> 'examples'::text)), '$[0 to 4]'::jsonpath))) AS jsonb_object_agg FROM (jsonb_each(add_results.batch) b(key, value) LEFT JOIN jsonb_each(add_results.results) r(key, value) ON ((r.key = b.key))));
 comment on function millrace.add_results(jsonb,jsonb) is 'Adds up the results of a reconcile''s batches.';
 
-CREATE OR REPLACE FUNCTION millrace.apply_sql(target regclass, target_key name[], columns name[], into_carry boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION millrace.apply_sql(target regclass, target_key name[], columns name[])
  RETURNS text[]
  LANGUAGE sql
  STABLE
@@ -2648,17 +2661,12 @@ BEGIN ATOMIC
  SELECT ARRAY[format('%s as materialized (
   select d.*
   from %s d
-%s)'::text, n.free, n.delta,
-         CASE
-             WHEN apply_sql.into_carry THEN '  limit 0
-'::text
-             ELSE format('  cross join lateral (
+  cross join lateral (
     select from %s t
     where %s
     for no key update of t skip locked
   ) t
-'::text, n.target, n.same_key)
-         END), format('%s as (
+)'::text, n.free, n.delta, n.target, n.same_key), format('%s as (
   update %s t
   set %s
   from %s d
@@ -2684,7 +2692,7 @@ BEGIN ATOMIC
       CROSS JOIN ( SELECT string_agg(format('%1$I = (coalesce(t.%1$I, 0) + d.%1$I)::%2$s'::text, c_1.name, millrace.column_type(apply_sql.target, c_1.name)), ', '::text ORDER BY c_1."position") AS set_sql
             FROM unnest(apply_sql.columns) WITH ORDINALITY c_1(name, "position")) c);
 END;
-comment on function millrace.apply_sql(regclass,name[],name[],boolean) is 'Adds deltas to target rows, and those of locked rows to the carry table, as common table expressions.';
+comment on function millrace.apply_sql(regclass,name[],name[]) is 'Adds deltas to target rows, and those of locked rows to the carry table, as common table expressions.';
 
 CREATE OR REPLACE FUNCTION millrace.backfill(size integer DEFAULT 2000)
  RETURNS boolean
@@ -2887,8 +2895,12 @@ AS $function$
 declare
   v_parts text[];
   v_arguments constant jsonb := jsonb_build_object(
-    'source', counter.source, 'key', to_jsonb(counter.key), 'filter', counter.filter, 'value', counter.value,
-    'through', counter.through, 'distinct_on', to_jsonb(counter.distinct_on));
+    'source', counter.source,
+    'key', to_jsonb(counter.key),
+    'filter', counter.filter,
+    'value', counter.value,
+    'through', counter.through,
+    'distinct_on', to_jsonb(counter.distinct_on));
   v_d millrace.derivation;
   v_old millrace.derivation;
   v_from text;
@@ -2899,7 +2911,8 @@ begin
   if not pg_has_role(current_user, millrace.owner(), 'member') then
     raise exception 'Only % may declare', millrace.owner() using
       errcode = 'MR014',
-      detail = format('The engine belongs to %s; %s is no member of it.', millrace.owner(), current_user),
+      detail = format('The engine belongs to %s; %s is no member of it.',
+        millrace.owner(), current_user),
       hint = format('set role %s; or grant it to %s.', millrace.owner(), current_user);
   end if;
   begin
@@ -2908,7 +2921,8 @@ begin
     v_parts := null;
   end;
   if cardinality(v_parts) is distinct from 3 then
-    raise exception 'The target % is not schema.table.column', coalesce(counter.target, 'null') using
+    raise exception 'The target % is not schema.table.column',
+      coalesce(counter.target, 'null') using
       errcode = 'MR001',
       detail = 'A counter is kept in a column of an ordinary table.',
       hint = 'Write for example app_public.opinion.agree_count.';
@@ -2930,16 +2944,20 @@ begin
     raise exception '% has no column %', v_d.target, v_d.target_column using
       errcode = 'MR002',
       detail = 'The engine keeps the value in a column that the table''s owner makes.',
-      hint = format('alter table %s add column %I bigint not null default 0;', v_d.target, v_d.target_column);
+      hint = format('alter table %s add column %I bigint not null default 0;',
+        v_d.target, v_d.target_column);
   end if;
   if v_type !~ '^(integer|bigint|numeric)' or v_d.target_column = any (v_d.target_key) or exists (
     select from pg_catalog.pg_attribute a
-    where a.attrelid = v_d.target and a.attname = v_d.target_column and (a.attgenerated <> '' or a.attidentity <> '')
+    where a.attrelid = v_d.target
+      and a.attname = v_d.target_column
+      and (a.attgenerated <> '' or a.attidentity <> '')
   ) then
     raise exception 'The column % of % cannot hold a counter', v_d.target_column, v_d.target using
       errcode = 'MR004',
       detail = format('Its type is %s.', v_type),
-      hint = 'Use an ordinary column of type bigint, integer or numeric that is no part of the key.';
+      hint = 'Use an ordinary column of type bigint, integer or numeric that is no part of the '
+        'key.';
   end if;
 
   v_d.source := millrace.relation(counter.source);
@@ -2974,8 +2992,8 @@ begin
   v_d.filter := coalesce(counter.filter, 'true');
   v_d.value := coalesce(counter.value, '1');
 
-  v_from := millrace.qualified_name(v_d.source) || ' source' || coalesce(
-    ', ' || millrace.qualified_name(v_d.through) || ' via', '');
+  v_from := millrace.qualified_name(v_d.source) || ' source'
+    || coalesce(', ' || millrace.qualified_name(v_d.through) || ' via', '');
   v_d.source_columns := coalesce(v_d.source_key, '{}');
   v_d.through_columns := coalesce(v_d.through_key, '{}');
   for v_column in
@@ -2989,7 +3007,8 @@ begin
     select 'distinct_on', millrace.column_sql(m.name), null
     from unnest(v_d.members) m(name)
   loop
-    v_read := millrace.read_columns(v_column.what, v_column.expression, v_from, v_d.source, v_d.through);
+    v_read := millrace.read_columns(
+      v_column.what, v_column.expression, v_from, v_d.source, v_d.through);
     if regexp_replace(v_read.type_name, '\(.*\)', '')
       <> all (string_to_array(regexp_replace(v_column.wanted, '\(.*\)', ''), '|'))
     then
@@ -2997,18 +3016,22 @@ begin
         replace(v_column.wanted, '|', ', ') using
         errcode = 'MR004',
         detail = format('%s: %s', v_column.what, v_column.expression),
-        hint = 'Floating-point sums depend on the order of addition; keys must have the type of the primary key. '
-          'Cast the expression or change the column.';
+        hint = 'Floating-point sums depend on the order of addition; keys must have the type of '
+          'the primary key. Cast the expression or change the column.';
     end if;
     if v_column.what = 'value' and v_read.type_name ~ '^numeric' then
-      if v_type !~ '^numeric$' and coalesce(substring(v_read.type_name from ',(-?\d+)\)')::integer, 1000)
-        > coalesce(substring(v_type from ',(-?\d+)\)')::integer, 0)
+      if v_type !~ '^numeric$'
+        and coalesce(substring(v_read.type_name from ',(-?\d+)\)')::integer, 1000)
+          > coalesce(substring(v_type from ',(-?\d+)\)')::integer, 0)
       then
-        raise exception 'The column % of % would round the sum of %', v_d.target_column, v_d.target, v_d.value using
+        raise exception 'The column % of % would round the sum of %',
+          v_d.target_column, v_d.target, v_d.value using
           errcode = 'MR004',
-          detail = format('The value is of type %s, the column of type %s; each drain would round its part.',
+          detail = format(
+            'The value is of type %s, the column of type %s; each drain would round its part.',
             v_read.type_name, v_type),
-          hint = format('alter table %s alter column %I type numeric;', v_d.target, v_d.target_column);
+          hint = format('alter table %s alter column %I type numeric;',
+            v_d.target, v_d.target_column);
       end if;
       v_d.value := format(E'millrace.finite(%s\n)', v_d.value);
     end if;
@@ -3026,7 +3049,9 @@ begin
       select array_agg(
         case
           when k.key like side.name || '.%' then substr(k.key, strpos(k.key, '.') + 1)
-          when side.name = 'via' then v_d.through_key[array_position(v_d.source_key, substr(k.key, 8)::name)]
+          when side.name = 'via' then v_d.through_key[
+            array_position(v_d.source_key, substr(k.key, 8)::name)
+          ]
         end::name order by k.position) as columns
       from unnest(v_d.key) with ordinality k(key, position)
     ) c
@@ -3050,8 +3075,13 @@ begin
   end if;
   perform millrace.check_acyclic(v_d);
 
-  execute 'lock table ' || concat_ws(', ', millrace.qualified_name(v_d.source), millrace.qualified_name(v_d.through),
-    millrace.qualified_name(v_d.target), millrace.qualified_name(v_old.source), millrace.qualified_name(v_old.through))
+  execute 'lock table '
+    || concat_ws(', ',
+      millrace.qualified_name(v_d.source),
+      millrace.qualified_name(v_d.through),
+      millrace.qualified_name(v_d.target),
+      millrace.qualified_name(v_old.source),
+      millrace.qualified_name(v_old.through))
     || ' in share row exclusive mode';
   insert into millrace.stem (relation, stem)
     select distinct on (r.relation) r.relation, millrace.generated_name(r.relation) || case
@@ -3070,18 +3100,24 @@ begin
     delete from millrace.derivation d where d.name = v_old.name;
   end if;
   insert into millrace.derivation (
-    name, kind, target, target_column, target_key, source, through, source_key, through_key, key, members, filter,
-    value, source_columns, through_columns, guarded, arguments, module
+    name, kind, target, target_column, target_key,
+    source, through, source_key, through_key,
+    key, members, filter, value,
+    source_columns, through_columns,
+    guarded, arguments, module
   ) values (
-    v_d.name, v_d.kind, v_d.target, v_d.target_column, v_d.target_key, v_d.source, v_d.through, v_d.source_key,
-    v_d.through_key, v_d.key, v_d.members, v_d.filter, v_d.value, v_d.source_columns, v_d.through_columns,
+    v_d.name, v_d.kind, v_d.target, v_d.target_column, v_d.target_key,
+    v_d.source, v_d.through, v_d.source_key, v_d.through_key,
+    v_d.key, v_d.members, v_d.filter, v_d.value,
+    v_d.source_columns, v_d.through_columns,
     v_d.guarded, v_d.arguments, v_d.module
   )
     returning * into v_d;
   perform millrace.refresh_target(v_d.target);
   perform millrace.refresh_log(l.relation)
     from (
-      select distinct r.relation from unnest(array[v_d.source, v_d.through, v_old.source, v_old.through]) r(relation)
+      select distinct r.relation
+      from unnest(array[v_d.source, v_d.through, v_old.source, v_old.through]) r(relation)
     ) l
     where l.relation is not null;
   perform millrace.refresh_views(v_d);
@@ -3185,7 +3221,9 @@ begin
   -- superuser
   perform set_config('millrace.writer', 'engine', true);
   update millrace.generation g set number = g.number + 1 returning g.number into v_generation;
-  -- either one or the other, in turn, so that no row is written twice in a transaction (apply_sql)
+  -- either one or the other, in turn, so that no row is written twice in a transaction:
+  -- for the second time Postgres checks its foreign keys again, even unchanged ones, and would wait
+  -- for whoever holds the referenced row
   if v_backfilling and (cardinality(v_pending) = 0 or v_generation % 2 = 0) then
     v_more := millrace.backfill() or cardinality(v_pending) > 0;
   else
@@ -3196,6 +3234,10 @@ begin
       v_plan := millrace.drain_plan(v_pending);
       exit when v_plan.routine is null;
       begin
+        if v_plan.recounted is not null then
+          -- what is counted afresh is read after target rows are locked: wait for these tables now
+          execute format('lock table %s in access share mode', v_plan.recounted);
+        end if;
         execute format('select * from %s($1)', v_plan.routine)
           into v_rows, v_keys, v_recount
           using drain.slice;
@@ -3228,7 +3270,8 @@ begin
         from jsonb_each_text(v_rows) r
         where s.relation = r.key::regclass and r.value::bigint > 0;
     end if;
-    v_more := millrace.recount(v_recount) or v_more or v_backfilling;
+    perform millrace.recount(v_recount);
+    v_more := v_more or v_backfilling;
     if v_total > 0 or v_keys > 0 then
       insert into millrace.run_log (kind, started_at, rows, keys)
         values ('drain', v_started, v_total, v_keys);
@@ -3260,6 +3303,12 @@ begin
   v_plan.pending := drain_plan.pending;
   v_plan.names := millrace.drained_together(drain_plan.pending);
   v_plan.unread := millrace.unread_logs(drain_plan.pending);
+  v_plan.recounted := (
+    select string_agg(distinct millrace.qualified_name(r.relation), ', ')
+    from millrace.derivation d
+    cross join unnest(array[d.source, d.through]) r(relation)
+    where to_regclass((millrace.generated(d)).recount) = any (drain_plan.pending)
+  );
   if cardinality(v_plan.names) > 0 then
     v_plan.statement := millrace.drain_sql(v_plan.names, 'slice');
     v_plan.routine := format('millrace_log.%I',
@@ -3271,6 +3320,8 @@ begin
       '  volatile\n'
       '  set search_path to pg_catalog, pg_temp\n'
       '  set plan_cache_mode to force_generic_plan\n'
+      '  set enable_hashjoin to off\n'
+      '  set enable_mergejoin to off\n'
       'as $drain$\n'
       '#variable_conflict use_column\n'
       'begin\n'
@@ -3378,6 +3429,13 @@ begin
     v_key := millrace.list(v_target.target_key);
     v_ctes := v_ctes || format(
       E'%s as (\n'
+      '  delete from %s\n'
+      '  where not (select is_sliced from portion)\n'
+      '  returning %s\n'
+      ')',
+      v_target.recounted, v_target.recount, v_key);
+    v_ctes := v_ctes || format(
+      E'%s as (\n'
       '  delete from %s returning *\n'
       ')',
       v_target.carried, v_target.carry);
@@ -3462,23 +3520,18 @@ begin
       '  from (\n'
       '    %s\n'
       '  ) deltas\n'
-      '  group by %s\n'
-      '  having %s\n'
+      '  where (%s) not in (select %5$s from %6$s)\n'
+      '  group by %5$s\n'
+      '  having %7$s\n'
       ')',
       v_target.delta,
       v_key,
       millrace.list(v_target.columns, 'coalesce(sum(%1$I), 0) as %1$I'),
       array_to_string(v_parts, E'\n    union all\n    '),
       v_key,
+      v_target.recounted,
       millrace.list(v_target.columns, 'sum(%1$I) <> 0', ' or '));
     v_ctes := v_ctes || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
-    v_ctes := v_ctes || format(
-      E'%s as (\n'
-      '  delete from %s\n'
-      '  where not (select is_sliced from portion)\n'
-      '  returning %s\n'
-      ')',
-      v_target.recounted, v_target.recount, v_key);
     v_recounts := v_recounts || format(
       '%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
       v_target.target_name, v_key, v_target.recounted);
@@ -3771,6 +3824,14 @@ end
 $function$;
 comment on function millrace.finite(numeric) is 'The number itself; an error (22003) for NaN and infinities.';
 
+CREATE OR REPLACE FUNCTION millrace.fitting_name(name text)
+ RETURNS name
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN CASE WHEN (octet_length(name) <= 63) THEN name ELSE concat("left"(name, CASE WHEN (octet_length("left"(name, 40)) <= 50) THEN 40 ELSE 12 END), '_', "left"(md5(name), 12)) END;
+comment on function millrace.fitting_name(text) is 'The name, cut and hashed where it is too long.';
+
 CREATE OR REPLACE FUNCTION millrace.foreign_key(source regclass, through regclass, OUT source_key name[], OUT through_key name[])
  RETURNS record
  LANGUAGE plpgsql
@@ -3900,7 +3961,7 @@ BEGIN ATOMIC
      format('millrace_log.%I'::text, millrace.generated_name(c.target, (('__'::text || (c.target_column)::text) || '__members'::text))) AS format,
      format('millrace_log.%I'::text, millrace.generated_name(c.target, '__carry'::text)) AS format,
      format('millrace_log.%I'::text, millrace.generated_name(c.target, '__recount'::text)) AS format,
-     ( SELECT format('%I.%I'::text, n.nspname, "left"((((r.relname)::text || '_'::text) || (c.target_column)::text), 63)) AS format
+     ( SELECT format('%I.%I'::text, n.nspname, millrace.fitting_name((((r.relname)::text || '_'::text) || (c.target_column)::text))) AS format
             FROM (pg_class r
               JOIN pg_namespace n ON ((n.oid = r.relnamespace)))
            WHERE (r.oid = (c.target)::oid)) AS format
@@ -3914,7 +3975,7 @@ CREATE OR REPLACE FUNCTION millrace.generated_name(relation regclass, suffix tex
  LANGUAGE sql
  STABLE STRICT
  SET search_path TO ''
-RETURN (SELECT CASE WHEN (octet_length((named.stem || generated_name.suffix)) <= 63) THEN (named.stem || generated_name.suffix) ELSE concat("left"((named.stem || generated_name.suffix), 40), '_', "left"(md5((named.stem || generated_name.suffix)), 12)) END AS concat FROM (SELECT COALESCE((SELECT s.stem FROM millrace.stem s WHERE ((s.relation)::oid = (generated_name.relation)::oid)), (SELECT concat(n.nspname, '__', c.relname) AS concat FROM (pg_class c JOIN pg_namespace n ON ((n.oid = c.relnamespace))) WHERE (c.oid = (generated_name.relation)::oid))) AS stem) named);
+RETURN (SELECT millrace.fitting_name((COALESCE((SELECT s.stem FROM millrace.stem s WHERE ((s.relation)::oid = (generated_name.relation)::oid)), (SELECT concat(n.nspname, '__', c.relname) AS concat FROM (pg_class c JOIN pg_namespace n ON ((n.oid = c.relnamespace))) WHERE (c.oid = (generated_name.relation)::oid))) || suffix)) AS fitting_name);
 comment on function millrace.generated_name(regclass,text) is 'The name, in schema millrace_log, of what the engine generates for a table.';
 
 CREATE OR REPLACE FUNCTION millrace.hand_over(derivation millrace.derivation)
@@ -3967,7 +4028,7 @@ CREATE OR REPLACE FUNCTION millrace.image_column(side text, column_name name)
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO ''
-RETURN CASE WHEN (octet_length(((side || '.'::text) || (column_name)::text)) <= 63) THEN ((side || '.'::text) || (column_name)::text) ELSE concat("left"(((side || '.'::text) || (column_name)::text), 40), '_', "left"(md5((column_name)::text), 12)) END;
+RETURN millrace.fitting_name(((side || '.'::text) || (column_name)::text));
 comment on function millrace.image_column(text,name) is 'The column of an image for a column of source or via.';
 
 CREATE OR REPLACE FUNCTION millrace.images_name(source regclass, through regclass)
@@ -4279,18 +4340,27 @@ CREATE OR REPLACE FUNCTION millrace.read_columns(what text, expression text, fro
  SET search_path TO ''
 AS $function$
 declare
+  v_cursor refcursor;
   v_tree text;
   v_function text;
 begin
   begin
+    -- a cursor takes one statement only: whatever else the text holds is refused before it runs
+    open v_cursor for execute format(
+      E'select (%s\n) as expression from %s limit 0',
+      read_columns.expression, read_columns.from_sql);
+    close v_cursor;
     execute format(
       E'create view millrace_log.declared_expression as\nselect (%s\n) as expression from %s',
       read_columns.expression, read_columns.from_sql);
-  exception when syntax_error_or_access_rule_violation or data_exception or feature_not_supported then
+  exception
+    when syntax_error_or_access_rule_violation or data_exception or feature_not_supported
+  then
     raise exception 'The % cannot be used: %', read_columns.what, sqlerrm using
       errcode = 'MR006',
       detail = format('%s: %s', read_columns.what, read_columns.expression),
-      hint = format('It is SQL over: %s. Qualify functions and types with their schema.', read_columns.from_sql);
+      hint = format('It is SQL over: %s. Qualify functions and types with their schema.',
+        read_columns.from_sql);
   end;
   select r.ev_action::text into v_tree
     from pg_catalog.pg_rewrite r where r.ev_class = 'millrace_log.declared_expression'::regclass;
@@ -4299,6 +4369,25 @@ begin
     join pg_catalog.pg_proc p on p.oid = m.ids[1]::oid
     where p.provolatile <> 'i'
     limit 1;
+  if v_function is null then
+    -- a cast by way of text has no function of its own in the tree, but those of its two types
+    select format('the text form of %s', format_type(t.oid, null)) into v_function
+      from (
+        select m.ids[1]::oid as type from regexp_matches(v_tree,
+          '\{COERCEVIAIO :arg \{\w+ [^{}]*?:'
+          '(?:vartype|consttype|funcresulttype|opresulttype|resulttype) (\d+)',
+          'g') m(ids)
+        union
+        select m.ids[1]::oid from regexp_matches(v_tree,
+          '\{COERCEVIAIO :arg \{[^{}]*\} :resulttype (\d+)', 'g') m(ids)
+      ) casts
+      join pg_catalog.pg_type t on t.oid = casts.type and t.typtype <> 'e'
+      where exists (
+        select from pg_catalog.pg_proc p
+        where p.oid in (t.typinput, t.typoutput) and p.provolatile <> 'i'
+      )
+      limit 1;
+  end if;
   if v_function is null and v_tree ~ '\{(SQLVALUEFUNCTION|NEXTVALUEEXPR)' then
     v_function := 'a function of the current moment or user';
   end if;
@@ -4306,13 +4395,15 @@ begin
     raise exception 'The % is not immutable: it calls %', read_columns.what, v_function using
       errcode = 'MR007',
       detail = format('%s: %s', read_columns.what, read_columns.expression),
-      hint = 'A row must count the same whenever it is looked at. Store what depends on time in a column.';
+      hint = 'A row must count the same whenever it is looked at. Store what depends on time in a '
+        'column.';
   end if;
   if v_tree ~ ':has(Aggs|WindowFuncs|TargetSRFs|SubLinks) true|:varattno (0|-\d+)\M' then
     raise exception 'The % reads more than columns of its own rows', read_columns.what using
       errcode = 'MR007',
       detail = format('%s: %s', read_columns.what, read_columns.expression),
-      hint = 'Aggregates, subqueries, whole rows and system columns have no image in a log; name single columns.';
+      hint = 'Aggregates, subqueries, whole rows and system columns have no image in a log; name '
+        'single columns.';
   end if;
   select
     coalesce(array_agg(distinct a.attname) filter (where d.refobjid = read_columns.source), '{}'),
@@ -4346,6 +4437,20 @@ declare
 begin
   perform millrace.derivation_named(reconcile.name) where reconcile.name is not null;
   perform millrace.lock_engine();
+  -- what is still being counted for the first time, or again, is counted to the end, not reported
+  while reconcile.repair and exists (
+    select from millrace.derivation d
+    where d.state = 'backfilling' and (reconcile.name is null or d.name = reconcile.name)
+  ) loop
+    perform millrace.backfill();
+  end loop;
+  -- wait for these tables now, and not when rows of a target are locked
+  execute (
+    select 'lock table ' || string_agg(distinct millrace.qualified_name(r.relation), ', ')
+      || ' in access share mode'
+    from millrace.derivation d
+    cross join unnest(array[d.source, d.through, d.target]) r(relation)
+  );
   for v_target in
     select t.names from millrace.reconciled_together(reconcile.name) t
   loop
@@ -4358,7 +4463,8 @@ begin
       v_after := v_run.last_key;
       exit when v_run.checked <> 2000;
     end loop;
-    return query select r.* from millrace.finish_reconcile(v_results, reconcile.repair, v_started) r;
+    return query
+      select r.* from millrace.finish_reconcile(v_results, reconcile.repair, v_started) r;
   end loop;
 end
 $function$;
@@ -4408,7 +4514,10 @@ CREATE OR REPLACE FUNCTION millrace.reconcile_sql(names text[], batch text, inde
 AS $function$
 declare
   v_derivations constant millrace.derivation[] := array(
-    select d from millrace.derivation d where d.name = any (reconcile_sql.names) order by d.target_column
+    select d
+    from millrace.derivation d
+    where d.name = any (reconcile_sql.names)
+    order by d.target_column
   );
   v_d millrace.derivation := v_derivations[1];
   v_names record := millrace.generated(v_d);
@@ -4423,7 +4532,8 @@ declare
     then '(select x.* from %s x where ' || v_on || ' offset 0) %s on true'
     else '(select x.* from %s x) %s on ' || replace(v_on, 'x.', '%2$s.')
   end;
-  v_lateral constant text := case when reconcile_sql.indexed then 'left join lateral ' else 'left join ' end;
+  v_lateral constant text :=
+    case when reconcile_sql.indexed then 'left join lateral ' else 'left join ' end;
   v_columns constant name[] := array(select (d).target_column from unnest(v_derivations) d);
   v_members name[];
   v_member_columns text;
@@ -4433,98 +4543,192 @@ declare
   v_deltas text[] := '{}';
 begin
   v_ctes := array[format(
-    E'batch as materialized (\n  select %s, %s,\n    exists (select from %s r where %s) as is_noted\n  from %s',
-    v_key_t, millrace.list(v_columns, 't.%I'), v_names.recount,
+    E'batch as materialized (\n'
+    '  select %s, %s,\n'
+    '    exists (select from %s r where %s) as is_noted\n'
+    '  from %s',
+    v_key_t,
+    millrace.list(v_columns, 't.%I'),
+    v_names.recount,
     millrace.list(v_d.target_key, 'r.%1$I = t.%1$I', ' and '),
     case reconcile_sql.batch
-      when 'listed' then format(E'(select distinct %s from jsonb_array_elements($1) e) l\n  join %s t using (%s)\n)',
+      when 'listed' then format(
+        E'(select distinct %s from jsonb_array_elements($1) e) l\n'
+        '  join %s t using (%s)\n'
+        ')',
         (
-          select string_agg(format('(e ->> %s)::%s as %I', k.position - 1,
-            millrace.column_type(v_d.target, k.name), k.name), ', ' order by k.position)
+          select string_agg(
+            format('(e ->> %s)::%s as %I',
+              k.position - 1, millrace.column_type(v_d.target, k.name), k.name),
+            ', ' order by k.position)
           from unnest(v_d.target_key) with ordinality k(name, position)
-        ), v_target, v_key)
-      else format(E'%s t\n  where $1 is null or (%s) > (%s)\n  order by %s\n  limit $2\n)',
-        v_target, v_key_t,
+        ),
+        v_target,
+        v_key)
+      else format(
+        E'%s t\n'
+        '  where $1 is null or (%s) > (%s)\n'
+        '  order by %s\n'
+        '  limit $2\n'
+        ')',
+        v_target,
+        v_key_t,
         (
-          select string_agg(format('($1[%s])::%s', k.position, millrace.column_type(v_d.target, k.name)), ', '
-            order by k.position)
+          select string_agg(
+            format('($1[%s])::%s', k.position, millrace.column_type(v_d.target, k.name)),
+            ', ' order by k.position)
           from unnest(v_d.target_key) with ordinality k(name, position)
-        ), v_key_t)
+        ),
+        v_key_t)
     end
   )];
 
   foreach v_d in array v_derivations loop
     v_names := millrace.generated(v_d);
-    v_check := quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__check'));
+    v_check := quote_ident(
+      millrace.generated_name(v_d.target, '__' || v_d.target_column || '__check'));
     if v_d.members is null then
       v_ctes := v_ctes || format(
-        E'%s as materialized (\n  select %s, b.is_noted, coalesce(b.%I, 0) + coalesce(p.delta, 0) as exact,\n'
-        '    coalesce(t.value, 0) as truth, 0 as wrong_members,\n'
+        E'%s as materialized (\n'
+        '  select %s, b.is_noted,\n'
+        '    coalesce(b.%I, 0) + coalesce(p.delta, 0) as exact,\n'
+        '    coalesce(t.value, 0) as truth,\n'
+        '    0 as wrong_members,\n'
         '    coalesce(t.value, 0) - coalesce(b.%3$I, 0) - coalesce(p.delta, 0) as adjustment\n'
-        '  from batch b\n  %s%s\n  %4$s%6$s\n)',
-        v_check, v_key_b, v_d.target_column, v_lateral,
-        format(v_look, v_names.truth, 't'), format(v_look, v_names.pending, 'p'));
+        '  from batch b\n'
+        '  %s%s\n'
+        '  %4$s%6$s\n'
+        ')',
+        v_check,
+        v_key_b,
+        v_d.target_column,
+        v_lateral,
+        format(v_look, v_names.truth, 't'),
+        format(v_look, v_names.pending, 'p'));
     else
       v_members := millrace.member_names(v_d);
       v_member_columns := millrace.list(v_members);
       v_ctes := v_ctes || format(
-        E'%1$s as materialized (\n  select %2$s, %3$s, sum(c.truth) - sum(c.pending) as n, sum(c.stored) as stored\n'
-        '  from batch b\n  join %4$s(\n'
+        E'%1$s as materialized (\n'
+        '  select %2$s, %3$s,\n'
+        '    sum(c.truth) - sum(c.pending) as n,\n'
+        '    sum(c.stored) as stored\n'
+        '  from batch b\n'
+        '  join %4$s(\n'
         '    select x.*, n as truth, 0 as pending, 0 as stored from %5$s x%8$s\n'
-        '    union all select x.*, 0, n, 0 from %6$s x%8$s\n'
-        '    union all select x.*, 0, 0, n from %7$s x%8$s\n'
-        '  ) c on %9$s\n  group by %2$s, %3$s\n)',
+        '    union all\n'
+        '    select x.*, 0, n, 0 from %6$s x%8$s\n'
+        '    union all\n'
+        '    select x.*, 0, 0, n from %7$s x%8$s\n'
+        '  ) c on %9$s\n'
+        '  group by %2$s, %3$s\n'
+        ')',
         quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
-        v_key_b, millrace.list(v_members, 'c.%I'),
+        v_key_b,
+        millrace.list(v_members, 'c.%I'),
         case when reconcile_sql.indexed then 'lateral ' else '' end,
-        v_names.truth_members, v_names.pending_members, v_names.members,
+        v_names.truth_members,
+        v_names.pending_members,
+        v_names.members,
         case when reconcile_sql.indexed then ' where ' || v_on else '' end,
         case when reconcile_sql.indexed then 'true' else replace(v_on, 'x.', 'c.') end);
       v_ctes := v_ctes || format(
-        E'%1$s as materialized (\n  select %2$s, b.is_noted, coalesce(b.%3$I, 0) + coalesce(p.delta, 0) as exact,\n'
-        '    coalesce(t.value, 0) as truth, coalesce(m.wrong, 0) as wrong_members,\n'
+        E'%1$s as materialized (\n'
+        '  select %2$s, b.is_noted,\n'
+        '    coalesce(b.%3$I, 0) + coalesce(p.delta, 0) as exact,\n'
+        '    coalesce(t.value, 0) as truth,\n'
+        '    coalesce(m.wrong, 0) as wrong_members,\n'
         '    coalesce(m.n, 0) - coalesce(b.%3$I, 0) - coalesce(c.delta, 0) as adjustment\n'
-        '  from batch b\n  %4$s%5$s\n  %4$s%6$s\n'
-        '  left join (\n    select %7$s, count(*) filter (where n > 0) as n, count(*) filter (where n <> stored) as wrong\n'
-        '    from %8$s group by %7$s\n  ) m on %11$s\n'
-        '  left join (\n    select %7$s, sum(delta) as delta from %9$s where column_name = %10$L group by %7$s\n'
-        '  ) c on %12$s\n)',
-        v_check, v_key_b, v_d.target_column, v_lateral, format(v_look, v_names.truth, 't'),
-        format(v_look, v_names.pending, 'p'), v_key,
+        '  from batch b\n'
+        '  %4$s%5$s\n'
+        '  %4$s%6$s\n'
+        '  left join (\n'
+        '    select %7$s,\n'
+        '      count(*) filter (where n > 0) as n,\n'
+        '      count(*) filter (where n <> stored) as wrong\n'
+        '    from %8$s\n'
+        '    group by %7$s\n'
+        '  ) m on %11$s\n'
+        '  left join (\n'
+        '    select %7$s, sum(delta) as delta\n'
+        '    from %9$s\n'
+        '    where column_name = %10$L\n'
+        '    group by %7$s\n'
+        '  ) c on %12$s\n'
+        ')',
+        v_check,
+        v_key_b,
+        v_d.target_column,
+        v_lateral,
+        format(v_look, v_names.truth, 't'),
+        format(v_look, v_names.pending, 'p'),
+        v_key,
         quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
-        v_names.carry, v_d.target_column, millrace.list(v_d.target_key, 'm.%1$I = b.%1$I', ' and '),
+        v_names.carry,
+        v_d.target_column,
+        millrace.list(v_d.target_key, 'm.%1$I = b.%1$I', ' and '),
         millrace.list(v_d.target_key, 'c.%1$I = b.%1$I', ' and '));
       if reconcile_sql.repair then
         v_ctes := v_ctes || millrace.members_sql(v_d);
       end if;
     end if;
-    v_deltas := v_deltas || format(E'select %s, %s from %s where adjustment <> 0 and not is_noted', v_key,
+    v_deltas := v_deltas || format(
+      E'select %s, %s\n'
+      '    from %s\n'
+      '    where adjustment <> 0 and not is_noted',
+      v_key,
       (
-        select string_agg(case when c.name = v_d.target_column then 'adjustment' else 'null' end
-          || format('::numeric as %I', c.name), ', ' order by c.position)
+        select string_agg(
+          case when c.name = v_d.target_column then 'adjustment' else 'null' end
+            || format('::numeric as %I', c.name),
+          ', ' order by c.position)
         from unnest(v_columns) with ordinality c(name, position)
-      ), v_check);
+      ),
+      v_check);
     v_results := v_results || format(
-      E'%L, (\n    select jsonb_build_object(''checked'', count(*),\n'
+      E'%L, (\n'
+      '    select jsonb_build_object(\n'
+      '      ''checked'', count(*),\n'
       '      ''drifted'', count(*) filter (where exact <> truth or wrong_members > 0),\n'
       '      ''drift'', coalesce(sum(abs(truth - exact)), 0),\n'
-      '      ''examples'', coalesce(jsonb_path_query_array(jsonb_agg(jsonb_build_object(\n'
-      '        ''key'', %s, ''exact'', exact, ''truth'', truth, ''wrong_members'', wrong_members))\n'
-      '        filter (where exact <> truth or wrong_members > 0), ''$[0 to 4]''), ''[]''))\n    from %s where not is_noted\n  )',
+      '      ''examples'', coalesce(jsonb_path_query_array(\n'
+      '        jsonb_agg(jsonb_build_object(\n'
+      '          ''key'', %s,\n'
+      '          ''exact'', exact,\n'
+      '          ''truth'', truth,\n'
+      '          ''wrong_members'', wrong_members\n'
+      '        )) filter (where exact <> truth or wrong_members > 0), ''$[0 to 4]''), ''[]''))\n'
+      '    from %s\n'
+      '    where not is_noted\n'
+      '  )',
       v_d.name, v_key_text, v_check);
   end loop;
 
   if reconcile_sql.repair then
     v_ctes := v_ctes || format(
-      E'%s as materialized (\n  select %s, %s\n  from (\n    %s\n  ) adjustments\n  group by %2$s\n)',
-      quote_ident(millrace.generated_name(v_d.target, '__delta')), v_key,
-      millrace.list(v_columns, 'coalesce(sum(%1$I), 0) as %1$I'), array_to_string(v_deltas, E'\n    union all\n    '));
-    v_ctes := v_ctes || millrace.apply_sql(v_d.target, v_d.target_key, v_columns, reconcile_sql.batch = 'listed');
+      E'%s as materialized (\n'
+      '  select %s, %s\n'
+      '  from (\n'
+      '    %s\n'
+      '  ) adjustments\n'
+      '  group by %2$s\n'
+      ')',
+      quote_ident(millrace.generated_name(v_d.target, '__delta')),
+      v_key,
+      millrace.list(v_columns, 'coalesce(sum(%1$I), 0) as %1$I'),
+      array_to_string(v_deltas, E'\n    union all\n    '));
+    v_ctes := v_ctes || millrace.apply_sql(v_d.target, v_d.target_key, v_columns);
   end if;
   return format(
-    E'with\n%s\nselect jsonb_build_object(%s) as results,\n  (select count(*) from batch) as checked,\n'
+    E'with\n'
+    '%s\n'
+    'select\n'
+    '  jsonb_build_object(%s) as results,\n'
+    '  (select count(*) from batch) as checked,\n'
     '  (select %s from batch order by %s limit 1) as last_key',
-    array_to_string(v_ctes, E',\n'), array_to_string(v_results, E',\n  '), v_key_text,
+    array_to_string(v_ctes, E',\n'),
+    array_to_string(v_results, E',\n  '),
+    v_key_text,
     millrace.list(v_d.target_key, '%I desc'));
 end
 $function$;
@@ -4541,18 +4745,22 @@ declare
   -- a drain that counts is a writer already, and stays one
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
   v_indexed constant boolean := (
-    select bool_and(millrace.is_indexed(d)) from millrace.derivation d where d.name = any (reconcile_target.names)
+    select bool_and(millrace.is_indexed(d))
+    from millrace.derivation d
+    where d.name = any (reconcile_target.names)
   );
 begin
   update millrace.generation g set number = g.number + 1;
   perform set_config('millrace.writer', 'engine', true);
   if reconcile_target.listed is null then
-    execute millrace.reconcile_sql(reconcile_target.names, 'keys', v_indexed, reconcile_target.repair)
+    execute millrace.reconcile_sql(
+      reconcile_target.names, 'keys', v_indexed, reconcile_target.repair)
       into results, checked, last_key
       -- without indexes each batch would read everything again
       using reconcile_target.after, case when v_indexed then reconcile_target.size end;
   else
-    execute millrace.reconcile_sql(reconcile_target.names, 'listed', v_indexed, reconcile_target.repair)
+    execute millrace.reconcile_sql(
+      reconcile_target.names, 'listed', v_indexed, reconcile_target.repair)
       into results, checked, last_key
       using reconcile_target.listed;
   end if;
@@ -4576,25 +4784,23 @@ END;
 comment on function millrace.reconciled_together(text) is 'The derivations to reconcile, by target.';
 
 CREATE OR REPLACE FUNCTION millrace.recount(keys jsonb)
- RETURNS boolean
+ RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   v_target record;
-  v_found boolean := false;
 begin
   for v_target in
     select array_agg(d.name order by d.name) as names, k.value as listed
     from jsonb_each(recount.keys) k
-    join millrace.derivation d on d.target = k.key::regclass and d.state in ('active', 'backfilling')
+    join millrace.derivation d
+      on d.target = k.key::regclass and d.state in ('active', 'backfilling')
     where jsonb_array_length(k.value) > 0
     group by k.key, k.value
   loop
-    v_found := true;
     perform millrace.reconcile_target(v_target.names, true, listed => v_target.listed);
   end loop;
-  return v_found;
 end
 $function$;
 comment on function millrace.recount(jsonb) is 'Counts the listed keys of targets afresh.';
@@ -4633,11 +4839,17 @@ begin
   execute millrace.exact_sql(v_d);
   execute format('revoke all on function %s from public', v_signature);
   for v_grantee in
-    select distinct case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as role_name
+    select distinct
+      case
+        when x.grantee = 0 then 'public'
+        else quote_ident(pg_get_userbyid(x.grantee))
+      end as role_name
     from (
       select c.relacl as acl from pg_catalog.pg_class c where c.oid = v_d.target
       union all
-      select a.attacl from pg_catalog.pg_attribute a where a.attrelid = v_d.target and a.attacl is not null
+      select a.attacl
+      from pg_catalog.pg_attribute a
+      where a.attrelid = v_d.target and a.attacl is not null
     ) acls
     cross join lateral aclexplode(acls.acl) x
     where x.privilege_type = 'SELECT'
@@ -4649,9 +4861,12 @@ begin
       select a.attnum from pg_catalog.pg_attribute a
       where a.attrelid = v_d.target and a.attname = v_d.target_column)), ''),
     '^@behavior -attribute:select\n?', '');
-  execute format('comment on column %s.%I is %L', millrace.qualified_name(v_d.target), v_d.target_column,
+  execute format('comment on column %s.%I is %L',
+    millrace.qualified_name(v_d.target),
+    v_d.target_column,
     E'@behavior -attribute:select\n' || v_comment);
-  execute format('comment on function %s is %L', v_signature, E'@behavior -filterBy -orderBy\n' || v_comment);
+  execute format('comment on function %s is %L',
+    v_signature, E'@behavior -filterBy -orderBy\n@notNull\n' || v_comment);
 end
 $function$;
 comment on function millrace.refresh_exact(text) is 'Generates the exact read function of a counter.';
@@ -4697,11 +4912,15 @@ begin
         sign smallint not null,
         recorded_at timestamptz not null default clock_timestamp()
       ) with (
-        autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0,
+        autovacuum_vacuum_threshold = 1000,
+        autovacuum_vacuum_scale_factor = 0,
+        autovacuum_vacuum_cost_delay = 0,
         vacuum_truncate = false
       )$sql$, v_log);
     execute format('comment on table %s is %L', v_log,
-      format('The log of %s: +1 for every new image, -1 for every old one, until a drain takes them.', v_source));
+      format(
+        'The log of %s: +1 for every new image, -1 for every old one, until a drain takes them.',
+        v_source));
   end if;
 
   for v_column in
@@ -4713,14 +4932,16 @@ begin
     left join pg_catalog.pg_collation l on l.oid = a.attcollation
     left join pg_catalog.pg_namespace n on n.oid = l.collnamespace
     where a.attrelid = refresh_log.source and a.attname = any (v_columns) and not exists (
-      select from pg_catalog.pg_attribute e where e.attrelid = v_log::regclass and e.attname = a.attname
+      select from pg_catalog.pg_attribute e
+      where e.attrelid = v_log::regclass and e.attname = a.attname
     )
     order by a.attnum
   loop
     execute format('alter table %s add column %I %s', v_log, v_column.attname, v_column.definition);
   end loop;
 
-  -- one index for each way in which a read comes to the log: by the target's key, or along the foreign key
+  -- one index for each way in which a read comes to the log: by the target's key, or along the
+  -- foreign key
   for v_index in
     with needed as (
       select distinct columns
@@ -4783,7 +5004,8 @@ CREATE OR REPLACE FUNCTION millrace.refresh_pending_logs()
 AS $function$
 declare
   v_logs constant text := (
-    select string_agg(format('case when exists (select from %s) then %L::regclass end', l.log, l.log),
+    select string_agg(
+      format('case when exists (select from %s) then %L::regclass end', l.log, l.log),
       E',\n    ' order by l.log)
     from (
       select millrace.qualified_name(s.log) as log from millrace.source s
@@ -4795,9 +5017,18 @@ declare
   );
 begin
   execute format(
-    E'create or replace function millrace_log.pending_logs()\n  returns regclass[]\n  language plpgsql\n'
-    '  stable\n  set search_path to pg_catalog, pg_temp\nas $pending$\nbegin\n'
-    '  return array_remove(array[\n    %s\n  ]::regclass[], null);\nend\n$pending$',
+    E'create or replace function millrace_log.pending_logs()\n'
+    '  returns regclass[]\n'
+    '  language plpgsql\n'
+    '  stable\n'
+    '  set search_path to pg_catalog, pg_temp\n'
+    'as $pending$\n'
+    'begin\n'
+    '  return array_remove(array[\n'
+    '    %s\n'
+    '  ]::regclass[], null);\n'
+    'end\n'
+    '$pending$',
     coalesce(v_logs, ''));
   execute 'revoke all on function millrace_log.pending_logs() from public';
 end
@@ -4811,11 +5042,17 @@ CREATE OR REPLACE FUNCTION millrace.refresh_target(target regclass)
 AS $function$
 declare
   v_target constant text := millrace.qualified_name(refresh_target.target);
-  v_carry constant text := format('millrace_log.%I', millrace.generated_name(refresh_target.target, '__carry'));
-  v_recount constant text := format('millrace_log.%I', millrace.generated_name(refresh_target.target, '__recount'));
-  v_note constant text := format('millrace_log.%I', millrace.generated_name(refresh_target.target, '__note_recount'));
+  v_carry constant text := format('millrace_log.%I',
+    millrace.generated_name(refresh_target.target, '__carry'));
+  v_recount constant text := format('millrace_log.%I',
+    millrace.generated_name(refresh_target.target, '__recount'));
+  v_note constant text := format('millrace_log.%I',
+    millrace.generated_name(refresh_target.target, '__note_recount'));
   v_columns constant name[] := array(
-    select d.target_column from millrace.derivation d where d.target = refresh_target.target order by d.target_column
+    select d.target_column
+    from millrace.derivation d
+    where d.target = refresh_target.target
+    order by d.target_column
   );
   v_guarded constant boolean := not exists (
     select from millrace.derivation d where d.target = refresh_target.target and not d.guarded
@@ -4823,8 +5060,9 @@ declare
   v_key constant name[] := millrace.primary_key(refresh_target.target);
   v_key_list constant text := millrace.list(v_key);
   v_key_types constant text := (
-    select string_agg(format('%I %s not null', k.name, millrace.column_type(refresh_target.target, k.name)), ', '
-      order by k.position)
+    select string_agg(
+      format('%I %s not null', k.name, millrace.column_type(refresh_target.target, k.name)),
+      ', ' order by k.position)
     from unnest(v_key) with ordinality k(name, position)
   );
   v_column name;
@@ -4833,7 +5071,10 @@ begin
     select t.tgname from pg_catalog.pg_trigger t
     where t.tgrelid = refresh_target.target
       and t.tgfoid = 'millrace.tg_target__note_direct_write()'::regprocedure
-      and not exists (select from unnest(v_columns) c(name) where t.tgname = left('_900_millrace_note_' || c.name, 63))
+      and not exists (
+        select from unnest(v_columns) c(name)
+        where t.tgname = left('_900_millrace_note_' || c.name, 63)
+      )
   loop
     execute format('drop trigger %I on %s', v_column, v_target);
   end loop;
@@ -4850,11 +5091,13 @@ begin
   end if;
 
   if to_regclass(v_carry) is null then
-    execute format('create table %s (column_name name not null, %s, delta numeric not null)', v_carry, v_key_types);
+    execute format('create table %s (column_name name not null, %s, delta numeric not null)',
+      v_carry, v_key_types);
     execute format('create index %I on %s (%s)',
       millrace.generated_name(refresh_target.target, '__carry_idx'), v_carry, v_key_list);
     execute format('comment on table %s is %L', v_carry,
-      format('Deltas of rows of %s that were locked when a drain came; the next one adds them.', v_target));
+      format('Deltas of rows of %s that were locked when a drain came; the next one adds them.',
+        v_target));
     execute format('create table %s (%s)', v_recount, v_key_types);
     execute format('create index %I on %s (%s)',
       millrace.generated_name(refresh_target.target, '__recount_idx'), v_recount, v_key_list);
@@ -4862,31 +5105,53 @@ begin
       format('Keys of %s that the next drain counts afresh.', v_target));
   end if;
   execute format(
-    'create or replace trigger _100_millrace_key before update of %s on %s for each row when (%s) '
-    'execute function millrace.tg_target__refuse_key_change()',
+    E'create or replace trigger _100_millrace_key\n'
+    '  before update of %s on %s\n'
+    '  for each row when (%s)\n'
+    '  execute function millrace.tg_target__refuse_key_change()',
     v_key_list, v_target, millrace.list(v_key, 'old.%1$I is distinct from new.%1$I', ' or '));
   foreach v_column in array v_columns loop
     execute format(
-      'create or replace trigger %I after update of %I on %s for each statement '
-      'when (current_setting(''millrace.writer'', true) is distinct from ''engine'') '
-      'execute function millrace.tg_target__note_direct_write(%L)',
+      E'create or replace trigger %I\n'
+      '  after update of %I on %s\n'
+      '  for each statement\n'
+      '  when (current_setting(''millrace.writer'', true) is distinct from ''engine'')\n'
+      '  execute function millrace.tg_target__note_direct_write(%L)',
       left('_900_millrace_note_' || v_column, 63), v_column, v_target, v_column);
   end loop;
 
   execute format(
-    E'create or replace function %1$s()\n  returns trigger\n  language plpgsql\n  security definer\n'
-    '  set search_path to pg_catalog, pg_temp\nas $trigger$\nbegin\n'
-    '  if tg_op = ''TRUNCATE'' then\n    insert into %2$s (%3$s) select %3$s from %4$s;\n'
-    '  else\n    insert into %2$s (%3$s) select %3$s from noted_rows;\n  end if;\n  return null;\nend\n$trigger$',
+    E'create or replace function %1$s()\n'
+    '  returns trigger\n'
+    '  language plpgsql\n'
+    '  security definer\n'
+    '  set search_path to pg_catalog, pg_temp\n'
+    'as $trigger$\n'
+    'begin\n'
+    '  if tg_op = ''TRUNCATE'' then\n'
+    '    insert into %2$s (%3$s) select %3$s from %4$s;\n'
+    '  else\n'
+    '    insert into %2$s (%3$s) select %3$s from noted_rows;\n'
+    '  end if;\n'
+    '  return null;\n'
+    'end\n'
+    '$trigger$',
     v_note, v_recount, v_key_list, v_target);
   execute format('revoke all on function %s() from public', v_note);
   execute format(
-    'create or replace trigger _900_millrace_recount after %s on %s referencing %s table as noted_rows '
-    'for each statement execute function %s()',
-    case when v_guarded then 'delete' else 'insert' end, v_target, case when v_guarded then 'old' else 'new' end, v_note);
+    E'create or replace trigger _900_millrace_recount\n'
+    '  after %s on %s\n'
+    '  referencing %s table as noted_rows\n'
+    '  for each statement execute function %s()',
+    case when v_guarded then 'delete' else 'insert' end,
+    v_target,
+    case when v_guarded then 'old' else 'new' end,
+    v_note);
   execute format(
-    'create or replace trigger _900_millrace_recount_truncate before truncate on %s '
-    'for each statement execute function %s()', v_target, v_note);
+    E'create or replace trigger _900_millrace_recount_truncate\n'
+    '  before truncate on %s\n'
+    '  for each statement execute function %s()',
+    v_target, v_note);
 end
 $function$;
 comment on function millrace.refresh_target(regclass) is 'Makes, extends or drops what the derivations of a target share.';
@@ -4907,42 +5172,92 @@ declare
   v_member_list constant text := millrace.list(v_members);
   v_column constant text := quote_ident(v_d.target_column);
   v_pending constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
-    millrace.images_sql('pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
+    millrace.images_sql(
+      'pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
       v_d.source_key, v_d.through_key, v_key_columns)));
   v_truth constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
-    millrace.images_sql('truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
+    millrace.images_sql(
+      'truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
       v_d.source_key, v_d.through_key, v_key_columns)));
 begin
   perform millrace.drop_views(v_d);
   if v_d.members is null then
     execute format(
-      E'create view %1$s as\nselect %2$s, sum(delta) as delta\nfrom (\nselect %2$s, %3$s as delta from (\n%4$s\n) rows\n'
-      'union all\nselect %2$s, delta from %5$s where column_name = %6$L\n) pending\ngroup by %2$s',
+      E'create view %1$s as\n'
+      'select %2$s, sum(delta) as delta\n'
+      'from (\n'
+      'select %2$s, %3$s as delta\n'
+      'from (\n'
+      '%4$s\n'
+      ') rows\n'
+      'union all\n'
+      'select %2$s, delta\n'
+      'from %5$s\n'
+      'where column_name = %6$L\n'
+      ') pending\n'
+      'group by %2$s',
       v_names.pending, v_key, v_column, v_pending, v_names.carry, v_d.target_column);
     execute format(
-      E'create view %1$s as\nselect %2$s, coalesce(sum(%3$s), 0) as value\nfrom (\n%4$s\n) rows\ngroup by %2$s',
+      E'create view %1$s as\n'
+      'select %2$s, coalesce(sum(%3$s), 0) as value\n'
+      'from (\n'
+      '%4$s\n'
+      ') rows\n'
+      'group by %2$s',
       v_names.truth, v_key, v_column, v_truth);
   else
-    execute format(E'create view %1$s as\nselect %2$s, %3$s, sum(%4$s) as n\nfrom (\n%5$s\n) rows\ngroup by %2$s, %3$s',
+    execute format(
+      E'create view %1$s as\n'
+      'select %2$s, %3$s, sum(%4$s) as n\n'
+      'from (\n'
+      '%5$s\n'
+      ') rows\n'
+      'group by %2$s, %3$s',
       v_names.truth_members, v_key, v_member_list, v_column, v_truth);
     execute format(
-      E'create view %1$s as\nselect %2$s, %3$s, sum(%4$s) as n\nfrom (\n%5$s\n) rows\ngroup by %2$s, %3$s\n'
+      E'create view %1$s as\n'
+      'select %2$s, %3$s, sum(%4$s) as n\n'
+      'from (\n'
+      '%5$s\n'
+      ') rows\n'
+      'group by %2$s, %3$s\n'
       'having sum(%4$s) <> 0',
       v_names.pending_members, v_key, v_member_list, v_column, v_pending);
     execute format(E'create table %s as select %s, %s, n::bigint as n from %s with no data',
       v_names.members, v_key, v_member_list, v_names.truth_members);
-    execute format('alter table %s add primary key (%s, %s)', v_names.members, v_key, v_member_list);
+    execute format('alter table %s add primary key (%s, %s)',
+      v_names.members, v_key, v_member_list);
     execute format('comment on table %s is %L', v_names.members,
-      format('How many rows of the source name a member, for %s; written by the engine only.', v_d.name));
+      format('How many rows of the source name a member, for %s; written by the engine only.',
+        v_d.name));
     execute format(
-      E'create view %1$s as\nselect %2$s, sum(delta) as delta\nfrom (\n'
-      'select %3$s, ((coalesce(m.n, 0) + p.n > 0)::integer - (coalesce(m.n, 0) > 0)::integer)::numeric as delta\n'
+      E'create view %1$s as\n'
+      'select %2$s, sum(delta) as delta\n'
+      'from (\n'
+      'select %3$s,\n'
+      '  ((coalesce(m.n, 0) + p.n > 0)::integer\n'
+      '    - (coalesce(m.n, 0) > 0)::integer)::numeric as delta\n'
       'from %4$s p\n'
       'left join lateral (select m.n from %5$s m where %6$s offset 0) m on true\n'
-      'union all\nselect %2$s, delta from %7$s where column_name = %8$L\n) pending\ngroup by %2$s',
-      v_names.pending, v_key, millrace.list(v_d.target_key, 'p.%I'), v_names.pending_members, v_names.members,
-      millrace.list(v_d.target_key || v_members, 'm.%1$I = p.%1$I', ' and '), v_names.carry, v_d.target_column);
-    execute format(E'create view %1$s as\nselect %2$s, count(*) as value\nfrom %3$s\ngroup by %2$s',
+      'union all\n'
+      'select %2$s, delta\n'
+      'from %7$s\n'
+      'where column_name = %8$L\n'
+      ') pending\n'
+      'group by %2$s',
+      v_names.pending,
+      v_key,
+      millrace.list(v_d.target_key, 'p.%I'),
+      v_names.pending_members,
+      v_names.members,
+      millrace.list(v_d.target_key || v_members, 'm.%1$I = p.%1$I', ' and '),
+      v_names.carry,
+      v_d.target_column);
+    execute format(
+      E'create view %1$s as\n'
+      'select %2$s, count(*) as value\n'
+      'from %3$s\n'
+      'group by %2$s',
       v_names.truth, v_key, v_names.truth_members);
   end if;
 end
@@ -5008,7 +5323,12 @@ declare
   );
 begin
   return format(
-    E'select %s, %s\nfrom %s image\ncross join lateral (select %s) source%s\nwhere (%s\n)%s',
+    E'select %s,\n'
+    '  %s\n'
+    'from %s image\n'
+    'cross join lateral (select %s) source%s\n'
+    'where (%s\n'
+    ')%s',
     (
       select string_agg(format('%s as %I', k.source, k.name), ', ' order by k.position)
       from (
@@ -5022,14 +5342,17 @@ begin
     (
       select string_agg(
         case
-          when v_alone then format('image."image.weight" * (%s) as %I', d.value, d.target_column)
-          else format(E'case when (%s\n) then image."image.weight" * (%s) end as %I', d.filter, d.value, d.target_column)
+          when v_alone then format(E'image."image.weight" * (%s\n) as %I', d.value, d.target_column)
+          else format(
+            E'case when (%s\n) then image."image.weight" * (%s\n) end as %I',
+            d.filter, d.value, d.target_column)
         end, E',\n  ' order by d.target_column)
       from unnest(rows_sql.derivations) d
     ),
     rows_sql.images,
     (
-      select string_agg(format('image.%I as %I', millrace.image_column('source', c.name), c.name), ', ')
+      select string_agg(
+        format('image.%I as %I', millrace.image_column('source', c.name), c.name), ', ')
       from unnest(v_source_columns) c(name)
     ),
     (
@@ -5066,16 +5389,23 @@ begin
       detail = 'A paused derivation is not kept.',
       hint = format('select millrace.resume(%L);', run_now.name);
   end if;
-  if v_d.state = 'failed' then
-    perform millrace.resume(run_now.name);
-  end if;
-  loop
-    v_drain := millrace.drain();
+  -- first of all, for what made it fail may still be pending: the others take it away
+  for v_round in 1 .. 10 loop
+    v_drain := millrace.drain(2147483647);
     v_rows := v_rows + (v_drain ->> 'rows')::bigint;
     exit when not (v_drain ->> 'more')::boolean;
   end loop;
+  if v_d.state = 'failed' then
+    update millrace.derivation d
+      set state = 'backfilling', backfill_after = null, retry_at = null
+      where d.name = run_now.name and d.state = 'failed';
+  end if;
+  while (select d.state = 'backfilling' from millrace.derivation d where d.name = run_now.name) loop
+    perform millrace.backfill();
+  end loop;
   v_d := millrace.derivation_named(run_now.name);
-  return jsonb_build_object('name', v_d.name, 'state', v_d.state, 'rows', v_rows, 'error', v_d.last_error);
+  return jsonb_build_object(
+    'name', v_d.name, 'state', v_d.state, 'rows', v_rows, 'error', v_d.last_error);
 end
 $function$;
 comment on function millrace.run_now(text) is 'Drains and counts until the derivation is up to date; returns {name, state, rows, error}. MR012 for an unknown name, MR015 for a paused one.';
@@ -5136,7 +5466,10 @@ begin
     -- where rows came, more are likely to follow: do not sleep
     v_drain := v_drain || '{"more": true}';
   end if;
-  if exists (select from millrace.derivation d where d.state = 'failed' and d.retry_at <= clock_timestamp()) then
+  if exists (
+    select from millrace.derivation d
+    where d.state = 'failed' and d.retry_at <= clock_timestamp()
+  ) then
     update millrace.derivation d set state = 'backfilling', backfill_after = null
       where d.state = 'failed' and d.retry_at <= clock_timestamp();
     v_drain := v_drain || '{"more": true}';
