@@ -127,7 +127,7 @@ afterAll(async () => {
 });
 
 describe('drift', () => {
-  test.for(INJECTIONS)('$name', async (injection, { skip }) => {
+  test.for(INJECTIONS)('$name', { timeout: 120_000 }, async (injection, { skip }) => {
     skip(injection.superuser === true && !isSuperuser, 'the login is no superuser');
     const faults = await withStage(await worlds.copy(), async (stage) => {
       await stage.query(`insert into app_public.opinion_vote (opinion_id, conversation_id, voter_id, choice)

@@ -253,6 +253,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
         await client.query('commit');
       }
     }
+    if (random.chance(0.3)) await client.query('select millrace.run_now($1)', [name]);
     if (random.chance(0.3)) await client.query(`vacuum (analyze, skip_locked) ${target}`);
   }
 

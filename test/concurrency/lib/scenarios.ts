@@ -1,5 +1,5 @@
 import type { Stage } from './stage.ts';
-import { DELIBERATION, type Derived } from './world.ts';
+import { DELIBERATION, type Derived, derived } from './world.ts';
 
 /*
  * The interleavings that break counters, each as a few named steps. An engine that is right passes
@@ -247,11 +247,12 @@ const SCENARIOS = {
     const drain = await stage.untilBlocked(drainer, () => drainer.query('select millrace.drain()'));
     if (!drain.waited) stage.faults.push('the drain did not come to the gate');
     await writer.query('begin');
-    await writer.query('truncate proof.tagging');
-    // Waits for the drain, which must not wait for the truncate.
-    const update = await stage.untilBlocked(writer, () =>
-      writer.query(`update proof.label set use_count = use_count where name = 'label 1'`),
-    );
+    // One of them waits for the drain, which must not wait for the other.
+    const update = await stage.untilBlocked(writer, async () => {
+      await writer.query('truncate proof.tagging');
+      await writer.query(`update proof.label set use_count = use_count where name = 'label 1'`);
+    });
+    if (!update.waited) stage.faults.push('the writer did not meet the drain');
     await stage.openGate();
     await drain.done;
     await update.done;
@@ -337,6 +338,39 @@ const SCENARIOS = {
     await stage.query(voteSql(2, 20));
     await stage.check('after reconcile');
     await stage.settle();
+  },
+
+  'a declaration on a table in use': async (stage) => {
+    const writer = await stage.actor();
+    const declarer = await stage.actor();
+    const total = derived(
+      'proof.label',
+      ['name'],
+      'weight_total',
+      '(select coalesce(sum(g.weight), 0) from proof.tagging g where g.label = t.name)',
+    );
+    await stage.query('alter table proof.label add column weight_total bigint not null default 0');
+    await stage.query(
+      `insert into proof.tagging (item_id, label, weight) values (1, 'label 1', 5)`,
+    );
+    await writer.query('begin');
+    await writer.query(
+      `insert into proof.tagging (item_id, label, weight) values (2, 'label 1', 7)`,
+    );
+    const declaration = await stage.untilBlocked(declarer, () =>
+      declarer.query(`select millrace.counter('${total.name}', 'proof.tagging', '{label}',
+        value => 'weight')`),
+    );
+    if (!declaration.waited) stage.faults.push('the declaration did not wait for the writer');
+    await stage.check('while it waits');
+    await writer.query(`update proof.tagging set weight = weight + 1 where item_id = 1`);
+    await writer.query('commit');
+    await declaration.done;
+    await stage.check('when it is declared', [total]);
+    await stage.query(`delete from proof.tagging where item_id = 2`);
+    await stage.check('after a change', [total]);
+    await stage.settle();
+    await stage.check('in the end', [total]);
   },
 
   'a target that is a source in turn': async (stage) => {

@@ -23,7 +23,8 @@ export interface Derived {
   members?: string;
 }
 
-function derived(
+/** Names a derived column and its recount. */
+export function derived(
   target: string,
   key: string[],
   column: string,
