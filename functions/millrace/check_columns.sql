@@ -1,6 +1,8 @@
 /*
- * Refuses columns that a log cannot hold: names that the log itself uses, and types without
- * equality, for which an update cannot tell what changed.
+ * Refuses columns that a log cannot hold: names that the log itself uses, types without equality,
+ * for which an update cannot tell what changed, and virtual generated columns (Postgres 18), which
+ * are null in transition tables. And tables whose owner sees only a part of their rows: a recount
+ * would take that part for the truth.
  */
 create or replace function millrace.check_columns(derivation millrace.derivation)
   returns void
@@ -17,6 +19,8 @@ begin
       a.attname as name,
       format_type(a.atttypid, null) as type_name,
       a.attname in ('sign', 'recorded_at') as is_reserved,
+      a.attgenerated = 'v' as is_virtual,
+      c.relforcerowsecurity and not o.rolbypassrls and not o.rolsuper as is_hidden,
       not exists (
         select from pg_catalog.pg_opclass o
         join pg_catalog.pg_am m on m.oid = o.opcmethod and m.amname in ('hash', 'btree')
@@ -31,6 +35,8 @@ begin
       ) as is_incomparable
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_class c on c.oid = a.attrelid
+    join pg_catalog.pg_roles o on o.oid = millrace.owner()::oid
     where a.attrelid = (check_columns.derivation).source
         and a.attname = any ((check_columns.derivation).source_columns)
       or a.attrelid = (check_columns.derivation).through
@@ -42,6 +48,20 @@ begin
         errcode = 'MR011',
         detail = 'A log row has the columns sign and recorded_at.',
         hint = 'Rename the column, or add a generated column with another name and use that.';
+    end if;
+    if v_column.is_virtual then
+      raise exception 'The column % of % is generated when it is read',
+        v_column.name, v_column.relation using
+        errcode = 'MR004',
+        detail = 'Postgres gives triggers no value of virtual generated columns.',
+        hint = 'Make it a stored generated column, or write its expression.';
+    end if;
+    if v_column.is_hidden then
+      raise exception 'Row level security is forced on %', v_column.relation using
+        errcode = 'MR016',
+        detail = format('%s, with whose rights the engine counts, may see only a part of the rows.',
+          millrace.owner()),
+        hint = format('alter table %s no force row level security;', v_column.relation);
     end if;
     if v_column.is_incomparable then
       raise exception 'The column % of % has type %, which has no equality',
@@ -56,4 +76,5 @@ end
 $$;
 
 comment on function millrace.check_columns(millrace.derivation) is
-  'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type.';
+  'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type, MR016 for rows '
+  'that the engine cannot see.';

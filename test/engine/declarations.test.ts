@@ -478,7 +478,7 @@ describe('a declaration', () => {
     expect(comments).toEqual([
       {
         column: '@behavior -attribute:select\nHow many photos.',
-        function: '@behavior -filterBy -orderBy\nHow many photos.',
+        function: '@behavior -filterBy -orderBy\n@notNull\nHow many photos.',
       },
     ]);
   });
