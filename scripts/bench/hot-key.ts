@@ -52,6 +52,8 @@ export interface HotKeyResult {
   server: { version: string; settings: Record<string, string>; embedded: boolean };
   /** Transactions per second of each round. */
   tps: Record<Variant, number[]>;
+  /** Milliseconds of an insert, of each round. */
+  writeMs: Record<Variant, Percentiles[]>;
   /** Milliseconds, at half of the bare throughput. */
   readMs: ReadTimes;
   /** Milliseconds, with all writers at full speed. */
@@ -110,10 +112,10 @@ export async function benchHotKey(options: HotKeyOptions): Promise<HotKeyResult>
       await withClient(connectionString, (client) => setUp(client, variant));
     }
 
-    const tps = Object.fromEntries(VARIANTS.map((variant) => [variant, [] as number[]])) as Record<
-      Variant,
-      number[]
-    >;
+    const perVariant = <T>() =>
+      Object.fromEntries(VARIANTS.map((variant) => [variant, [] as T[]])) as Record<Variant, T[]>;
+    const tps = perVariant<number>();
+    const writeMs = perVariant<Percentiles>();
     const profiles: Partial<Record<Variant, RunProfile>> = {};
     for (let round = 1; round <= options.rounds; round += 1) {
       // Forwards and backwards in turn: nobody is always the one after the same other.
@@ -123,6 +125,7 @@ export async function benchHotKey(options: HotKeyOptions): Promise<HotKeyResult>
           throughput(connectionString, variant, options),
         );
         tps[variant].push(run.tps);
+        writeMs[variant].push(run.writeMs);
         if (run.profile) profiles[variant] = run.profile;
       }
     }
@@ -142,6 +145,7 @@ export async function benchHotKey(options: HotKeyOptions): Promise<HotKeyResult>
       rounds: options.rounds,
       server: { ...(await describeServer(admin)), embedded: server.embedded },
       tps,
+      writeMs,
       readMs,
       readMsSaturated,
       recount,
@@ -263,7 +267,7 @@ async function throughput(
   connectionString: string,
   variant: Variant,
   { clients, seconds, profile }: HotKeyOptions,
-): Promise<{ tps: number; profile: RunProfile | null }> {
+): Promise<{ tps: number; writeMs: Percentiles; profile: RunProfile | null }> {
   return await withClient(connectionString, async (observer) => {
     const writers = await startLoad(writerOptions(connectionString, clients, 1));
     const ticker = DEFINITIONS[variant].ticker ? await startTickerThread(connectionString) : null;
@@ -276,7 +280,12 @@ async function throughput(
     await ticker?.stop();
     await writers.close();
     refuseFailures(variant, result);
-    return { tps: result.committed / seconds, profile: description };
+    const { p50, p99 } = result.latencies[0]!;
+    return {
+      tps: result.committed / seconds,
+      writeMs: { p50, p99 },
+      profile: description,
+    };
   });
 }
 

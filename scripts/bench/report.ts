@@ -50,10 +50,10 @@ function describeMachine({ server, clients, seconds, rounds }: HotKeyResult): st
   ];
 }
 
-function throughputTable({ tps }: HotKeyResult): string[] {
+function throughputTable({ tps, writeMs }: HotKeyResult): string[] {
   const bare = median(tps.bare);
   return [
-    'votes a second (median; lowest – highest round)',
+    'votes a second (median; lowest – highest round), and milliseconds of a vote (p50, p99)',
     ...VARIANTS.map((variant) => {
       const values = tps[variant];
       const value = median(values);
@@ -64,6 +64,12 @@ function throughputTable({ tps }: HotKeyResult): string[] {
         `${format(Math.min(...values))} – ${format(Math.max(...values))}`.padStart(17),
         `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`.padStart(6),
         bar(share).padEnd(BAR_WIDTH),
+        median(writeMs[variant].map(({ p50 }) => p50))
+          .toFixed(1)
+          .padStart(6),
+        median(writeMs[variant].map(({ p99 }) => p99))
+          .toFixed(1)
+          .padStart(7),
         DEFINITIONS[variant].description,
       ].join('  ');
     }),
