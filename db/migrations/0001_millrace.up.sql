@@ -156,6 +156,15 @@ comment on table millrace.generation is
 comment on column millrace.generation.id is 'Always true: there is one row.';
 comment on column millrace.generation.number is 'How many runs there were.';
 
+create table millrace.host (
+  id text primary key,
+  seen_at timestamptz not null
+) with (fillfactor = 50);
+
+comment on table millrace.host is 'The worker pools that are alive.';
+comment on column millrace.host.id is 'The pool''s id, by which graphile_worker locks its jobs.';
+comment on column millrace.host.seen_at is 'Its last heartbeat.';
+
 create table millrace.run_log (
   id bigint generated always as identity primary key,
   kind text not null,

@@ -29,6 +29,7 @@ begin
       where d.state = 'failed' and d.retry_at <= clock_timestamp();
     v_drain := v_drain || '{"more": true}';
   end if;
+  perform millrace.release_dead_hosts();
   if exists (select from millrace.source s where s.drained_rows >= 20000) then
     with due as (
       update millrace.source s set drained_rows = 0 where s.drained_rows >= 20000

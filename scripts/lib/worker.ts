@@ -1,6 +1,7 @@
+import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Logger, type Runner, run } from 'graphile-worker';
+import { Logger, type Runner, run, type WorkerEvents } from 'graphile-worker';
 import { ROOT } from './config.ts';
 import { log } from './log.ts';
 import { ownerPool } from './pg-owner.ts';
@@ -23,6 +24,8 @@ export interface Worker {
 }
 
 const RETRY = 2_000;
+/** Milliseconds between two heartbeats; the engine takes a host for dead after five of them. */
+const HEARTBEAT = 2_000;
 
 /**
  * Runs graphile-worker with the tasks and the crontab of `tasks/`. When it ends by itself, which it
@@ -33,10 +36,25 @@ const RETRY = 2_000;
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const stopping = new AbortController();
   const pool = ownerPool(options.connectionString, 'worker', (options.concurrency ?? 4) + 4);
+  const events: WorkerEvents = new EventEmitter();
+  let host: string | null = null;
+  events.on('pool:create', ({ workerPool }) => {
+    host = workerPool.id;
+    beat();
+  });
+  const beat = () => {
+    if (host === null) return;
+    // The next one comes soon; when none does, the jobs are given to another host.
+    pool.query('select millrace.heartbeat($1)', [host]).catch((error: unknown) => {
+      if (!pool.ending) log.warn({ err: error }, 'a heartbeat failed');
+    });
+  };
+  const heart = setInterval(beat, HEARTBEAT);
   let runner: Runner;
   try {
-    runner = await runWorker(pool, options);
+    runner = await runWorker(pool, events, options);
   } catch (error) {
+    clearInterval(heart);
     await pool.end();
     throw error;
   }
@@ -48,7 +66,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         await sleep(RETRY, undefined, { signal: stopping.signal }).catch(() => undefined);
         if (stopping.signal.aborted) return;
         try {
-          runner = await runWorker(pool, options);
+          runner = await runWorker(pool, events, options);
           break;
         } catch (error) {
           log.warn({ err: error }, 'the worker could not be started again');
@@ -64,6 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       // Rejected when it has ended by itself.
       await runner.stop().catch(() => undefined);
       await supervised;
+      clearInterval(heart);
       await pool.end();
     },
   };
@@ -71,10 +90,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 
 function runWorker(
   pgPool: ReturnType<typeof ownerPool>,
+  events: WorkerEvents,
   { concurrency = 4, taskDirectory = join(ROOT, 'tasks'), pollInterval = 1_000 }: WorkerOptions,
 ): Promise<Runner> {
   return run({
     pgPool,
+    events,
     concurrency,
     pollInterval,
     taskDirectory,

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,5 +140,56 @@ describe('the tasks of this project', () => {
         ),
       (left) => left === 0,
     );
+  });
+});
+
+describe('a worker that was killed', () => {
+  test('has its job taken away by the tick, one that lives keeps its own', async () => {
+    await writeFile(join(tasks, 'slow.sql'), 'select pg_sleep(600)');
+    const module = JSON.stringify(join(ROOT, 'scripts/lib/worker.ts'));
+    const options = JSON.stringify({
+      connectionString: db.connectionString,
+      taskDirectory: tasks,
+      pollInterval: 50,
+    });
+    const child = spawn(
+      process.execPath,
+      ['--input-type=module', '-e', `(await import(${module})).startWorker(${options})`],
+      { stdio: 'ignore' },
+    );
+    const lockedBy = async () => {
+      const { rows } = await db.pool.query<{ locked_by: string | null }>(
+        'select locked_by from graphile_worker.jobs where task_identifier = $1',
+        ['slow'],
+      );
+      return rows[0]?.locked_by ?? null;
+    };
+    const silence = (host: string | null) =>
+      db.pool.query(
+        `update millrace.host set seen_at = seen_at - interval '1 hour' where id = $1`,
+        [host],
+      );
+    try {
+      await add('slow', {});
+      await until(lockedBy, (by) => by !== null);
+      const host = await lockedBy();
+      await db.pool.query('select millrace.tick()');
+      expect(await lockedBy(), 'while it lives').toBe(host);
+
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await silence(host);
+      await db.pool.query('select millrace.tick()');
+      expect(await lockedBy(), 'after its death').toBeNull();
+
+      await start();
+      await until(lockedBy, (by) => by !== null);
+      expect(await lockedBy(), 'another takes it').not.toBe(host);
+    } finally {
+      child.kill('SIGKILL');
+      await db.pool.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(600)'`,
+      );
+    }
   });
 });
