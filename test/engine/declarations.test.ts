@@ -420,6 +420,40 @@ describe('a wrong declaration', () => {
     expect(rows).toEqual([{ n: '42' }]);
   });
 
+  test('by somebody who does not own the engine is MR014', async () => {
+    await client.query('begin');
+    await client.query('grant usage on schema millrace, d to app_operator');
+    await client.query('grant execute on all functions in schema millrace to app_operator');
+    await client.query('set local role app_operator');
+    const error = await expectSqlState(declarePhotos(), 'MR014');
+    expect(error.hint).toMatch(/set role app_owner/);
+    await client.query('rollback');
+  });
+
+  test('a source that hides rows from the engine is MR016', async () => {
+    await client.query(
+      'alter table d.photo enable row level security; alter table d.photo force row level security',
+    );
+    const error = await expectSqlState(declarePhotos(), 'MR016');
+    expect(error.hint).toMatch(/no force row level security/);
+    await client.query('alter table d.photo no force row level security');
+    await declarePhotos();
+    await checkExact(client, { expectations: [PHOTOS] });
+  });
+
+  test('a column that is generated when it is read is MR004', async (context) => {
+    const { rows } = await client.query("select current_setting('server_version_num')::int as n");
+    if (rows[0].n < 180000) context.skip('virtual generated columns came with Postgres 18');
+    await client.query(
+      'alter table d.photo add twice integer generated always as (likes * 2) virtual',
+    );
+    const error = await expectSqlState(
+      client.query(call('d.album.photos', "'d.photo', '{album_id}', 'twice > 2'")),
+      'MR004',
+    );
+    expect(error.hint).toMatch(/stored/);
+  });
+
   test('a circle over two tables is MR010', async () => {
     await client.query(
       "select millrace.counter('d.album.likes', 'd.person', '{id}', value => 'photos')",
