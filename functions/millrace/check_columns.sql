@@ -76,5 +76,5 @@ end
 $$;
 
 comment on function millrace.check_columns(millrace.derivation) is
-  'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type, MR016 for rows '
-  'that the engine cannot see.';
+  'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type, MR016 for '
+  'rows that the engine cannot see.';

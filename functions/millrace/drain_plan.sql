@@ -2,9 +2,9 @@
  * The function that drains a set of logs, generated once and kept: planning the statement takes
  * several times as long as running it over a few rows, and plpgsql keeps the plan for the session.
  * The plan is a generic one, which is the same as any other here: what a drain looks up it looks up
- * row by row, by index. Kept until a declaration or a state changes (trigger on
- * millrace.derivation). How many sets of pending logs occur is bounded in practice; beyond 200 the
- * store starts again.
+ * row by row, by one index (a bitmap of two would read all of a hot key for each row). Kept until a
+ * declaration or a state changes (trigger on millrace.derivation). How many sets of pending logs
+ * occur is bounded in practice; beyond 200 the store starts again.
  */
 create or replace function millrace.drain_plan(pending regclass[])
   returns millrace.drain_plan
@@ -43,6 +43,7 @@ begin
       '  set search_path to pg_catalog, pg_temp\n'
       '  set plan_cache_mode to force_generic_plan\n'
       '  set enable_hashjoin to off\n'
+      '  set enable_bitmapscan to off\n'
       '  set enable_mergejoin to off\n'
       'as $drain$\n'
       '#variable_conflict use_column\n'

@@ -1,6 +1,7 @@
 /*
- * A host of workers says that it lives, every two seconds. One that has been silent for ten is taken
- * for dead by the tick, which gives its jobs back: graphile-worker itself would keep them for hours.
+ * A host of workers says that it lives, every two seconds. One that has been silent for ten is
+ * taken for dead by the tick, which gives its jobs back: graphile-worker itself would keep them for
+ * hours.
  */
 create or replace function millrace.heartbeat(host text)
   returns void

@@ -44,8 +44,11 @@ begin atomic
       (
         select string_agg(format(', %s as %I',
           case
-            when b.starts_from_through and k.through_column is not null
+            when b.start = 'via' and k.through_column is not null
               then format('via.%I', k.through_column)
+            when b.start = 'grouped'
+                and c.name = any (images_sql.source_key || images_sql.key_columns)
+              then format('grouped.%I', c.name)
             else format('source.%I', c.name)
           end, millrace.image_column('source', c.name)), '' order by c.position)
         from unnest(images_sql.source_columns) with ordinality c(name, position)
@@ -103,39 +106,39 @@ begin atomic
         n.source_list, n.source, n.joined) as source
   ) looked_up
   cross join lateral (values
-    (1, 'truth', false, '1', format('%s source', n.source), false),
-    (2, 'pending', false, 'source.sign', format('%s source', n.source_log), false),
-    (3, 'taken', false, 'source.sign', format('%s source', n.source_taken), false),
+    (1, 'truth', false, '1', format('%s source', n.source), 'source'),
+    (2, 'pending', false, 'source.sign', format('%s source', n.source_log), 'source'),
+    (3, 'taken', false, 'source.sign', format('%s source', n.source_taken), 'source'),
     (4, 'truth', true, '1', format(
       E'%s source\n'
       'join %s via on %s',
-      n.source, n.through, n.joined), false),
+      n.source, n.through, n.joined), 'source'),
     (5, 'pending', true, 'source.sign', format(
       E'%s,\n'
       'lateral (select %s from %s via where %s offset 0) via,\n'
       '%s',
-      grouped.source, n.through_list, n.through, grouped.joined, grouped.images), false),
+      grouped.source, n.through_list, n.through, grouped.joined, grouped.images), 'grouped'),
     (6, 'pending', true, 'via.sign', format(
       E'%s via,\n'
       '%s',
-      n.through_log, looked_up.source), true),
+      n.through_log, looked_up.source), 'via'),
     (7, 'pending', true, '-source.sign * via.sign', format(
       E'%s\n'
       'join %s via on %s,\n'
       '%s',
-      grouped.source, n.through_log, grouped.joined, grouped.images), false),
+      grouped.source, n.through_log, grouped.joined, grouped.images), 'grouped'),
     (8, 'taken', true, 'source.sign', format(
       E'%s source,\n'
       '%s',
-      n.source_taken, looked_up.through), false),
+      n.source_taken, looked_up.through), 'source'),
     (9, 'taken', true, 'via.sign', format(
       E'%s via,\n'
       '%s',
-      n.through_taken, looked_up.source), true),
+      n.through_taken, looked_up.source), 'via'),
     (10, 'taken', true, '-source.sign * via.sign', format(
       E'%s via,\n'
       'lateral (select source.sign, %s from %s source where %s offset 0) source',
-      n.through_taken, n.source_list, n.source_log, n.joined), true),
+      n.through_taken, n.source_list, n.source_log, n.joined), 'via'),
     (11, 'taken', true, '-source.sign * via.sign', format(
       E'%s source,\n'
       'lateral (\n'
@@ -145,8 +148,8 @@ begin atomic
       '  offset 0\n'
       ') via\n'
       'where via.taken_id not in (select taken_id from %s)',
-      n.source_taken, n.through_list, n.through_log, n.joined, n.through_taken), false)
-  ) b(position, mode, has_through, weight, from_sql, starts_from_through)
+      n.source_taken, n.through_list, n.through_log, n.joined, n.through_taken), 'source')
+  ) b(position, mode, has_through, weight, from_sql, start)
   where b.mode = images_sql.mode and b.has_through = (images_sql.through is not null);
 end;
 
