@@ -30,7 +30,15 @@ begin atomic
     where s.is_side
     group by s.name
   )
-  select e.columns from entry e where array_position(e.columns, null) is null
+  -- behind the key of the source what it is looked up by, so that a read finds it in that order
+  select e.columns || case when e.name = 'source' then array(
+    select k.name
+    from unnest((log_index_columns.derivation).source_key) with ordinality k(name, position)
+    where k.name <> all (e.columns)
+    order by k.position
+  ) else '{}' end
+  from entry e
+  where array_position(e.columns, null) is null
   union
   select log_index_columns.derivation.source_key from entry e
   where e.name = 'source' and array_position(e.columns, null) is not null
