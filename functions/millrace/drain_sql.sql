@@ -110,9 +110,9 @@ begin
       v_target.recounted, v_target.recount, v_key);
     v_ctes := v_ctes || format(
       E'%s as (\n'
-      '  delete from %s returning *\n'
+      '  delete from %s where column_name in (%s) returning *\n'
       ')',
-      v_target.carried, v_target.carry);
+      v_target.carried, v_target.carry, millrace.list(v_target.columns, '%L'));
     v_parts := array[format(
       E'select %s, %s\n'
       '    from %s',

@@ -24,6 +24,8 @@ begin
   execute format('drop function if exists %s(%s)',
     (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
   perform millrace.drop_views(v_d);
+  execute format('delete from %s where column_name = $1', (millrace.generated(v_d)).carry)
+    using v_d.target_column;
   delete from millrace.derivation d where d.name = v_d.name;
   -- the column's comment without the smart tag that hid the stored value
   execute format('comment on column %s.%I is %L',
