@@ -47,6 +47,8 @@ export interface HistoryReport {
   rolledBack: number;
   /** Transactions that ended with an error of Postgres, by SQLSTATE. */
   failed: Record<string, number>;
+  /** Serialization failures by the tag of the statement. */
+  conflicts: Record<string, number>;
   /** Commits whose connection was killed: nobody knows. */
   unknown: number;
   disconnected: number;
@@ -59,6 +61,8 @@ export interface HistoryReport {
   reconciles: number;
   pauses: number;
   deadlocks: number;
+  /** What the victims of deadlocks were doing. */
+  victims: Record<string, number>;
   waits: WaitReport;
   faults: string[];
   /** Seconds until the first fault. */
@@ -78,6 +82,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     committed: 0,
     rolledBack: 0,
     failed: {},
+    conflicts: {},
     unknown: 0,
     disconnected: 0,
     kills: 0,
@@ -88,6 +93,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     reconciles: 0,
     pauses: 0,
     deadlocks: 0,
+    victims: {},
     faults: [],
     caughtAfter: null,
   };
@@ -107,24 +113,29 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     fault(...faults.map((line) => `${when}: ${line}`));
   }
 
-  /** Runs `work` on a session; errors are counted, a killed connection is opened again. */
+  /**
+   * Runs `work` on a session; errors are counted, a killed connection is opened again. Returns how it
+   * went: done, disconnected, or an SQLSTATE.
+   */
   async function guarded(
     session: Session,
     work: (client: pg.Client) => Promise<void>,
-  ): Promise<void> {
+  ): Promise<string> {
     let client: pg.Client | null = null;
     try {
       client = await session.client();
       await work(client);
+      return 'done';
     } catch (error) {
       if (isDisconnect(error)) {
         report.disconnected += 1;
         await session.reset();
-        return;
+        return 'disconnected';
       }
       const state = sqlState(error);
       count(session, state, error as pg.DatabaseError);
       await client?.query('rollback').catch(() => session.reset());
+      return state;
     }
   }
 
@@ -154,19 +165,21 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     for (let i = 0; i < options.transactions && !over; i += 1) {
       const plan = planTransaction(random, possible, options.alone);
       const about = random.pick(derived);
-      let committing = false;
-      const before = report.disconnected;
-      await guarded(session, async (client) => {
+      let sending = '';
+      const outcome = await guarded(session, async (client) => {
         await client.query(`begin isolation level ${plan.isolation}`);
-        await send(client, plan);
+        await send(client, plan, (tag) => {
+          sending = tag;
+        });
         if (plan.checks && engine) await check(client, [about], 'inside a writing transaction');
         await pause(plan.linger);
-        committing = !plan.rollback;
-        await client.query(plan.rollback ? 'rollback' : 'commit');
+        sending = plan.rollback ? 'rollback' : 'commit';
+        await client.query(sending);
         report[plan.rollback ? 'rolledBack' : 'committed'] += 1;
-        committing = false;
       });
-      if (committing && report.disconnected > before) report.unknown += 1;
+      if (outcome === 'disconnected' && sending === 'commit') report.unknown += 1;
+      if (outcome === '40001') report.conflicts[sending] = (report.conflicts[sending] ?? 0) + 1;
+      if (outcome === '40P01') report.victims[sending] = (report.victims[sending] ?? 0) + 1;
     }
     await session.reset();
   }
@@ -350,11 +363,16 @@ const EXPECTED = new Set([
   'DL003',
 ]);
 
-async function send(client: pg.Client, plan: Transaction): Promise<void> {
+async function send(
+  client: pg.Client,
+  plan: Transaction,
+  report: (tag: string) => void,
+): Promise<void> {
   for (const { statements, undone } of plan.steps) {
     if (undone) await client.query('savepoint undone');
     for (const { tag, sql, copy } of statements) {
       const text = `/* ${tag} */ ${sql}`;
+      report(tag);
       if (copy === undefined) await client.query(text);
       else await pipeline(Readable.from([copy]), client.query(copyFrom(text)));
     }
@@ -371,12 +389,14 @@ export function describeHistory(report: HistoryReport): string {
     `seed ${report.seed}: ${report.seconds.toFixed(1)} s`,
     `  transactions: ${report.committed} committed, ${report.rolledBack} rolled back, ${report.unknown} unknown, ` +
       `failed ${JSON.stringify(report.failed)}`,
+    `  serialization failures of ${JSON.stringify(report.conflicts)}, deadlocks of ${JSON.stringify(report.victims)}`,
     `  ${report.checks} checks of ${report.values} values; ${report.drains} drains of ${report.drainedRows} rows, ` +
       `${report.reconciles} reconciles, ${report.pauses} pauses, ${report.kills} kills, ${report.deadlocks} deadlocks`,
     `  ${waits.samples} samples, ${waits.waits.length} waits; voters for the engine ${waits.votersForEngine.length}, ` +
       `on logs ${waits.onLogs.length}, to extend logs ${waits.toExtendLogs.length} (longest ${longest(waits.toExtendLogs)} ms), ` +
       `others for the engine ${waits.othersForEngine.length} (longest ${longest(waits.othersForEngine)} ms)`,
     ...[...byTag].map(([tag, list]) => `    ${tag}: ${list.length}, longest ${longest(list)} ms`),
+    ...[...waits.votersForEngine, ...waits.onLogs].map((wait) => `  WAIT ${JSON.stringify(wait)}`),
     ...report.faults.slice(0, 10).map((fault) => `  FAULT ${fault}`),
   ].join('\n');
 }

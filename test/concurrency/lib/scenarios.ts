@@ -373,6 +373,60 @@ const SCENARIOS = {
     await stage.check('in the end', [total]);
   },
 
+  'a resume with a snapshot older than a drain': async (stage) => {
+    const drainer = await stage.actor();
+    const operator = await stage.actor();
+    await stage.query(`select millrace.pause('app_public.conversation.participant_count')`);
+    await stage.query(voteSql(1, 20));
+    await stage.query(moderateSql(4, "'hidden'"));
+    await stage.holdAtGate(drainer);
+    const drain = await stage.untilBlocked(drainer, () => drainer.query('select millrace.drain()'));
+    await operator.query('begin isolation level repeatable read');
+    const resume = await stage.untilBlocked(operator, async () => {
+      // It may be refused, for its snapshot is old; then it is asked for again.
+      const refused = await operator
+        .query(`select millrace.resume('app_public.conversation.participant_count')`)
+        .then(
+          () => false,
+          (error: { code?: string }) => error.code === '40001',
+        );
+      await operator.query(refused ? 'rollback' : 'commit');
+    });
+    if (!resume.waited) stage.faults.push('the resume did not wait for the drain');
+    await stage.openGate();
+    await drain.done;
+    await resume.done;
+    await stage.query('begin');
+    await stage.query('select millrace.lock_engine()');
+    await stage.query('select millrace.backfill(2)');
+    await stage.query('commit');
+    await stage.query(voteSql(1, 21));
+    await stage.query(moderateSql(4, 'null'));
+    await stage.query('select millrace.drain()');
+    await stage.query('select millrace.drain()');
+    await stage.query(voteSql(1, 22));
+    await stage.query(moderateSql(4, "'moved'"));
+    await stage.query('select millrace.drain()');
+    await stage.check('after the resume');
+    await stage.settle();
+  },
+
+  'a drain with a snapshot older than a truncate': async (stage) => {
+    const drainer = await stage.actor();
+    await stage.query(moderateSql(1, "'hidden'"));
+    await drainer.query('begin isolation level repeatable read');
+    await drainer.query('select count(*) from app_public.opinion');
+    await stage.query('truncate app_public.opinion_vote');
+    // It may be refused; if it is not, it must be right.
+    const done = await drainer.query('select millrace.drain()').then(
+      () => true,
+      () => false,
+    );
+    await drainer.query(done ? 'commit' : 'rollback');
+    await stage.check('after the drain');
+    await stage.settle();
+  },
+
   'a target that is a source in turn': async (stage) => {
     await stage.query('update proof.item set quantity = quantity + 5');
     await stage.query('select millrace.drain()');
