@@ -48,6 +48,7 @@ begin
   -- superuser
   perform set_config('millrace.writer', 'engine', true);
   update millrace.generation g set number = g.number + 1 returning g.number into v_generation;
+  perform millrace.check_snapshot();
   -- either one or the other, in turn, so that no row is written twice in a transaction:
   -- for the second time Postgres checks its foreign keys again, even unchanged ones, and would wait
   -- for whoever holds the referenced row

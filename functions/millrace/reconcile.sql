@@ -35,6 +35,7 @@ begin
     from millrace.derivation d
     cross join unnest(array[d.source, d.through, d.target]) r(relation)
   );
+  perform millrace.check_snapshot();
   for v_target in
     select t.names from millrace.reconciled_together(reconcile.name) t
   loop

@@ -1,0 +1,46 @@
+/*
+ * Fails, with a serialization error, in a transaction whose snapshot is older than a truncate of a
+ * table that a run is about to read. Truncate is not MVCC-safe: such a snapshot sees the log rows
+ * from before it beside the empty table. Only repeatable read and serializable transactions can get
+ * there. pg_class is read by the transaction's snapshot, pg_relation_filenode looks at the present.
+ */
+create or replace function millrace.check_snapshot()
+  returns void
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+declare
+  v_tables constant text := (
+    select string_agg(distinct millrace.qualified_name(r.relation), ', ')
+    from millrace.derivation d
+    cross join unnest(array[d.source, d.through]) r(relation)
+  );
+  v_truncated text;
+begin
+  if current_setting('transaction_isolation') = 'read committed' or v_tables is null then
+    return;
+  end if;
+  execute format('lock table %s in access share mode', v_tables);
+  select millrace.qualified_name(c.oid) into v_truncated
+    from millrace.derivation d
+    cross join unnest(array[d.source, d.through]) r(relation)
+    cross join lateral (
+      select r.relation as relid
+      union
+      select p.relid from pg_catalog.pg_partition_tree(r.relation) p
+    ) t
+    join pg_catalog.pg_class c on c.oid = t.relid and c.relkind = 'r'
+    where pg_relation_filenode(c.oid) <> c.relfilenode
+    limit 1;
+  if v_truncated is not null then
+    raise exception '% was truncated or rewritten after this transaction began', v_truncated using
+      errcode = 'serialization_failure',
+      detail = 'Its snapshot no longer shows the rows that the log speaks of.',
+      hint = 'Try again in a new transaction.';
+  end if;
+end
+$$;
+
+comment on function millrace.check_snapshot() is
+  'Fails with 40001 where the transaction''s snapshot is older than a truncate of a source.';
