@@ -53,7 +53,8 @@ await runCommand(() =>
     say('');
     say(`  GraphQL   ${server.url}/graphql`);
     if (!config.production) say(`  Ruru      ${server.url}/`);
-    say(`  Database  ${redactedUrl(connectionString)}`);
+    // The embedded server listens on this machine only, and its password is made for it.
+    say(`  Database  ${database.embedded ? connectionString : redactedUrl(connectionString)}`);
     const accountId = await firstAccount(connectionString);
     if (accountId !== null && !config.production) {
       const token = await issueToken(key, { accountId, role: 'account', lifetime: TOKEN_LIFETIME });
