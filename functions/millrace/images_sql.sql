@@ -29,7 +29,7 @@
  */
 create or replace function millrace.images_sql(
   mode text, source regclass, through regclass, source_columns name[], through_columns name[],
-  source_key name[], through_key name[], key_columns name[] default '{}'
+  source_key name[], through_key name[]
 )
   returns text
   language sql
@@ -44,11 +44,8 @@ begin atomic
       (
         select string_agg(format(', %s as %I',
           case
-            when b.start = 'via' and k.through_column is not null
+            when b.starts_from_through and k.through_column is not null
               then format('via.%I', k.through_column)
-            when b.start = 'grouped'
-                and c.name = any (images_sql.source_key || images_sql.key_columns)
-              then format('grouped.%I', c.name)
             else format('source.%I', c.name)
           end, millrace.image_column('source', c.name)), '' order by c.position)
         from unnest(images_sql.source_columns) with ordinality c(name, position)
@@ -75,11 +72,6 @@ begin atomic
       quote_ident(millrace.generated_name(images_sql.source)) as source_taken,
       quote_ident(millrace.generated_name(images_sql.through)) as through_taken,
       millrace.list(images_sql.source_columns, 'source.%I') as source_list,
-      millrace.list(array(
-        select distinct c.name
-        from unnest(images_sql.source_key || images_sql.key_columns) c(name)
-        order by c.name
-      ), 'source.%I') as group_list,
       millrace.list(images_sql.through_columns, 'via.%I') as through_list,
       (
         select string_agg(format('via.%I = source.%I', k.through_column, k.source_column), ' and ')
@@ -88,57 +80,47 @@ begin atomic
         ) k(source_column, through_column)
       ) as joined
   ) n
-  -- what a read finds in the log of the source is put together by what it is looked up by: once
-  -- for each, and a hot key has few of them
-  cross join lateral (
-    select
-      format(
-        '(select %1$s, array_agg(source) as images from %2$s source group by %1$s) grouped',
-        n.group_list, n.source_log) as source,
-      'unnest(grouped.images) source' as images,
-      replace(n.joined, 'source.', 'grouped.') as joined
-  ) grouped
   cross join lateral (
     select
       format('lateral (select %s from %s via where %s offset 0) via',
         n.through_list, n.through, n.joined) as through,
       format('lateral (select %s from %s source where %s offset 0) source',
-        n.source_list, n.source, n.joined) as source
+        n.source_list, n.source, n.joined) as source,
+      format('lateral (select source.sign, %s from %s source where %s offset 0) source',
+        n.source_list, n.source_log, n.joined) as source_image
   ) looked_up
   cross join lateral (values
-    (1, 'truth', false, '1', format('%s source', n.source), 'source'),
-    (2, 'pending', false, 'source.sign', format('%s source', n.source_log), 'source'),
-    (3, 'taken', false, 'source.sign', format('%s source', n.source_taken), 'source'),
+    (1, 'truth', false, '1', format('%s source', n.source), false),
+    (2, 'pending', false, 'source.sign', format('%s source', n.source_log), false),
+    (3, 'taken', false, 'source.sign', format('%s source', n.source_taken), false),
     (4, 'truth', true, '1', format(
       E'%s source\n'
       'join %s via on %s',
-      n.source, n.through, n.joined), 'source'),
+      n.source, n.through, n.joined), false),
     (5, 'pending', true, 'source.sign', format(
-      E'%s,\n'
-      'lateral (select %s from %s via where %s offset 0) via,\n'
+      E'%s source,\n'
       '%s',
-      grouped.source, n.through_list, n.through, grouped.joined, grouped.images), 'grouped'),
+      n.source_log, looked_up.through), false),
     (6, 'pending', true, 'via.sign', format(
       E'%s via,\n'
       '%s',
-      n.through_log, looked_up.source), 'via'),
+      n.through_log, looked_up.source), true),
     (7, 'pending', true, '-source.sign * via.sign', format(
-      E'%s\n'
-      'join %s via on %s,\n'
+      E'%s via,\n'
       '%s',
-      grouped.source, n.through_log, grouped.joined, grouped.images), 'grouped'),
+      n.through_log, looked_up.source_image), true),
     (8, 'taken', true, 'source.sign', format(
       E'%s source,\n'
       '%s',
-      n.source_taken, looked_up.through), 'source'),
+      n.source_taken, looked_up.through), false),
     (9, 'taken', true, 'via.sign', format(
       E'%s via,\n'
       '%s',
-      n.through_taken, looked_up.source), 'via'),
+      n.through_taken, looked_up.source), true),
     (10, 'taken', true, '-source.sign * via.sign', format(
       E'%s via,\n'
-      'lateral (select source.sign, %s from %s source where %s offset 0) source',
-      n.through_taken, n.source_list, n.source_log, n.joined), 'via'),
+      '%s',
+      n.through_taken, looked_up.source_image), true),
     (11, 'taken', true, '-source.sign * via.sign', format(
       E'%s source,\n'
       'lateral (\n'
@@ -148,12 +130,12 @@ begin atomic
       '  offset 0\n'
       ') via\n'
       'where via.taken_id not in (select taken_id from %s)',
-      n.source_taken, n.through_list, n.through_log, n.joined, n.through_taken), 'source')
-  ) b(position, mode, has_through, weight, from_sql, start)
+      n.source_taken, n.through_list, n.through_log, n.joined, n.through_taken), false)
+  ) b(position, mode, has_through, weight, from_sql, starts_from_through)
   where b.mode = images_sql.mode and b.has_through = (images_sql.through is not null);
 end;
 
 comment on function millrace.images_sql(
-  text, regclass, regclass, name[], name[], name[], name[], name[]
+  text, regclass, regclass, name[], name[], name[], name[]
 ) is
   'The weighted images that make up derivations (truth), that are pending, or that a drain takes.';

@@ -30,7 +30,7 @@ begin atomic
     where s.is_side
     group by s.name
   )
-  -- behind the key of the source what it is looked up by, so that a read finds it in that order
+  -- behind the key of the source its foreign key: the cross term looks images up by both
   select e.columns || case when e.name = 'source' then array(
     select k.name
     from unnest((log_index_columns.derivation).source_key) with ordinality k(name, position)

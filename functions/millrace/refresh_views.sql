@@ -13,9 +13,6 @@ as $$
 declare
   v_d constant millrace.derivation := refresh_views.derivation;
   v_names constant record := millrace.generated(v_d);
-  v_key_columns constant name[] := array(
-    select substr(k.key, 8) from unnest(v_d.key) k(key) where k.key like 'source.%'
-  );
   v_key constant text := millrace.list(v_d.target_key);
   v_members constant name[] := millrace.member_names(v_d);
   v_member_list constant text := millrace.list(v_members);
@@ -23,11 +20,11 @@ declare
   v_pending constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
     millrace.images_sql(
       'pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
-      v_d.source_key, v_d.through_key, v_key_columns)));
+      v_d.source_key, v_d.through_key)));
   v_truth constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
     millrace.images_sql(
       'truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
-      v_d.source_key, v_d.through_key, v_key_columns)));
+      v_d.source_key, v_d.through_key)));
 begin
   perform millrace.drop_views(v_d);
   if v_d.members is null then
