@@ -171,7 +171,10 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
         await send(client, plan, (tag) => {
           sending = tag;
         });
-        if (plan.checks && engine) await check(client, [about], 'inside a writing transaction');
+        // In an older snapshot a truncate since then, which is not MVCC-safe, would show.
+        if (plan.checks && engine && plan.isolation === 'read committed') {
+          await check(client, [about], 'inside a writing transaction');
+        }
         await pause(plan.linger);
         sending = plan.rollback ? 'rollback' : 'commit';
         await client.query(sending);
@@ -334,11 +337,9 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     const waits = await sampler.stop();
     if (engine) {
       const session = sessions.open('checker');
-      const settled = await settle(
-        await session.client(),
-        derived,
-        root.fork('end').pick([7, 500, 20_000]),
-      );
+      const settled = await settle(await session.client(), derived, {
+        slice: root.fork('end').pick([7, 500, 20_000]),
+      });
       report.values += settled.values;
       report.checks += 2;
       fault(...settled.faults);

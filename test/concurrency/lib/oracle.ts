@@ -55,14 +55,23 @@ export async function drainAll(client: pg.ClientBase, slice = 20_000): Promise<b
 
 /**
  * What must hold when nobody writes any more: everything drained, stored values and members equal
- * to a recount both ways, all derivations active, and no drift for reconcile to find.
+ * to a recount both ways, all derivations active, and no drift for reconcile to find or found
+ * before, unless something was meant to drift.
  */
 export async function settle(
   client: pg.ClientBase,
   derived: readonly Derived[],
-  slice?: number,
+  { slice, drifts = false }: { slice?: number; drifts?: boolean } = {},
 ): Promise<Comparison> {
   const faults: string[] = [];
+  if (!drifts) {
+    const { rows: found } = await client.query<{ line: string }>(
+      `select format('reconcile found drift %s in %s keys of %s: %s', d.drift, d.keys_drifted, d.name,
+          d.examples) as line
+      from millrace.drift_log d`,
+    );
+    faults.push(...found.map(({ line }) => line));
+  }
   const { rows: paused } = await client.query<{ name: string }>(
     "select d.name from millrace.derivation d where d.state = 'paused'",
   );

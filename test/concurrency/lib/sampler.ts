@@ -10,6 +10,8 @@ export interface Wait {
   mode: string;
   relation: string | null;
   blockers: Role[];
+  /** What the waiting statement is, and what those that hold it up do. */
+  doing: string;
   /** Milliseconds from its begin to the last sample that saw it. */
   ms: number;
 }
@@ -35,6 +37,7 @@ interface Sample {
   lock: string;
   mode: string;
   relation: string | null;
+  doing: string;
   blockers: number[];
 }
 
@@ -58,7 +61,11 @@ export function startSampler(sessions: Sessions): { stop(): Promise<WaitReport> 
               as ms,
             coalesce(substring(a.query from '^/\\* (.*?) \\*/'), a.query) as tag,
             l.locktype as lock, l.mode, l.relation::regclass::text as relation,
-            pg_blocking_pids(l.pid) as blockers
+            pg_blocking_pids(l.pid) as blockers,
+            concat(left(a.query, 200), ' <- ', (
+              select string_agg(concat_ws(' ', b.state, b.wait_event, left(b.query, 100)), '; ')
+              from pg_stat_activity b where b.pid = any (pg_blocking_pids(l.pid))
+            )) as doing
           from pg_locks l
           join pg_stat_activity a on a.pid = l.pid
           where not l.granted and a.datname = current_database()`);

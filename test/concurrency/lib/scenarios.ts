@@ -128,7 +128,7 @@ const SCENARIOS = {
     const found = await two.done;
     if (found?.rows[0].keys_drifted !== '0') stage.faults.push('both found the drift');
     await stage.check('after both');
-    await stage.settle();
+    await stage.settle({ drifts: true });
   },
 
   'a reconcile in the middle of a drain': async (stage) => {
@@ -381,10 +381,11 @@ const SCENARIOS = {
     await stage.query(moderateSql(4, "'hidden'"));
     await stage.holdAtGate(drainer);
     const drain = await stage.untilBlocked(drainer, () => drainer.query('select millrace.drain()'));
+    let refused = false;
     await operator.query('begin isolation level repeatable read');
     const resume = await stage.untilBlocked(operator, async () => {
-      // It may be refused, for its snapshot is old; then it is asked for again.
-      const refused = await operator
+      // It may be refused, for its snapshot is old.
+      refused = await operator
         .query(`select millrace.resume('app_public.conversation.participant_count')`)
         .then(
           () => false,
@@ -396,16 +397,19 @@ const SCENARIOS = {
     await stage.openGate();
     await drain.done;
     await resume.done;
-    await stage.query('begin');
-    await stage.query('select millrace.lock_engine()');
-    await stage.query('select millrace.backfill(2)');
-    await stage.query('commit');
-    await stage.query(voteSql(1, 21));
+    if (refused) return await stage.settle();
+    // Conversation 1 is counted; then a drain, and not the rest of the backfill, comes next.
+    for (let odd = true; odd; ) {
+      await stage.query('begin');
+      await stage.query('select millrace.lock_engine()');
+      await stage.query('select millrace.backfill(1)');
+      await stage.query('commit');
+      const { rows } = await stage.query('select number % 2 = 1 as odd from millrace.generation');
+      odd = rows[0].odd;
+    }
+    await stage.query(voteSql(3, 21));
     await stage.query(moderateSql(4, 'null'));
     await stage.query('select millrace.drain()');
-    await stage.query('select millrace.drain()');
-    await stage.query(voteSql(1, 22));
-    await stage.query(moderateSql(4, "'moved'"));
     await stage.query('select millrace.drain()');
     await stage.check('after the resume');
     await stage.settle();

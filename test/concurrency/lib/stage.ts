@@ -31,8 +31,8 @@ export interface Stage {
   openGate(): Promise<void>;
   /** Compares exact reads with recounts. */
   check(when: string, of?: readonly Derived[], client?: pg.ClientBase): Promise<void>;
-  /** Drains everything and checks what must hold then. */
-  settle(): Promise<void>;
+  /** Drains everything and checks what must hold then; `drifts` where drift was made on purpose. */
+  settle(options?: { drifts?: boolean }): Promise<void>;
   drainAll(slice?: number): Promise<void>;
   /** What was wrong, in the order of finding it. */
   faults: string[];
@@ -128,8 +128,8 @@ export async function withStage(
       const { faults: found } = await compare(client, of);
       faults.push(...found.map((line) => `${when}: ${line}`));
     },
-    async settle() {
-      const settled = await settle(main.client, WORLD);
+    async settle(options) {
+      const settled = await settle(main.client, WORLD, options);
       faults.push(...settled.faults);
     },
     async drainAll(slice) {
