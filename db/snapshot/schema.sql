@@ -601,6 +601,15 @@ comment on table millrace.generation is 'Counts the engine''s runs. Each run upd
 comment on column millrace.generation.id is 'Always true: there is one row.';
 comment on column millrace.generation.number is 'How many runs there were.';
 
+create table millrace.host (
+  id text not null,
+  seen_at timestamp with time zone not null,
+  constraint host_pkey PRIMARY KEY (id)
+) with (fillfactor=50);
+comment on table millrace.host is 'The worker pools that are alive.';
+comment on column millrace.host.id is 'The pool''s id, by which graphile_worker locks its jobs.';
+comment on column millrace.host.seen_at is 'Its last heartbeat.';
+
 create table millrace.run_log (
   id bigint not null generated always as identity,
   kind text not null,
@@ -714,7 +723,7 @@ create table millrace_log.app_public__opinion_vote (
   voter_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__opinion_vote is 'The log of app_public.opinion_vote: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__opinion_vote__conversation_id_idx ON millrace_log.app_public__opinion_vote USING btree (conversation_id);
+create index app_public__opinion_vote__conversation_id_opinion_id_idx ON millrace_log.app_public__opinion_vote USING btree (conversation_id, opinion_id);
 create index app_public__opinion_vote__opinion_id_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id);
 
 create view app_hidden.conversation_last_vote with (security_barrier=true) as
@@ -923,19 +932,14 @@ create view millrace_log.app_public__conversation__participant_count__pending_me
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id",
                     via_1.moderation AS "via.moderation"
-                   FROM ( SELECT source_2.conversation_id,
-                            source_2.opinion_id,
-                            array_agg(source_2.*) AS images
-                           FROM millrace_log.app_public__opinion_vote source_2
-                          GROUP BY source_2.conversation_id, source_2.opinion_id) grouped,
+                   FROM millrace_log.app_public__opinion_vote source_1,
                     LATERAL ( SELECT via_2.conversation_id,
                             via_2.deleted_at,
                             via_2.id,
                             via_2.moderation
                            FROM app_public.opinion via_2
-                          WHERE ((via_2.id = grouped.opinion_id) AND (via_2.conversation_id = grouped.conversation_id))
-                         OFFSET 0) via_1,
-                    LATERAL unnest(grouped.images) source_1(sign, recorded_at, opinion_id, choice, cancelled_at, conversation_id, voter_id)
+                          WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))
+                         OFFSET 0) via_1
                 UNION ALL
                  SELECT via_1.sign AS "image.weight",
                     source_1.cancelled_at AS "source.cancelled_at",
@@ -957,20 +961,22 @@ create view millrace_log.app_public__conversation__participant_count__pending_me
                 UNION ALL
                  SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
                     source_1.cancelled_at AS "source.cancelled_at",
-                    source_1.conversation_id AS "source.conversation_id",
-                    source_1.opinion_id AS "source.opinion_id",
+                    via_1.conversation_id AS "source.conversation_id",
+                    via_1.id AS "source.opinion_id",
                     source_1.voter_id AS "source.voter_id",
                     via_1.conversation_id AS "via.conversation_id",
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id",
                     via_1.moderation AS "via.moderation"
-                   FROM (( SELECT source_2.conversation_id,
+                   FROM millrace_log.app_public__opinion via_1,
+                    LATERAL ( SELECT source_2.sign,
+                            source_2.cancelled_at,
+                            source_2.conversation_id,
                             source_2.opinion_id,
-                            array_agg(source_2.*) AS images
+                            source_2.voter_id
                            FROM millrace_log.app_public__opinion_vote source_2
-                          GROUP BY source_2.conversation_id, source_2.opinion_id) grouped
-                     JOIN millrace_log.app_public__opinion via_1 ON (((via_1.id = grouped.opinion_id) AND (via_1.conversation_id = grouped.conversation_id)))),
-                    LATERAL unnest(grouped.images) source_1(sign, recorded_at, opinion_id, choice, cancelled_at, conversation_id, voter_id)) image
+                          WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
+                         OFFSET 0) source_1) image
              CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                     image."source.conversation_id" AS conversation_id,
                     image."source.opinion_id" AS opinion_id,
@@ -1068,18 +1074,13 @@ create view millrace_log.app_public__conversation__total_particip_1777ead9b92d a
                     via_1.conversation_id AS "via.conversation_id",
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id"
-                   FROM ( SELECT source_2.conversation_id,
-                            source_2.opinion_id,
-                            array_agg(source_2.*) AS images
-                           FROM millrace_log.app_public__opinion_vote source_2
-                          GROUP BY source_2.conversation_id, source_2.opinion_id) grouped,
+                   FROM millrace_log.app_public__opinion_vote source_1,
                     LATERAL ( SELECT via_2.conversation_id,
                             via_2.deleted_at,
                             via_2.id
                            FROM app_public.opinion via_2
-                          WHERE ((via_2.id = grouped.opinion_id) AND (via_2.conversation_id = grouped.conversation_id))
-                         OFFSET 0) via_1,
-                    LATERAL unnest(grouped.images) source_1(sign, recorded_at, opinion_id, choice, cancelled_at, conversation_id, voter_id)
+                          WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))
+                         OFFSET 0) via_1
                 UNION ALL
                  SELECT via_1.sign AS "image.weight",
                     source_1.cancelled_at AS "source.cancelled_at",
@@ -1100,19 +1101,21 @@ create view millrace_log.app_public__conversation__total_particip_1777ead9b92d a
                 UNION ALL
                  SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
                     source_1.cancelled_at AS "source.cancelled_at",
-                    source_1.conversation_id AS "source.conversation_id",
-                    source_1.opinion_id AS "source.opinion_id",
+                    via_1.conversation_id AS "source.conversation_id",
+                    via_1.id AS "source.opinion_id",
                     source_1.voter_id AS "source.voter_id",
                     via_1.conversation_id AS "via.conversation_id",
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id"
-                   FROM (( SELECT source_2.conversation_id,
+                   FROM millrace_log.app_public__opinion via_1,
+                    LATERAL ( SELECT source_2.sign,
+                            source_2.cancelled_at,
+                            source_2.conversation_id,
                             source_2.opinion_id,
-                            array_agg(source_2.*) AS images
+                            source_2.voter_id
                            FROM millrace_log.app_public__opinion_vote source_2
-                          GROUP BY source_2.conversation_id, source_2.opinion_id) grouped
-                     JOIN millrace_log.app_public__opinion via_1 ON (((via_1.id = grouped.opinion_id) AND (via_1.conversation_id = grouped.conversation_id)))),
-                    LATERAL unnest(grouped.images) source_1(sign, recorded_at, opinion_id, choice, cancelled_at, conversation_id, voter_id)) image
+                          WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
+                         OFFSET 0) source_1) image
              CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                     image."source.conversation_id" AS conversation_id,
                     image."source.opinion_id" AS opinion_id,
@@ -1188,18 +1191,13 @@ create view millrace_log.app_public__conversation__total_vote_count__pending as
                             via_1.conversation_id AS "via.conversation_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM ( SELECT source_2.conversation_id,
-                                    source_2.opinion_id,
-                                    array_agg(source_2.*) AS images
-                                   FROM millrace_log.app_public__opinion_vote source_2
-                                  GROUP BY source_2.conversation_id, source_2.opinion_id) grouped,
+                           FROM millrace_log.app_public__opinion_vote source_1,
                             LATERAL ( SELECT via_2.conversation_id,
                                     via_2.deleted_at,
                                     via_2.id
                                    FROM app_public.opinion via_2
-                                  WHERE ((via_2.id = grouped.opinion_id) AND (via_2.conversation_id = grouped.conversation_id))
-                                 OFFSET 0) via_1,
-                            LATERAL unnest(grouped.images) source_1(sign, recorded_at, opinion_id, choice, cancelled_at, conversation_id)
+                                  WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))
+                                 OFFSET 0) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.cancelled_at AS "source.cancelled_at",
@@ -1218,18 +1216,19 @@ create view millrace_log.app_public__conversation__total_vote_count__pending as
                         UNION ALL
                          SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
                             source_1.cancelled_at AS "source.cancelled_at",
-                            source_1.conversation_id AS "source.conversation_id",
-                            source_1.opinion_id AS "source.opinion_id",
+                            via_1.conversation_id AS "source.conversation_id",
+                            via_1.id AS "source.opinion_id",
                             via_1.conversation_id AS "via.conversation_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM (( SELECT source_2.conversation_id,
-                                    source_2.opinion_id,
-                                    array_agg(source_2.*) AS images
+                           FROM millrace_log.app_public__opinion via_1,
+                            LATERAL ( SELECT source_2.sign,
+                                    source_2.cancelled_at,
+                                    source_2.conversation_id,
+                                    source_2.opinion_id
                                    FROM millrace_log.app_public__opinion_vote source_2
-                                  GROUP BY source_2.conversation_id, source_2.opinion_id) grouped
-                             JOIN millrace_log.app_public__opinion via_1 ON (((via_1.id = grouped.opinion_id) AND (via_1.conversation_id = grouped.conversation_id)))),
-                            LATERAL unnest(grouped.images) source_1(sign, recorded_at, opinion_id, choice, cancelled_at, conversation_id)) image
+                                  WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
+                                 OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                             image."source.conversation_id" AS conversation_id,
                             image."source.opinion_id" AS opinion_id) source)
@@ -1282,19 +1281,14 @@ create view millrace_log.app_public__conversation__vote_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.moderation AS "via.moderation"
-                           FROM ( SELECT source_2.conversation_id,
-                                    source_2.opinion_id,
-                                    array_agg(source_2.*) AS images
-                                   FROM millrace_log.app_public__opinion_vote source_2
-                                  GROUP BY source_2.conversation_id, source_2.opinion_id) grouped,
+                           FROM millrace_log.app_public__opinion_vote source_1,
                             LATERAL ( SELECT via_2.conversation_id,
                                     via_2.deleted_at,
                                     via_2.id,
                                     via_2.moderation
                                    FROM app_public.opinion via_2
-                                  WHERE ((via_2.id = grouped.opinion_id) AND (via_2.conversation_id = grouped.conversation_id))
-                                 OFFSET 0) via_1,
-                            LATERAL unnest(grouped.images) source_1(sign, recorded_at, opinion_id, choice, cancelled_at, conversation_id)
+                                  WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))
+                                 OFFSET 0) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.cancelled_at AS "source.cancelled_at",
@@ -1314,19 +1308,20 @@ create view millrace_log.app_public__conversation__vote_count__pending as
                         UNION ALL
                          SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
                             source_1.cancelled_at AS "source.cancelled_at",
-                            source_1.conversation_id AS "source.conversation_id",
-                            source_1.opinion_id AS "source.opinion_id",
+                            via_1.conversation_id AS "source.conversation_id",
+                            via_1.id AS "source.opinion_id",
                             via_1.conversation_id AS "via.conversation_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.moderation AS "via.moderation"
-                           FROM (( SELECT source_2.conversation_id,
-                                    source_2.opinion_id,
-                                    array_agg(source_2.*) AS images
+                           FROM millrace_log.app_public__opinion via_1,
+                            LATERAL ( SELECT source_2.sign,
+                                    source_2.cancelled_at,
+                                    source_2.conversation_id,
+                                    source_2.opinion_id
                                    FROM millrace_log.app_public__opinion_vote source_2
-                                  GROUP BY source_2.conversation_id, source_2.opinion_id) grouped
-                             JOIN millrace_log.app_public__opinion via_1 ON (((via_1.id = grouped.opinion_id) AND (via_1.conversation_id = grouped.conversation_id)))),
-                            LATERAL unnest(grouped.images) source_1(sign, recorded_at, opinion_id, choice, cancelled_at, conversation_id)) image
+                                  WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
+                                 OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                             image."source.conversation_id" AS conversation_id,
                             image."source.opinion_id" AS opinion_id) source)
@@ -1843,6 +1838,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_hidden_opinion_count(app_publ
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -1886,6 +1882,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_moderated_opinion_count(app_p
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -1992,6 +1989,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_opinion_count(app_public.conv
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2025,6 +2023,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_participant_count(app_public.
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2058,6 +2057,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_opinion_count(app_publi
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2091,6 +2091,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_participant_count(app_p
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2124,6 +2125,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_vote_count(app_public.c
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2157,6 +2159,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_vote_count(app_public.convers
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2450,6 +2453,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_agree_count(app_public.opinion)
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2483,6 +2487,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_disagree_count(app_public.opinion)
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2526,6 +2531,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_pass_count(app_public.opinion)
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
@@ -2813,6 +2819,8 @@ begin
       a.attname as name,
       format_type(a.atttypid, null) as type_name,
       a.attname in ('sign', 'recorded_at') as is_reserved,
+      a.attgenerated = 'v' as is_virtual,
+      c.relforcerowsecurity and not o.rolbypassrls and not o.rolsuper as is_hidden,
       not exists (
         select from pg_catalog.pg_opclass o
         join pg_catalog.pg_am m on m.oid = o.opcmethod and m.amname in ('hash', 'btree')
@@ -2827,6 +2835,8 @@ begin
       ) as is_incomparable
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_class c on c.oid = a.attrelid
+    join pg_catalog.pg_roles o on o.oid = millrace.owner()::oid
     where a.attrelid = (check_columns.derivation).source
         and a.attname = any ((check_columns.derivation).source_columns)
       or a.attrelid = (check_columns.derivation).through
@@ -2839,6 +2849,20 @@ begin
         detail = 'A log row has the columns sign and recorded_at.',
         hint = 'Rename the column, or add a generated column with another name and use that.';
     end if;
+    if v_column.is_virtual then
+      raise exception 'The column % of % is generated when it is read',
+        v_column.name, v_column.relation using
+        errcode = 'MR004',
+        detail = 'Postgres gives triggers no value of virtual generated columns.',
+        hint = 'Make it a stored generated column, or write its expression.';
+    end if;
+    if v_column.is_hidden then
+      raise exception 'Row level security is forced on %', v_column.relation using
+        errcode = 'MR016',
+        detail = format('%s, with whose rights the engine counts, may see only a part of the rows.',
+          millrace.owner()),
+        hint = format('alter table %s no force row level security;', v_column.relation);
+    end if;
     if v_column.is_incomparable then
       raise exception 'The column % of % has type %, which has no equality',
         v_column.name, v_column.relation, v_column.type_name using
@@ -2850,7 +2874,45 @@ begin
   end loop;
 end
 $function$;
-comment on function millrace.check_columns(millrace.derivation) is 'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type.';
+comment on function millrace.check_columns(millrace.derivation) is 'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type, MR016 for rows that the engine cannot see.';
+
+CREATE OR REPLACE FUNCTION millrace.check_snapshot()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tables constant text := (
+    select string_agg(distinct millrace.qualified_name(r.relation), ', ')
+    from millrace.derivation d
+    cross join unnest(array[d.source, d.through]) r(relation)
+  );
+  v_truncated text;
+begin
+  if current_setting('transaction_isolation') = 'read committed' or v_tables is null then
+    return;
+  end if;
+  execute format('lock table %s in access share mode', v_tables);
+  select millrace.qualified_name(c.oid) into v_truncated
+    from millrace.derivation d
+    cross join unnest(array[d.source, d.through]) r(relation)
+    cross join lateral (
+      select r.relation as relid
+      union
+      select p.relid from pg_catalog.pg_partition_tree(r.relation) p
+    ) t
+    join pg_catalog.pg_class c on c.oid = t.relid and c.relkind = 'r'
+    where pg_relation_filenode(c.oid) <> c.relfilenode
+    limit 1;
+  if v_truncated is not null then
+    raise exception '% was truncated or rewritten after this transaction began', v_truncated using
+      errcode = 'serialization_failure',
+      detail = 'Its snapshot no longer shows the rows that the log speaks of.',
+      hint = 'Try again in a new transaction.';
+  end if;
+end
+$function$;
+comment on function millrace.check_snapshot() is 'Fails with 40001 where the transaction''s snapshot is older than a truncate of a source.';
 
 CREATE OR REPLACE FUNCTION millrace.cleanup()
  RETURNS void
@@ -3221,6 +3283,7 @@ begin
   -- superuser
   perform set_config('millrace.writer', 'engine', true);
   update millrace.generation g set number = g.number + 1 returning g.number into v_generation;
+  perform millrace.check_snapshot();
   -- either one or the other, in turn, so that no row is written twice in a transaction:
   -- for the second time Postgres checks its foreign keys again, even unchanged ones, and would wait
   -- for whoever holds the referenced row
@@ -3321,6 +3384,7 @@ begin
       '  set search_path to pg_catalog, pg_temp\n'
       '  set plan_cache_mode to force_generic_plan\n'
       '  set enable_hashjoin to off\n'
+      '  set enable_bitmapscan to off\n'
       '  set enable_mergejoin to off\n'
       'as $drain$\n'
       '#variable_conflict use_column\n'
@@ -3436,9 +3500,9 @@ begin
       v_target.recounted, v_target.recount, v_key);
     v_ctes := v_ctes || format(
       E'%s as (\n'
-      '  delete from %s returning *\n'
+      '  delete from %s where column_name in (%s) returning *\n'
       ')',
-      v_target.carried, v_target.carry);
+      v_target.carried, v_target.carry, millrace.list(v_target.columns, '%L'));
     v_parts := array[format(
       E'select %s, %s\n'
       '    from %s',
@@ -3590,6 +3654,8 @@ begin
   execute format('drop function if exists %s(%s)',
     (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
   perform millrace.drop_views(v_d);
+  execute format('delete from %s where column_name = $1', (millrace.generated(v_d)).carry)
+    using v_d.target_column;
   delete from millrace.derivation d where d.name = v_d.name;
   -- the column's comment without the smart tag that hid the stored value
   execute format('comment on column %s.%I is %L',
@@ -3649,6 +3715,7 @@ begin
     '  set search_path to pg_catalog, pg_temp\n'
     '  set plan_cache_mode to force_generic_plan\n'
     '  set enable_seqscan to off\n'
+    '  set enable_bitmapscan to off\n'
     '  set enable_hashjoin to off\n'
     '  set enable_mergejoin to off\n'
     '  set jit to off\n'
@@ -3891,6 +3958,7 @@ AS $function$
 declare
   v_routine text;
 begin
+  update millrace.generation g set number = g.number + 1;
   for v_routine in delete from millrace.drain_plan p returning p.routine loop
     if v_routine is not null then
       execute format('drop function if exists %s(integer)', v_routine);
@@ -4023,6 +4091,16 @@ end
 $function$;
 comment on function millrace.hand_over(millrace.derivation) is 'Gives what a declaration has generated to the engine''s owner.';
 
+CREATE OR REPLACE FUNCTION millrace.heartbeat(host text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO millrace.host AS h (id, seen_at)
+   VALUES (heartbeat.host, clock_timestamp()) ON CONFLICT(id) DO UPDATE SET seen_at = excluded.seen_at;
+END;
+comment on function millrace.heartbeat(text) is 'Says that a worker pool lives; host is its id in graphile_worker''s locked_by.';
+
 CREATE OR REPLACE FUNCTION millrace.image_column(side text, column_name name)
  RETURNS name
  LANGUAGE sql
@@ -4039,7 +4117,7 @@ CREATE OR REPLACE FUNCTION millrace.images_name(source regclass, through regclas
 RETURN quote_ident((millrace.generated_name(source, (COALESCE(('__'::text || (millrace.generated_name(through))::text), ''::text) || '__images'::text)))::text);
 comment on function millrace.images_name(regclass,regclass) is 'The name of the common table expression with the images of a source and its through table.';
 
-CREATE OR REPLACE FUNCTION millrace.images_sql(mode text, source regclass, through regclass, source_columns name[], through_columns name[], source_key name[], through_key name[], key_columns name[] DEFAULT '{}'::name[])
+CREATE OR REPLACE FUNCTION millrace.images_sql(mode text, source regclass, through regclass, source_columns name[], through_columns name[], source_key name[], through_key name[])
  RETURNS text
  LANGUAGE sql
  STABLE
@@ -4056,34 +4134,27 @@ from %s'::text, b.weight, ( SELECT string_agg(format(', %s as %I'::text,
             FROM unnest(images_sql.through_columns) WITH ORDINALITY c(name, "position")), b.from_sql), '
 union all
 '::text ORDER BY b."position") AS string_agg
-    FROM (((( SELECT millrace.qualified_name(images_sql.source) AS source,
+    FROM ((( SELECT millrace.qualified_name(images_sql.source) AS source,
              millrace.qualified_name(images_sql.through) AS through,
              format('millrace_log.%I'::text, millrace.generated_name(images_sql.source)) AS source_log,
              format('millrace_log.%s'::text, quote_ident((millrace.generated_name(images_sql.through))::text)) AS through_log,
              quote_ident((millrace.generated_name(images_sql.source))::text) AS source_taken,
              quote_ident((millrace.generated_name(images_sql.through))::text) AS through_taken,
              millrace.list(images_sql.source_columns, 'source.%I'::text) AS source_list,
-             millrace.list(ARRAY( SELECT DISTINCT c.name
-                    FROM unnest((images_sql.source_key || images_sql.key_columns)) c(name)
-                   ORDER BY c.name), 'source.%I'::text) AS group_list,
              millrace.list(images_sql.through_columns, 'via.%I'::text) AS through_list,
              ( SELECT string_agg(format('via.%I = source.%I'::text, k.through_column, k.source_column), ' and '::text) AS string_agg
                     FROM UNNEST(images_sql.source_key, images_sql.through_key) k(source_column, through_column)) AS joined) n
-      CROSS JOIN LATERAL ( SELECT format('(select %1$s, array_agg(source) as images from %2$s source group by %1$s) grouped'::text, n.group_list, n.source_log) AS source,
-             'unnest(grouped.images) source'::text AS images,
-             replace(n.joined, 'source.'::text, 'grouped.'::text) AS joined) grouped)
       CROSS JOIN LATERAL ( SELECT format('lateral (select %s from %s via where %s offset 0) via'::text, n.through_list, n.through, n.joined) AS through,
-             format('lateral (select %s from %s source where %s offset 0) source'::text, n.source_list, n.source, n.joined) AS source) looked_up)
+             format('lateral (select %s from %s source where %s offset 0) source'::text, n.source_list, n.source, n.joined) AS source,
+             format('lateral (select source.sign, %s from %s source where %s offset 0) source'::text, n.source_list, n.source_log, n.joined) AS source_image) looked_up)
       CROSS JOIN LATERAL ( VALUES (1,'truth'::text,false,'1'::text,format('%s source'::text, n.source),false), (2,'pending'::text,false,'source.sign'::text,format('%s source'::text, n.source_log),false), (3,'taken'::text,false,'source.sign'::text,format('%s source'::text, n.source_taken),false), (4,'truth'::text,true,'1'::text,format('%s source
-join %s via on %s'::text, n.source, n.through, n.joined),false), (5,'pending'::text,true,'source.sign'::text,format('%s,
-lateral (select %s from %s via where %s offset 0) via,
-%s'::text, grouped.source, n.through_list, n.through, grouped.joined, grouped.images),false), (6,'pending'::text,true,'via.sign'::text,format('%s via,
-%s'::text, n.through_log, looked_up.source),true), (7,'pending'::text,true,'-source.sign * via.sign'::text,format('%s
-join %s via on %s,
-%s'::text, grouped.source, n.through_log, grouped.joined, grouped.images),false), (8,'taken'::text,true,'source.sign'::text,format('%s source,
+join %s via on %s'::text, n.source, n.through, n.joined),false), (5,'pending'::text,true,'source.sign'::text,format('%s source,
+%s'::text, n.source_log, looked_up.through),false), (6,'pending'::text,true,'via.sign'::text,format('%s via,
+%s'::text, n.through_log, looked_up.source),true), (7,'pending'::text,true,'-source.sign * via.sign'::text,format('%s via,
+%s'::text, n.through_log, looked_up.source_image),true), (8,'taken'::text,true,'source.sign'::text,format('%s source,
 %s'::text, n.source_taken, looked_up.through),false), (9,'taken'::text,true,'via.sign'::text,format('%s via,
 %s'::text, n.through_taken, looked_up.source),true), (10,'taken'::text,true,'-source.sign * via.sign'::text,format('%s via,
-lateral (select source.sign, %s from %s source where %s offset 0) source'::text, n.through_taken, n.source_list, n.source_log, n.joined),true), (11,'taken'::text,true,'-source.sign * via.sign'::text,format('%s source,
+%s'::text, n.through_taken, looked_up.source_image),true), (11,'taken'::text,true,'-source.sign * via.sign'::text,format('%s source,
 lateral (
   select via.ctid as taken_id, via.sign, %s
   from %s via
@@ -4093,7 +4164,7 @@ lateral (
 where via.taken_id not in (select taken_id from %s)'::text, n.source_taken, n.through_list, n.through_log, n.joined, n.through_taken),false)) b("position", mode, has_through, weight, from_sql, starts_from_through))
    WHERE ((b.mode = images_sql.mode) AND (b.has_through = (images_sql.through IS NOT NULL)));
 END;
-comment on function millrace.images_sql(text,regclass,regclass,name[],name[],name[],name[],name[]) is 'The weighted images that make up derivations (truth), that are pending, or that a drain takes.';
+comment on function millrace.images_sql(text,regclass,regclass,name[],name[],name[],name[]) is 'The weighted images that make up derivations (truth), that are pending, or that a drain takes.';
 
 CREATE OR REPLACE FUNCTION millrace.is_guarded(relation regclass, columns name[], target regclass, target_key name[])
  RETURNS boolean
@@ -4200,7 +4271,14 @@ BEGIN ATOMIC
            WHERE s.is_side
            GROUP BY s.name
          )
-  SELECT e.columns
+  SELECT (e.columns ||
+         CASE
+             WHEN (e.name = 'source'::text) THEN ARRAY( SELECT k.name
+                FROM unnest((log_index_columns.derivation).source_key) WITH ORDINALITY k(name, "position")
+               WHERE (k.name <> ALL (e.columns))
+               ORDER BY k."position")
+             ELSE '{}'::name[]
+         END)
     FROM entry e
    WHERE (array_position(e.columns, NULL::name) IS NULL)
  UNION
@@ -4451,6 +4529,7 @@ begin
     from millrace.derivation d
     cross join unnest(array[d.source, d.through, d.target]) r(relation)
   );
+  perform millrace.check_snapshot();
   for v_target in
     select t.names from millrace.reconciled_together(reconcile.name) t
   loop
@@ -5164,9 +5243,6 @@ AS $function$
 declare
   v_d constant millrace.derivation := refresh_views.derivation;
   v_names constant record := millrace.generated(v_d);
-  v_key_columns constant name[] := array(
-    select substr(k.key, 8) from unnest(v_d.key) k(key) where k.key like 'source.%'
-  );
   v_key constant text := millrace.list(v_d.target_key);
   v_members constant name[] := millrace.member_names(v_d);
   v_member_list constant text := millrace.list(v_members);
@@ -5174,11 +5250,11 @@ declare
   v_pending constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
     millrace.images_sql(
       'pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
-      v_d.source_key, v_d.through_key, v_key_columns)));
+      v_d.source_key, v_d.through_key)));
   v_truth constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
     millrace.images_sql(
       'truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
-      v_d.source_key, v_d.through_key, v_key_columns)));
+      v_d.source_key, v_d.through_key)));
 begin
   perform millrace.drop_views(v_d);
   if v_d.members is null then
@@ -5290,6 +5366,32 @@ begin
 end
 $function$;
 comment on function millrace.relation(text) is 'The table of that name; MR001 if there is none.';
+
+CREATE OR REPLACE FUNCTION millrace.release_dead_hosts()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_hosts text[];
+begin
+  if not exists (
+    select from millrace.host h where h.seen_at < clock_timestamp() - interval '10 seconds'
+  ) then
+    return;
+  end if;
+  with dead as (
+    delete from millrace.host h
+    where h.seen_at < clock_timestamp() - interval '10 seconds'
+    returning h.id
+  )
+  select array_agg(dead.id) into v_hosts from dead;
+  if to_regprocedure('graphile_worker.force_unlock_workers(text[])') is not null then
+    execute 'select graphile_worker.force_unlock_workers($1)' using v_hosts;
+  end if;
+end
+$function$;
+comment on function millrace.release_dead_hosts() is 'Gives back the jobs of hosts whose heartbeat stopped ten seconds ago.';
 
 CREATE OR REPLACE FUNCTION millrace.resume(name text)
  RETURNS void
@@ -5474,6 +5576,7 @@ begin
       where d.state = 'failed' and d.retry_at <= clock_timestamp();
     v_drain := v_drain || '{"more": true}';
   end if;
+  perform millrace.release_dead_hosts();
   if exists (select from millrace.source s where s.drained_rows >= 20000) then
     with due as (
       update millrace.source s set drained_rows = 0 where s.drained_rows >= 20000
