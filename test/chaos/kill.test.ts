@@ -27,6 +27,8 @@ import { conversationOf, DELIBERATION, DELIBERATION_ROWS, SIZE } from '../concur
 const kills = Number(process.env.PROOF_KILLS ?? 4);
 const votes = Number(process.env.PROOF_VOTES ?? 400);
 const CLIENTS = 6;
+/** Accounts of each client in a round: more than it can vote with before the server is killed. */
+const ACCOUNTS = 2 * votes + 100;
 
 /** A vote is known by its voter and opinion; nobody votes twice. */
 interface Ledger {
@@ -49,7 +51,8 @@ beforeAll(async () => {
   await client.query(DELIBERATION_ROWS);
   // Enough voters that no vote is cast twice.
   await client.query(`insert into app_public.account (id, display_name) overriding system value
-    select a, 'Account ' || a from generate_series(${SIZE.accounts + 1}, 40000) a`);
+    select a, 'Account ' || a
+    from generate_series(${SIZE.accounts + 1}, ${SIZE.accounts + kills * CLIENTS * ACCOUNTS}) a`);
   await client.end();
 }, 120_000);
 
@@ -127,7 +130,7 @@ async function load(ledger: Ledger, round: number, seed: string): Promise<{ whol
     const client = await connect();
     const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
     backends.push(rows[0]!.pid);
-    let account = 100 + round * 3000 + index * 400;
+    let account = SIZE.accounts + (round * CLIENTS + index) * ACCOUNTS;
     while (!killed) {
       account += 1;
       const opinions = [random.between(1, SIZE.opinions)];
