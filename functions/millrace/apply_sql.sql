@@ -20,6 +20,7 @@ begin atomic
       '    where %s\n'
       '    for no key update of t skip locked\n'
       '  ) t\n'
+      '  where (select ready.n from ready) >= 0\n'
       ')',
       n.free, n.delta, n.target, n.same_key),
     format(

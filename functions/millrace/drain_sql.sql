@@ -31,6 +31,8 @@ declare
   v_names record;
   v_members name[];
   v_cte text;
+  v_before text[] := '{}';
+  v_applies text[] := '{}';
   v_rows text[] := '{}';
   v_keys text[] := '{}';
   v_recounts text[] := '{}';
@@ -172,6 +174,7 @@ begin
           v_names.members,
           millrace.list(v_members, 'm.%1$I = c.%1$I', ' and '));
         v_ctes := v_ctes || millrace.members_sql(v_d);
+        v_before := v_before || millrace.members_ctes(v_d);
         v_parts := v_parts || format(
           E'select %s, %s\n'
           '    from (\n'
@@ -205,7 +208,9 @@ begin
       v_key,
       v_target.recounted,
       millrace.list(v_target.columns, 'sum(%1$I) <> 0', ' or '));
-    v_ctes := v_ctes || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
+    v_before := v_before || v_target.delta;
+    v_applies := v_applies
+      || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
     v_recounts := v_recounts || format(
       '%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
       v_target.target_name, v_key, v_target.recounted);
@@ -219,7 +224,7 @@ begin
     '  jsonb_build_object(%s) as rows,\n'
     '  %s as keys,\n'
     '  jsonb_build_object(%s) as recount',
-    array_to_string(v_ctes, E',\n'),
+    array_to_string(v_ctes || millrace.ready_sql(v_before) || v_applies, E',\n'),
     array_to_string(v_rows, E',\n    '),
     array_to_string(v_keys, ' + '),
     array_to_string(v_recounts, E',\n    '));

@@ -16,6 +16,7 @@ begin atomic
       '  delete from %s m\n'
       '  using %s c\n'
       '  where %s and c.n = 0\n'
+      '  returning 1\n'
       ')',
       quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__gone')),
       n.members,
@@ -27,6 +28,7 @@ begin atomic
       '  set n = c.n\n'
       '  from %s c\n'
       '  where %s and c.stored <> 0 and c.n <> 0 and c.n <> c.stored\n'
+      '  returning 1\n'
       ')',
       quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__moved')),
       n.members,
@@ -38,6 +40,7 @@ begin atomic
       '  select %s, c.n\n'
       '  from %s c\n'
       '  where c.stored = 0 and c.n <> 0\n'
+      '  returning 1\n'
       ')',
       quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__added')),
       n.members,

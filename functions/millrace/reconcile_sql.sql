@@ -48,6 +48,7 @@ declare
   v_ctes text[] := '{}';
   v_results text[] := '{}';
   v_deltas text[] := '{}';
+  v_before text[] := '{}';
 begin
   v_ctes := array[format(
     E'batch as materialized (\n'
@@ -177,6 +178,7 @@ begin
         millrace.list(v_d.target_key, 'c.%1$I = b.%1$I', ' and '));
       if reconcile_sql.repair then
         v_ctes := v_ctes || millrace.members_sql(v_d);
+        v_before := v_before || millrace.members_ctes(v_d);
       end if;
     end if;
     v_deltas := v_deltas || format(
@@ -224,7 +226,10 @@ begin
       v_key,
       millrace.list(v_columns, 'coalesce(sum(%1$I), 0) as %1$I'),
       array_to_string(v_deltas, E'\n    union all\n    '));
-    v_ctes := v_ctes || millrace.apply_sql(v_d.target, v_d.target_key, v_columns);
+    v_ctes := v_ctes
+      || millrace.ready_sql(
+        v_before || quote_ident(millrace.generated_name(v_d.target, '__delta')))
+      || millrace.apply_sql(v_d.target, v_d.target_key, v_columns);
   end if;
   return format(
     E'with\n'
