@@ -2672,6 +2672,7 @@ BEGIN ATOMIC
     where %s
     for no key update of t skip locked
   ) t
+  where (select ready.n from ready) >= 0
 )'::text, n.free, n.delta, n.target, n.same_key), format('%s as (
   update %s t
   set %s
@@ -3421,6 +3422,8 @@ declare
   v_names record;
   v_members name[];
   v_cte text;
+  v_before text[] := '{}';
+  v_applies text[] := '{}';
   v_rows text[] := '{}';
   v_keys text[] := '{}';
   v_recounts text[] := '{}';
@@ -3562,6 +3565,7 @@ begin
           v_names.members,
           millrace.list(v_members, 'm.%1$I = c.%1$I', ' and '));
         v_ctes := v_ctes || millrace.members_sql(v_d);
+        v_before := v_before || millrace.members_ctes(v_d);
         v_parts := v_parts || format(
           E'select %s, %s\n'
           '    from (\n'
@@ -3595,7 +3599,9 @@ begin
       v_key,
       v_target.recounted,
       millrace.list(v_target.columns, 'sum(%1$I) <> 0', ' or '));
-    v_ctes := v_ctes || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
+    v_before := v_before || v_target.delta;
+    v_applies := v_applies
+      || millrace.apply_sql(v_target.target, v_target.target_key, v_target.columns);
     v_recounts := v_recounts || format(
       '%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
       v_target.target_name, v_key, v_target.recounted);
@@ -3609,7 +3615,7 @@ begin
     '  jsonb_build_object(%s) as rows,\n'
     '  %s as keys,\n'
     '  jsonb_build_object(%s) as recount',
-    array_to_string(v_ctes, E',\n'),
+    array_to_string(v_ctes || millrace.ready_sql(v_before) || v_applies, E',\n'),
     array_to_string(v_rows, E',\n    '),
     array_to_string(v_keys, ' + '),
     array_to_string(v_recounts, E',\n    '));
@@ -4300,6 +4306,14 @@ CREATE OR REPLACE FUNCTION millrace.member_names(derivation millrace.derivation)
 RETURN ARRAY(SELECT (('member_'::text || m."position"))::name AS name FROM unnest((member_names.derivation).members) WITH ORDINALITY m(name, "position") ORDER BY m."position");
 comment on function millrace.member_names(millrace.derivation) is 'member_1, member_2, … for the columns by which a distinct counter counts.';
 
+CREATE OR REPLACE FUNCTION millrace.members_ctes(derivation millrace.derivation)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN ARRAY(SELECT quote_ident((millrace.generated_name((members_ctes.derivation).target, (('__'::text || ((members_ctes.derivation).target_column)::text) || c.suffix)))::text) AS quote_ident FROM (VALUES ('__gone'::text), ('__moved'::text), ('__added'::text)) c(suffix));
+comment on function millrace.members_ctes(millrace.derivation) is 'The names of the common table expressions that write the members of a distinct counter.';
+
 CREATE OR REPLACE FUNCTION millrace.members_sql(derivation millrace.derivation)
  RETURNS text[]
  LANGUAGE sql
@@ -4310,16 +4324,19 @@ BEGIN ATOMIC
   delete from %s m
   using %s c
   where %s and c.n = 0
+  returning 1
 )'::text, quote_ident((millrace.generated_name((members_sql.derivation).target, (n.stem || '__gone'::text)))::text), n.members, n.change, millrace.list(n.columns, 'm.%1$I = c.%1$I'::text, ' and '::text)), format('%s as (
   update %s m
   set n = c.n
   from %s c
   where %s and c.stored <> 0 and c.n <> 0 and c.n <> c.stored
+  returning 1
 )'::text, quote_ident((millrace.generated_name((members_sql.derivation).target, (n.stem || '__moved'::text)))::text), n.members, n.change, millrace.list(n.columns, 'm.%1$I = c.%1$I'::text, ' and '::text)), format('%s as (
   insert into %s (%s, n)
   select %s, c.n
   from %s c
   where c.stored = 0 and c.n <> 0
+  returning 1
 )'::text, quote_ident((millrace.generated_name((members_sql.derivation).target, (n.stem || '__added'::text)))::text), n.members, millrace.list(n.columns), millrace.list(n.columns, 'c.%I'::text), n.change)] AS "array"
     FROM ( SELECT ('__'::text || ((members_sql.derivation).target_column)::text) AS stem,
              (millrace.generated(members_sql.derivation)).members AS members,
@@ -4501,6 +4518,17 @@ end
 $function$;
 comment on function millrace.read_columns(text,text,text,regclass,regclass) is 'The columns that an expression of a declaration reads, and its type; MR006, MR007 for SQL that cannot be used.';
 
+CREATE OR REPLACE FUNCTION millrace.ready_sql(ctes text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN (SELECT format('ready as materialized (
+  select %s as n
+)'::text, string_agg(format('(select count(*) from %s)'::text, c.name), '
+    + '::text ORDER BY c."position")) AS format FROM unnest(ready_sql.ctes) WITH ORDINALITY c(name, "position"));
+comment on function millrace.ready_sql(text[]) is 'A common table expression that waits for others, before rows of targets are locked.';
+
 CREATE OR REPLACE FUNCTION millrace.reconcile(name text DEFAULT NULL::text, repair boolean DEFAULT false)
  RETURNS SETOF millrace.reconciliation
  LANGUAGE plpgsql
@@ -4620,6 +4648,7 @@ declare
   v_ctes text[] := '{}';
   v_results text[] := '{}';
   v_deltas text[] := '{}';
+  v_before text[] := '{}';
 begin
   v_ctes := array[format(
     E'batch as materialized (\n'
@@ -4749,6 +4778,7 @@ begin
         millrace.list(v_d.target_key, 'c.%1$I = b.%1$I', ' and '));
       if reconcile_sql.repair then
         v_ctes := v_ctes || millrace.members_sql(v_d);
+        v_before := v_before || millrace.members_ctes(v_d);
       end if;
     end if;
     v_deltas := v_deltas || format(
@@ -4796,7 +4826,10 @@ begin
       v_key,
       millrace.list(v_columns, 'coalesce(sum(%1$I), 0) as %1$I'),
       array_to_string(v_deltas, E'\n    union all\n    '));
-    v_ctes := v_ctes || millrace.apply_sql(v_d.target, v_d.target_key, v_columns);
+    v_ctes := v_ctes
+      || millrace.ready_sql(
+        v_before || quote_ident(millrace.generated_name(v_d.target, '__delta')))
+      || millrace.apply_sql(v_d.target, v_d.target_key, v_columns);
   end if;
   return format(
     E'with\n'
