@@ -1,7 +1,7 @@
 /*
- * A common table expression that is done when all the others are that it names: apply_sql locks rows
- * of targets only after it. What is computed and written elsewhere takes most of a run's time, and
- * an application that updates a target row should not wait for it.
+ * A common table expression that is done when all the others are that it names: apply_sql locks
+ * rows of targets only after it. What is computed and written elsewhere takes most of a run's time,
+ * and an application that updates a target row should not wait for it.
  */
 create or replace function millrace.ready_sql(ctes text[])
   returns text
