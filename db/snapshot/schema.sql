@@ -3191,7 +3191,7 @@ begin
   return v_d.name;
 end
 $function$;
-comment on function millrace.counter(text,text,text[],text,text,text,text[]) is 'Declares a column as a count, sum (value) or distinct count (distinct_on) of the rows of source that pass filter, by key; through makes the columns of a referenced table usable as via.<column>. Returns the derivation''s name. Errors: MR001 to MR013.';
+comment on function millrace.counter(text,text,text[],text,text,text,text[]) is 'Declares a column as a count, sum (value) or distinct count (distinct_on) of the rows of source that pass filter, by key; through makes the columns of a referenced table usable as via.<column>. Returns the derivation''s name. Errors: MR001 to MR016.';
 
 CREATE OR REPLACE FUNCTION millrace.declare_finish(module text)
  RETURNS SETOF text
@@ -3285,15 +3285,15 @@ begin
   perform set_config('millrace.writer', 'engine', true);
   update millrace.generation g set number = g.number + 1 returning g.number into v_generation;
   perform millrace.check_snapshot();
+  if millrace.forget_vanished() then
+    v_pending := millrace_log.pending_logs();
+  end if;
   -- either one or the other, in turn, so that no row is written twice in a transaction:
   -- for the second time Postgres checks its foreign keys again, even unchanged ones, and would wait
   -- for whoever holds the referenced row
   if v_backfilling and (cardinality(v_pending) = 0 or v_generation % 2 = 0) then
     v_more := millrace.backfill() or cardinality(v_pending) > 0;
   else
-    if millrace.forget_vanished() then
-      v_pending := millrace_log.pending_logs();
-    end if;
     loop
       v_plan := millrace.drain_plan(v_pending);
       exit when v_plan.routine is null;

@@ -266,4 +266,4 @@ $$;
 comment on function millrace.counter(text, text, text[], text, text, text, text[]) is
   'Declares a column as a count, sum (value) or distinct count (distinct_on) of the rows of '
   'source that pass filter, by key; through makes the columns of a referenced table usable as '
-  'via.<column>. Returns the derivation''s name. Errors: MR001 to MR013.';
+  'via.<column>. Returns the derivation''s name. Errors: MR001 to MR016.';
