@@ -10,7 +10,7 @@ create or replace function app_hidden.require_conversation_keeper(conversation_i
   set search_path to ''
 as $$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_conversation app_public.conversation;
 begin
   select c.* into v_conversation from app_public.conversation c
@@ -32,7 +32,7 @@ end
 $$;
 
 comment on function app_hidden.require_conversation_keeper(bigint) is
-  'The owner or moderator who writes; AC001 to AC003, DL001 or DL008 for anybody else.';
+  'The owner or moderator who writes; AC001 to AC005, DL001 or DL008 for anybody else.';
 
 grant execute on function app_hidden.require_conversation_keeper(bigint)
   to app_anonymous, app_account, app_moderator;

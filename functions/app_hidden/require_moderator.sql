@@ -7,7 +7,7 @@ create or replace function app_hidden.require_moderator()
   set search_path to ''
 as $$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
 begin
   if not app_hidden.is_moderator() then
     raise exception 'Only moderators may do this' using
@@ -20,7 +20,7 @@ end
 $$;
 
 comment on function app_hidden.require_moderator() is
-  'The moderator who writes; AC001 to AC003 or DL007 for anybody else.';
+  'The moderator who writes; AC001 to AC005 or DL007 for anybody else.';
 
 grant execute on function app_hidden.require_moderator()
   to app_anonymous, app_account, app_moderator;

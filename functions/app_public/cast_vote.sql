@@ -20,7 +20,7 @@ create or replace function app_public.cast_vote(opinion_id bigint, choice app_pu
 as $$
 #variable_conflict use_column
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_vote app_public.opinion_vote;
 begin
   select v.* into v_vote from app_public.opinion_vote v

@@ -7,7 +7,7 @@ create or replace function app_public.create_conversation(topic text, descriptio
   set search_path to ''
 as $$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_conversation app_public.conversation;
 begin
   insert into app_public.conversation (owner_id, topic, description)

@@ -16,7 +16,7 @@ create or replace function app_public.create_opinion(
   set search_path to ''
 as $$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_is_seed constant boolean := coalesce(create_opinion.is_seed, false);
   v_content constant text :=
     app_hidden.require_text(create_opinion.content, 'opinion', 1, 2000, 'DL009');

@@ -7,7 +7,7 @@ create or replace function app_public.set_display_name(display_name text)
   set search_path to ''
 as $$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_name constant text :=
     app_hidden.require_text(set_display_name.display_name, 'name', 1, 80, 'AC004');
   v_account app_public.account;
