@@ -6,7 +6,9 @@ import { runMigrations as installGraphileWorker, Logger } from 'graphile-worker'
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { type LoginRole, loginPassword, ROOT } from './config.ts';
+import { InstallError } from './install-error.ts';
 import { log } from './log.ts';
+import { ownerConfig } from './pg-owner.ts';
 import {
   type ApplyResult,
   applyReplaceables,
@@ -14,6 +16,7 @@ import {
   planReplaceables,
   type ReplaceablePlan,
 } from './replaceables.ts';
+import { ENGINE, PROJECT, type Scope } from './scope.ts';
 import { displayPath, isDatabaseError, SqlFileError } from './sql-error.ts';
 import { endsTransaction, type SqlStatement, splitStatements } from './sql-statements.ts';
 
@@ -29,9 +32,6 @@ import { endsTransaction, type SqlStatement, splitStatements } from './sql-state
 
 /** The advisory lock of everybody who changes the schema: migrate, dev, start. */
 export const MIGRATION_LOCK = 8_246_174_092_715_002n;
-
-/** The bookkeeping schema: what was applied, with which checksum. */
-export const BOOKKEEPING_SCHEMA = 'app_migration';
 
 export interface MigrationDirectories {
   migrations: string;
@@ -121,24 +121,44 @@ export async function migrateUp(
   const directories = { ...DIRECTORIES, ...options.directories };
   return await withMigrationLock(connectionString, async (client) => {
     const files = await readMigrations(directories.migrations);
-    refuse(check(files, await readApplied(client)));
+    await refuseEngineAlone(client);
+    refuse(check(files, await readApplied(client, PROJECT)));
     await ensureRoles(client, connectionString, directories.roles);
     await client.query('set role app_owner');
-    await ensureBookkeeping(client);
-    const applied = new Set((await readApplied(client)).map(({ name }) => name));
-    const pending = files.filter(({ name }) => !applied.has(name)).slice(0, options.count);
-    const migrations: string[] = [];
-    for (const file of pending) {
-      await runFile(client, directories.migrations, file, 'up');
-      migrations.push(file.name);
-    }
-    if (options.queue !== false) await installQueue(connectionString);
+    const migrations = await applyMigrations(client, directories, PROJECT, options.count);
+    if (options.queue !== false) await installQueue(connectionString, 'app_owner');
     let replaceables: ApplyResult | null = null;
     if (options.replaceables !== false) {
       replaceables = await retryLocked(() => applyReplaceables(client, directories));
     }
     return { migrations, replaceables };
   });
+}
+
+/**
+ * Runs the pending migrations of a scope, or the first `count` of them, on a connection that has the
+ * role of the scope's owner and holds the migration lock.
+ *
+ * @returns their names, in the order of running.
+ * @throws as migrateUp.
+ */
+export async function applyMigrations(
+  client: pg.Client,
+  directories: Pick<MigrationDirectories, 'migrations'>,
+  scope: Scope,
+  count?: number,
+): Promise<string[]> {
+  const files = await readMigrations(directories.migrations, scope);
+  const applied = await readApplied(client, scope);
+  refuse(check(files, applied));
+  await ensureBookkeeping(client, scope);
+  const names = new Set(applied.map(({ name }) => name));
+  const migrations: string[] = [];
+  for (const file of files.filter(({ name }) => !names.has(name)).slice(0, count)) {
+    await runFile(client, directories.migrations, scope, file, 'up');
+    migrations.push(file.name);
+  }
+  return migrations;
 }
 
 /**
@@ -154,29 +174,48 @@ export async function migrateDown(
 ): Promise<MigrationResult> {
   const directories = { ...DIRECTORIES, ...options.directories };
   return await withMigrationLock(connectionString, async (client) => {
-    const files = await readMigrations(directories.migrations);
-    const applied = await readApplied(client);
-    refuse(check(files, applied));
+    const applied = await readApplied(client, PROJECT);
     if (!Number.isInteger(count) || count < 1 || count > applied.length) {
       throw new RangeError(
         `cannot undo ${count} migrations: ${applied.length} are applied, and at least 1 is needed`,
       );
     }
     await client.query('set role app_owner');
-    const undone: string[] = [];
-    const byName = new Map(files.map((file) => [file.name, file]));
-    for (const { name } of applied.toReversed().slice(0, count)) {
-      await runFile(
-        client,
-        directories.migrations,
-        byName.get(name) as MigrationFile,
-        'down',
-        () => (undone.length === 0 ? dropReplaceables(client, directories) : Promise.resolve()),
-      );
-      undone.push(name);
-    }
-    return { migrations: undone, replaceables: null };
+    const migrations = await undoMigrations(client, directories, PROJECT, count);
+    return { migrations, replaceables: null };
   });
+}
+
+/**
+ * Undoes the last `count` migrations of a scope, all of them by default, on a connection that has
+ * the role of the scope's owner and holds the migration lock.
+ *
+ * @returns their names, in the order of undoing.
+ * @throws as migrateUp.
+ */
+export async function undoMigrations(
+  client: pg.Client,
+  directories: Pick<MigrationDirectories, 'migrations'>,
+  scope: Scope,
+  count?: number,
+): Promise<string[]> {
+  const files = await readMigrations(directories.migrations, scope);
+  const applied = await readApplied(client, scope);
+  refuse(check(files, applied));
+  const undone: string[] = [];
+  const byName = new Map(files.map((file) => [file.name, file]));
+  for (const { name } of applied.toReversed().slice(0, count)) {
+    await runFile(
+      client,
+      directories.migrations,
+      scope,
+      byName.get(name) as MigrationFile,
+      'down',
+      () => (undone.length === 0 ? dropReplaceables(client, scope) : Promise.resolve()),
+    );
+    undone.push(name);
+  }
+  return undone;
 }
 
 /** What is applied, what is pending and what stands against going on. Changes nothing. */
@@ -188,18 +227,27 @@ export async function migrationStatus(
   const client = new pg.Client({ connectionString, application_name: 'millrace status' });
   await client.connect();
   try {
-    const files = await readMigrations(directories.migrations);
-    const applied = await readApplied(client);
-    const names = new Set(applied.map(({ name }) => name));
-    return {
-      applied: applied.map(({ name, run_on }) => ({ name, appliedAt: run_on })),
-      pending: files.map(({ name }) => name).filter((name) => !names.has(name)),
-      problems: check(files, applied),
-      replaceables: await planReplaceables(client, directories),
-    };
+    return await scopeStatus(client, directories, PROJECT);
   } finally {
     await client.end();
   }
+}
+
+/** `migrationStatus` of a scope, on a connection that may read its records. */
+export async function scopeStatus(
+  client: pg.Client,
+  directories: MigrationDirectories,
+  scope: Scope,
+): Promise<MigrationStatus> {
+  const files = await readMigrations(directories.migrations, scope);
+  const applied = await readApplied(client, scope);
+  const names = new Set(applied.map(({ name }) => name));
+  return {
+    applied: applied.map(({ name, run_on }) => ({ name, appliedAt: run_on })),
+    pending: files.map(({ name }) => name).filter((name) => !names.has(name)),
+    problems: check(files, applied),
+    replaceables: await planReplaceables(client, directories, scope),
+  };
 }
 
 /** The problems of `migrationStatus`: empty when every applied file is what was applied. */
@@ -222,8 +270,7 @@ export async function withMigrationLock<T>(
   client.on('notice', (notice) => log.debug({ notice: notice.message }, 'notice'));
   await client.connect();
   try {
-    await client.query(`set statement_timeout = 0; set lock_timeout = 0;
-      set idle_in_transaction_session_timeout = 0; set search_path = ''`);
+    await client.query(SESSION);
     await client.query('select pg_catalog.pg_advisory_lock($1)', [MIGRATION_LOCK.toString()]);
     // Waiting longer for a lock would hold up everybody who queues behind it.
     await client.query("set lock_timeout = '2s'");
@@ -233,8 +280,24 @@ export async function withMigrationLock<T>(
   }
 }
 
+/**
+ * What a database or a role may have set otherwise for its sessions, and what a migration takes for
+ * granted.
+ */
+const SESSION = `
+  set search_path = '';
+  set lock_timeout = 0;
+  set default_transaction_isolation = 'read committed';
+  set default_transaction_read_only = off;
+  select pg_catalog.set_config(name, '0', false)
+  from pg_catalog.pg_settings
+  where name in (
+    'statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout',
+    'idle_session_timeout'
+  )`;
+
 /** Runs `work` again, up to 40 s, while it fails for want of a lock or by a deadlock. */
-async function retryLocked<T>(work: () => Promise<T>): Promise<T> {
+export async function retryLocked<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
@@ -251,7 +314,7 @@ function errorCode(error: unknown): string | undefined {
   return isDatabaseError(error) ? error.code : undefined;
 }
 
-async function readMigrations(directory: string): Promise<MigrationFile[]> {
+async function readMigrations(directory: string, scope: Scope = PROJECT): Promise<MigrationFile[]> {
   const names = await readdir(directory);
   const problems: MigrationProblem[] = [];
   const files: MigrationFile[] = [];
@@ -263,7 +326,7 @@ async function readMigrations(directory: string): Promise<MigrationFile[]> {
         problem: 'bad name',
         message: `${entry}: a migration is named NNNN_name.up.sql and NNNN_name.down.sql`,
       });
-    } else if (entry.endsWith('.up.sql')) {
+    } else if (entry.endsWith('.up.sql') && scope.includes(name)) {
       if (!names.includes(`${name}.down.sql`)) {
         problems.push({
           file: entry,
@@ -286,14 +349,14 @@ export function checksum(text: string): string {
   return createHash('sha256').update(text.replaceAll('\r\n', '\n')).digest('hex');
 }
 
-async function readApplied(client: pg.Client): Promise<AppliedMigration[]> {
+async function readApplied(client: pg.Client, { bookkeeping }: Scope): Promise<AppliedMigration[]> {
   const { rows } = await client.query<{ present: boolean }>(
     `select to_regclass($1) is not null as present`,
-    [`${BOOKKEEPING_SCHEMA}.migration`],
+    [`${bookkeeping}.migration`],
   );
   if (!rows[0]?.present) return [];
   const applied = await client.query<AppliedMigration>(
-    `select name, checksum, run_on from ${BOOKKEEPING_SCHEMA}.migration order by name`,
+    `select name, checksum, run_on from ${bookkeeping}.migration order by name`,
   );
   return applied.rows;
 }
@@ -335,6 +398,19 @@ function refuse(problems: MigrationProblem[]): void {
   if (problems.length > 0) throw new MigrationError(problems);
 }
 
+/** The engine alone, in somebody else's database, is not the beginning of all the rest. */
+async function refuseEngineAlone(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ present: boolean }>(
+    'select to_regnamespace($1) is not null as present',
+    [ENGINE.bookkeeping],
+  );
+  if (!rows[0]?.present) return;
+  throw new InstallError('MR054', 'The engine alone is installed in this database', {
+    detail: `Schema ${ENGINE.bookkeeping} records what npm run install-engine did.`,
+    hint: 'Use another database, or remove the engine first: npm run uninstall-engine.',
+  });
+}
+
 /**
  * One migration in one transaction, by node-pg-migrate: it begins, runs the statements, records the
  * name and commits. The checksum comes along as the default of its column, read from a setting that
@@ -345,6 +421,7 @@ function refuse(problems: MigrationProblem[]): void {
 async function runFile(
   client: pg.Client,
   directory: string,
+  scope: Scope,
   file: MigrationFile,
   direction: 'up' | 'down',
   first: () => Promise<void> = () => Promise.resolve(),
@@ -386,7 +463,7 @@ async function runFile(
         dbClient: observed as unknown as pg.ClientBase,
         dir: directory,
         migrationsTable: 'migration',
-        migrationsSchema: BOOKKEEPING_SCHEMA,
+        migrationsSchema: scope.bookkeeping,
         direction,
         file: file.name,
         count: 1,
@@ -483,38 +560,38 @@ function scramVerifier(password: string): string {
   return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }
 
-async function ensureBookkeeping(client: pg.Client): Promise<void> {
+async function ensureBookkeeping(client: pg.Client, { bookkeeping }: Scope): Promise<void> {
   // Asked first: `create schema if not exists` wants the right to create even when it exists.
   const { rows } = await client.query(`select to_regclass($1) is not null as present`, [
-    `${BOOKKEEPING_SCHEMA}.replaceable`,
+    `${bookkeeping}.replaceable`,
   ]);
   if (rows[0].present) return;
   await client.query('begin');
-  await client.query(`create schema ${BOOKKEEPING_SCHEMA}`);
-  await client.query(`comment on schema ${BOOKKEEPING_SCHEMA} is
-    'What npm run migrate has applied. Written by it alone.'`);
-  await client.query(`create table ${BOOKKEEPING_SCHEMA}.migration (
+  await client.query(`create schema ${bookkeeping}`);
+  await client.query(`comment on schema ${bookkeeping} is
+    'What was applied of the checkout, with checksums. Written by its commands alone.'`);
+  await client.query(`create table ${bookkeeping}.migration (
     id integer generated always as identity primary key,
     name varchar(255) not null unique,
     run_on timestamptz not null,
     checksum text not null default pg_catalog.current_setting('millrace.checksum')
   )`);
-  await client.query(`comment on table ${BOOKKEEPING_SCHEMA}.migration is
+  await client.query(`comment on table ${bookkeeping}.migration is
     'The applied migrations, with the SHA-256 of each as it was applied.'`);
-  await client.query(`create table ${BOOKKEEPING_SCHEMA}.replaceable (
+  await client.query(`create table ${bookkeeping}.replaceable (
     path text primary key,
     checksum text not null,
     objects text[] not null,
     applied_at timestamptz not null default pg_catalog.now()
   )`);
-  await client.query(`comment on table ${BOOKKEEPING_SCHEMA}.replaceable is
+  await client.query(`comment on table ${bookkeeping}.replaceable is
     'The applied files of functions/ and db/derived/, with the objects that each made.'`);
   await client.query('commit');
 }
 
-/** graphile-worker's own migrations, as app_owner; a no-op when its schema is current. */
-async function installQueue(connectionString: string): Promise<void> {
-  const pool = new pg.Pool({ connectionString, max: 1, options: '-c role=app_owner' });
+/** graphile-worker's own migrations, as the given role; a no-op when its schema is current. */
+export async function installQueue(connectionString: string, role: string): Promise<void> {
+  const pool = new pg.Pool({ ...ownerConfig(connectionString, 'migrate', role), max: 1 });
   const lost = (error: Error) => log.error({ error: error.message }, 'connection lost');
   pool.on('error', lost);
   pool.on('connect', (client) => client.on('error', lost));

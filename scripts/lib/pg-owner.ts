@@ -1,10 +1,25 @@
 import pg from 'pg';
+import { InstallError } from './install-error.ts';
 import { log } from './log.ts';
 
-/** Settings of a connection of the host's own work: it is app_owner from its start-up packet on. */
-export function ownerConfig(connectionString: string, name: string): pg.ClientConfig {
+/**
+ * Settings of a connection of the host's own work: it is the owner from its start-up packet on,
+ * whatever the database or the login has set for its sessions.
+ */
+export function ownerConfig(
+  connectionString: string,
+  name: string,
+  role = 'app_owner',
+): pg.ClientConfig {
+  const settings = {
+    role,
+    statement_timeout: '0',
+    default_transaction_isolation: 'read committed',
+    default_transaction_read_only: 'off',
+  };
+  const options = Object.entries(settings).map(([key, value]) => startupOption(key, value));
   return {
-    connectionString: withStartupOptions(connectionString, '-c role=app_owner'),
+    connectionString: withStartupOptions(connectionString, options.join(' ')),
     application_name: `millrace ${name}`,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -23,9 +38,43 @@ export function withStartupOptions(connectionString: string, options: string): s
   return url.href;
 }
 
+/** A setting as a start-up option: spaces and backslashes of the value are escaped. */
+function startupOption(name: string, value: string): string {
+  return `-c ${name}=${value.replace(/[\\\s]/g, '\\$&')}`;
+}
+
 /** A pool of such connections. */
-export function ownerPool(connectionString: string, name: string, max: number): pg.Pool {
-  return guarded(new pg.Pool({ ...ownerConfig(connectionString, name), max }), name);
+export function ownerPool(
+  connectionString: string,
+  name: string,
+  max: number,
+  role?: string,
+): pg.Pool {
+  return guarded(new pg.Pool({ ...ownerConfig(connectionString, name, role), max }), name);
+}
+
+/**
+ * The role that the engine's work is done as: app_owner, or in somebody else's database the one that
+ * npm run install-engine was run as.
+ *
+ * @throws InstallError MR057 when the database has no engine.
+ */
+export async function engineOwner(connectionString: string): Promise<string> {
+  const client = new pg.Client({ connectionString, application_name: 'millrace host' });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ owner: string }>(
+      `select pg_catalog.pg_get_userbyid(nspowner) as owner
+      from pg_catalog.pg_namespace where nspname = 'millrace'`,
+    );
+    if (rows[0]) return rows[0].owner;
+    throw new InstallError('MR057', 'This database has no engine', {
+      detail: 'There is no schema millrace.',
+      hint: 'npm run migrate -- up, or in a database of your own: npm run install-engine.',
+    });
+  } finally {
+    await client.end();
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
+import { PROJECT, type Scope } from './scope.ts';
 import { displayPath, isDatabaseError, SqlFileError, SqlFilesError } from './sql-error.ts';
 import { endsTransaction, type SqlStatement, splitStatements } from './sql-statements.ts';
 
@@ -10,7 +11,7 @@ import { endsTransaction, type SqlStatement, splitStatements } from './sql-state
  * declarations). A file is applied when its checksum changed or one of its objects is gone; all of
  * it in one transaction, so a fault anywhere leaves the database as it was.
  *
- * What each file made is recorded (app_migration.replaceable.objects), because that decides what to
+ * What each file made is recorded (replaceable.objects in the bookkeeping schema), because that decides what to
  * drop when the file goes or its signature changes. It is found by comparing the catalogs before
  * and after the file: what is new is its own; what was there and was written again is its own when
  * the file says `create` with that name (a grant on a neighbour does not make the neighbour its own).
@@ -79,29 +80,35 @@ const MAX_APPLICATIONS = 8;
 export async function planReplaceables(
   client: pg.ClientBase,
   directories: ReplaceableDirectories,
+  scope: Scope = PROJECT,
 ): Promise<ReplaceablePlan> {
-  const files = await readReplaceables(directories);
-  const present = await client.query(
-    "select to_regclass('app_migration.replaceable') is not null as present",
-  );
-  const applied = present.rows[0].present ? await readApplied(client) : new Map<string, Applied>();
-  return await plan(client, files, applied);
+  const files = await readReplaceables(directories, scope);
+  const present = await client.query('select to_regclass($1) is not null as present', [
+    `${scope.bookkeeping}.replaceable`,
+  ]);
+  const applied = present.rows[0].present
+    ? await readApplied(client, scope)
+    : new Map<string, Applied>();
+  return await plan(client, files, applied, scope);
 }
 
 /**
- * Applies what changed, in one transaction on the given connection, which must have the role
- * app_owner and hold the migration lock.
+ * Applies what changed, in one transaction on the given connection, which must have the role of the
+ * scope's owner and hold the migration lock. `finish` is the last step of that transaction.
  *
  * @throws SqlFileError or SqlFilesError; then nothing was changed.
  */
 export async function applyReplaceables(
   client: pg.ClientBase,
   directories: ReplaceableDirectories,
+  scope: Scope = PROJECT,
+  finish: (result: ApplyResult) => Promise<void> = () => Promise.resolve(),
 ): Promise<ApplyResult> {
-  const files = await readReplaceables(directories);
+  const files = await readReplaceables(directories, scope);
   await client.query('begin');
   try {
-    const result = await apply(client, files);
+    const result = await apply(client, files, scope);
+    await finish(result);
     await client.query('commit');
     return result;
   } catch (error) {
@@ -116,9 +123,9 @@ export async function applyReplaceables(
  */
 export async function dropReplaceables(
   client: pg.ClientBase,
-  _directories: ReplaceableDirectories,
+  scope: Scope = PROJECT,
 ): Promise<void> {
-  const applied = await readApplied(client);
+  const applied = await readApplied(client, scope);
   for (const path of [...applied.keys()].filter(isDerived).sort().reverse()) {
     await declare(client, path, async () => undefined);
   }
@@ -133,17 +140,23 @@ export async function dropReplaceables(
     if (kept.length === left.length) break;
     left = kept;
   }
-  await client.query('delete from app_migration.replaceable');
+  await client.query(`delete from ${scope.bookkeeping}.replaceable`);
 }
 
-async function readReplaceables(directories: ReplaceableDirectories): Promise<ReplaceableFile[]> {
+async function readReplaceables(
+  directories: ReplaceableDirectories,
+  scope: Scope,
+): Promise<ReplaceableFile[]> {
   const files: ReplaceableFile[] = [];
   for (const schema of await list(directories.functions)) {
+    if (scope.schemas !== null && !scope.schemas.includes(schema)) continue;
     const folder = join(directories.functions, schema);
     for (const name of (await list(folder)).filter((it) => it.endsWith('.sql'))) {
       files.push(await readOne(`functions/${schema}/${name}`, join(folder, name)));
     }
   }
+  // Declarations are about tables of the project's own.
+  if (scope.schemas !== null) return files;
   for (const name of (await list(directories.derived)).filter((it) => it.endsWith('.sql'))) {
     files.push(await readOne(`derived/${name}`, join(directories.derived, name)));
   }
@@ -173,9 +186,9 @@ function isDerived(path: string): boolean {
   return path.startsWith('derived/');
 }
 
-async function readApplied(client: pg.ClientBase): Promise<Map<string, Applied>> {
+async function readApplied(client: pg.ClientBase, scope: Scope): Promise<Map<string, Applied>> {
   const { rows } = await client.query<{ path: string } & Applied>(
-    'select path, checksum, objects from app_migration.replaceable order by path',
+    `select path, checksum, objects from ${scope.bookkeeping}.replaceable order by path`,
   );
   return new Map(rows.map(({ path, checksum, objects }) => [path, { checksum, objects }]));
 }
@@ -184,8 +197,9 @@ async function plan(
   client: pg.ClientBase,
   files: ReplaceableFile[],
   applied: Map<string, Applied>,
+  scope: Scope,
 ): Promise<ReplaceablePlan> {
-  const existing = await identities(client, await catalog(client));
+  const existing = await identities(client, await catalog(client, scope));
   const changed = files.filter(({ path, checksum }) => {
     const before = applied.get(path);
     return before?.checksum !== checksum || !before.objects.every((it) => existing.has(it));
@@ -202,9 +216,13 @@ async function plan(
   };
 }
 
-async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<ApplyResult> {
-  const applied = await readApplied(client);
-  const { changed, removed } = await plan(client, files, applied);
+async function apply(
+  client: pg.ClientBase,
+  files: ReplaceableFile[],
+  scope: Scope,
+): Promise<ApplyResult> {
+  const applied = await readApplied(client, scope);
+  const { changed, removed } = await plan(client, files, applied, scope);
   const byPath = new Map(files.map((file) => [file.path, file]));
   const result: ApplyResult = { applied: [], dropped: [] };
   const pending = new Set(changed);
@@ -258,17 +276,17 @@ async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<A
       throw new Error(`${file.path} was applied ${count} times and is still not settled`);
     }
     const before = applied.get(file.path)?.objects ?? [];
-    let catalogBefore = latest ?? (await catalog(client));
+    let catalogBefore = latest ?? (await catalog(client, scope));
     latest = null;
     let failure = await attemptFile(client, file);
     if (failure && IRREPLACEABLE.has(failure.sqlState) && before.length > 0) {
       for (const object of before.toReversed()) await dropTracked(object, file.path);
-      catalogBefore = await catalog(client);
+      catalogBefore = await catalog(client, scope);
       // It may lack what was dropped with its old objects: then those files come first.
       failure = await attemptFile(client, file);
     }
     if (failure) return failure;
-    const after = await catalog(client);
+    const after = await catalog(client, scope);
     const made = await madeBy(client, file, catalogBefore, after, before);
     pending.delete(file.path);
     if (!result.applied.includes(file.path)) result.applied.push(file.path);
@@ -290,7 +308,7 @@ async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<A
       return;
     }
     if (failure.code !== '2BP01') throw failure;
-    for (const dependent of await dependents(client, object)) {
+    for (const dependent of await dependents(client, object, scope)) {
       const owner = [...applied].find(([, { objects }]) => objects.includes(dependent))?.[0];
       if (!owner) {
         const file = byPath.get(cause);
@@ -315,7 +333,7 @@ async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<A
   async function record(file: ReplaceableFile, objects: string[]): Promise<void> {
     applied.set(file.path, { checksum: file.checksum, objects });
     await client.query(
-      `insert into app_migration.replaceable (path, checksum, objects)
+      `insert into ${scope.bookkeeping}.replaceable (path, checksum, objects)
       values ($1, $2, $3)
       on conflict (path) do update set
         checksum = excluded.checksum, objects = excluded.objects, applied_at = now()`,
@@ -326,7 +344,7 @@ async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<A
   async function setObjects(path: string, objects: string[]): Promise<void> {
     const before = applied.get(path);
     if (before) before.objects = objects;
-    await client.query('update app_migration.replaceable set objects = $2 where path = $1', [
+    await client.query(`update ${scope.bookkeeping}.replaceable set objects = $2 where path = $1`, [
       path,
       objects,
     ]);
@@ -334,7 +352,7 @@ async function apply(client: pg.ClientBase, files: ReplaceableFile[]): Promise<A
 
   async function forget(path: string): Promise<void> {
     applied.delete(path);
-    await client.query('delete from app_migration.replaceable where path = $1', [path]);
+    await client.query(`delete from ${scope.bookkeeping}.replaceable where path = $1`, [path]);
   }
 }
 
@@ -396,14 +414,21 @@ async function declare(
   await client.query('select millrace.declare_finish($1)', [module]);
 }
 
-/** Everything that a replaceable file can make, outside the schemas of the system and the queues. */
-async function catalog(client: pg.ClientBase): Promise<Map<string, CatalogObject>> {
-  const { rows } = await client.query<CatalogObject>(`
-    with schema as (
+/**
+ * Everything that a replaceable file of the scope can make, outside the schemas of the system and
+ * the queues.
+ */
+async function catalog(
+  client: pg.ClientBase,
+  { schemas, bookkeeping }: Scope,
+): Promise<Map<string, CatalogObject>> {
+  const { rows } = await client.query<CatalogObject>(
+    `with schema as (
       select oid
       from pg_catalog.pg_namespace
       where nspname !~ '^pg_'
-        and nspname not in ('information_schema', 'graphile_worker', 'pgboss', 'app_migration')
+        and nspname not in ('information_schema', 'graphile_worker', 'pgboss', $2)
+        and ($1::text[] is null or nspname = any($1))
     ), object as (
       select 'pg_catalog.pg_proc'::regclass as classid, oid as objid, xmin
       from pg_catalog.pg_proc
@@ -437,7 +462,9 @@ async function catalog(client: pg.ClientBase): Promise<Map<string, CatalogObject
       where pg_depend.classid = object.classid
         and pg_depend.objid = object.objid
         and deptype = 'e'
-    )`);
+    )`,
+    [schemas, bookkeeping],
+  );
   return new Map(rows.map((row) => [`${row.classid}/${row.objid}`, row]));
 }
 
@@ -533,8 +560,12 @@ async function dropObject(client: pg.ClientBase, identity: string): Promise<void
  * What keeps an object from being dropped, as identities: its normal dependents and those of its row
  * type. The rule of a view stands for the view.
  */
-async function dependents(client: pg.ClientBase, identity: string): Promise<string[]> {
-  const object = (await identities(client, await catalog(client))).get(identity);
+async function dependents(
+  client: pg.ClientBase,
+  identity: string,
+  scope: Scope,
+): Promise<string[]> {
+  const object = (await identities(client, await catalog(client, scope))).get(identity);
   if (!object) return [];
   const { rows } = await client.query<{ identity: string }>(
     `with recursive target (classid, objid) as (
