@@ -1,6 +1,7 @@
 /*
- * Deletes the caller's account, its opinions and its votes, all in this call. Conversations that it
- * began stay: they belong to everybody who took part.
+ * Deletes the caller's account, its opinions and its votes, all in this call, and takes it out of
+ * its direct conversations. Conversations that it began stay, and so do its messages: they belong
+ * to everybody who took part.
  *
  * The row lock for update comes first and is the only one of its strength: it waits for the
  * account's own calls in flight, which hold a key share (see require_account), and makes later ones
@@ -39,6 +40,7 @@ begin
   update app_public.opinion_vote v
     set cancelled_at = now()
     where v.voter_id = v_account.id and v.cancelled_at is null;
+  perform app_hidden.leave_direct_conversations();
   update app_public.account a
     set display_name = null, deleted_at = now()
     where a.id = v_account.id
