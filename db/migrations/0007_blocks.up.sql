@@ -120,12 +120,12 @@ alter table app_public.account_suspension enable row level security;
 alter table app_public.block enable row level security;
 
 create policy account_suspension_select on app_public.account_suspension for select
-  to app_account, app_moderator
+  to app_anonymous, app_account, app_moderator
   using (account_id = (select app_hidden.current_account_id())
     or (select app_hidden.is_moderator()));
 
 create policy block_select on app_public.block for select
-  to app_account, app_moderator
+  to app_anonymous, app_account, app_moderator
   using (blocker_id = (select app_hidden.current_account_id()));
 create policy block_insert on app_public.block for insert
   to app_account, app_moderator
@@ -134,6 +134,6 @@ create policy block_delete on app_public.block for delete
   to app_account, app_moderator
   using (blocker_id = (select app_hidden.current_account_id()));
 
-grant select on app_public.account_suspension to app_account, app_moderator;
-grant select, insert (blocker_id, blocked_id), delete on app_public.block
-  to app_account, app_moderator;
+grant select on app_public.account_suspension, app_public.block
+  to app_anonymous, app_account, app_moderator;
+grant insert (blocker_id, blocked_id), delete on app_public.block to app_account, app_moderator;

@@ -200,29 +200,29 @@ alter table app_hidden.direct_unread enable row level security;
 -- The viewer's own rows are told apart without a call, so that what asks for them by key, as the
 -- other policies do, is one look-up in an index.
 create policy direct_member_select on app_public.direct_member for select
-  to app_account, app_moderator
+  to app_anonymous, app_account, app_moderator
   using (
     (account_id = (select app_hidden.current_account_id()) and left_at is null)
     or app_hidden.is_direct_member(conversation_id)
   );
 create policy direct_conversation_select on app_public.direct_conversation for select
-  to app_account, app_moderator
+  to app_anonymous, app_account, app_moderator
   using (exists (
     select from app_public.direct_member m
     where m.conversation_id = direct_conversation.id
       and m.account_id = (select app_hidden.current_account_id()) and m.left_at is null
   ));
 create policy direct_message_select on app_public.direct_message for select
-  to app_account, app_moderator
+  to app_anonymous, app_account, app_moderator
   using (exists (
     select from app_public.direct_member m
     where m.conversation_id = direct_message.conversation_id
       and m.account_id = (select app_hidden.current_account_id()) and m.left_at is null
   ));
 create policy direct_unread_select on app_hidden.direct_unread for select
-  to app_account, app_moderator
+  to app_anonymous, app_account, app_moderator
   using (account_id = (select app_hidden.current_account_id()));
 
 grant select on app_public.direct_conversation, app_public.direct_member,
   app_public.direct_message, app_hidden.direct_unread
-  to app_account, app_moderator;
+  to app_anonymous, app_account, app_moderator;

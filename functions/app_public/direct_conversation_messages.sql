@@ -22,4 +22,4 @@ comment on function app_public.direct_conversation_messages(app_public.direct_co
   'The messages of the conversation, newest first.';
 
 grant execute on function app_public.direct_conversation_messages(app_public.direct_conversation)
-  to app_account, app_moderator;
+  to app_anonymous, app_account, app_moderator;

@@ -20,4 +20,4 @@ comment on function app_public.direct_conversation_other_account(app_public.dire
 
 grant execute
   on function app_public.direct_conversation_other_account(app_public.direct_conversation)
-  to app_account, app_moderator;
+  to app_anonymous, app_account, app_moderator;

@@ -14,4 +14,4 @@ comment on function app_public.direct_member_unread_count(app_public.direct_memb
   'How many messages the viewer has not read in the conversation; null for other members.';
 
 grant execute on function app_public.direct_member_unread_count(app_public.direct_member)
-  to app_account, app_moderator;
+  to app_anonymous, app_account, app_moderator;
