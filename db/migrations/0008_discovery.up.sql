@@ -850,9 +850,9 @@ begin
       detail = pg_catalog.format('project %s, investor %s', v_project.id, v_investor.id),
       hint = 'An intro is between two people.';
   end if;
-  if (require_introducible.requester_id, require_introducible.recipient_id) not in (
+  if ((require_introducible.requester_id, require_introducible.recipient_id) in (
     (v_project.owner_id, v_investor.account_id), (v_investor.account_id, v_project.owner_id)
-  ) then
+  )) is not true then
     raise exception 'Only the owner of the project and the investor may ask for this intro' using
       errcode = 'DC019',
       detail = pg_catalog.format('project %s, investor %s, account %s',
@@ -1098,7 +1098,7 @@ create policy investor_update on app_public.investor for update
   );
 
 create policy intro_request_select on app_public.intro_request for select
-  to app_account, app_moderator
+  to app_anonymous, app_account, app_moderator
   using (
     requester_id = (select app_hidden.current_account_id())
     or recipient_id = (select app_hidden.current_account_id())
@@ -1125,9 +1125,8 @@ create policy intro_request_update on app_public.intro_request for update
 
 grant select on app_public.profile, app_public.project, app_public.project_upvote,
   app_public.project_comment, app_public.badge, app_public.chain, app_public.chain_project,
-  app_public.chain_follow, app_public.chain_post, app_public.investor
+  app_public.chain_follow, app_public.chain_post, app_public.investor, app_public.intro_request
   to app_anonymous, app_account, app_moderator;
-grant select on app_public.intro_request to app_account, app_moderator;
 
 grant insert (account_id, headline, bio, location, skills, website_url),
   update (headline, bio, location, skills, website_url, updated_at)

@@ -1,7 +1,7 @@
 /*
- * Deletes the caller's account, its opinions and its votes, all in this call, and takes it out of
- * its direct conversations. Conversations that it began stay, and so do its messages: they belong
- * to everybody who took part.
+ * Deletes the caller's account with what it showed and wrote in public, all in this call, and takes
+ * it out of its direct conversations. Conversations and chains that it began stay, and so do its
+ * messages: they belong to everybody who took part.
  *
  * The row lock for update comes first and is the only one of its strength: it waits for the
  * account's own calls in flight, which hold a key share (see require_account), and makes later ones
@@ -41,6 +41,7 @@ begin
     set cancelled_at = now()
     where v.voter_id = v_account.id and v.cancelled_at is null;
   perform app_hidden.leave_direct_conversations();
+  perform app_hidden.delete_discovery_of(v_account.id);
   update app_public.account a
     set display_name = null, deleted_at = now()
     where a.id = v_account.id
@@ -50,6 +51,6 @@ end
 $$;
 
 comment on function app_public.delete_account() is
-  'Deletes the caller''s account with its opinions and votes. This cannot be undone.';
+  'Deletes the caller''s account with its projects, opinions and votes. This cannot be undone.';
 
 grant execute on function app_public.delete_account() to app_anonymous, app_account, app_moderator;

@@ -1,0 +1,1 @@
+select app_private.expire_overdue_intro_requests()
