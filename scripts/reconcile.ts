@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import pg from 'pg';
 import { runCommand } from './lib/cli.ts';
 import { withDatabase } from './lib/database.ts';
-import { ownerConfig } from './lib/pg-owner.ts';
+import { findEngine, ownerConfig } from './lib/pg-owner.ts';
 
 /*
  * `npm run reconcile`: compares derived values with a recount, in batches that drains and writers
@@ -30,7 +30,8 @@ await runCommand(async () => {
   const [name = null] = program.args;
 
   const rows = await withDatabase(async ({ connectionString }) => {
-    const client = new pg.Client(ownerConfig(connectionString, 'reconcile'));
+    const { role } = await findEngine(connectionString);
+    const client = new pg.Client(ownerConfig(connectionString, 'reconcile', role));
     await client.connect();
     try {
       const { rows: clock } = await client.query<{ now: string }>(

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import pg from 'pg';
 import { runCommand } from './lib/cli.ts';
 import { withDatabase } from './lib/database.ts';
-import { ownerConfig } from './lib/pg-owner.ts';
+import { findEngine, ownerConfig } from './lib/pg-owner.ts';
 
 /*
  * `npm run status`: what the engine keeps, and how far it is behind.
@@ -25,7 +25,8 @@ await runCommand(async () => {
     .exitOverride()
     .parse();
   const rows = await withDatabase(async ({ connectionString }) => {
-    const client = new pg.Client(ownerConfig(connectionString, 'status'));
+    const { role } = await findEngine(connectionString);
+    const client = new pg.Client(ownerConfig(connectionString, 'status', role));
     await client.connect();
     try {
       const { rows } = await client.query<Status>(

@@ -1,25 +1,37 @@
+import { Command } from 'commander';
 import { runCommand } from './lib/cli.ts';
 import { ConfigError, loadConfig } from './lib/config.ts';
 import { log } from './lib/log.ts';
+import { findEngine } from './lib/pg-owner.ts';
 import { runUntilStopped } from './lib/shutdown.ts';
 import { startTicker } from './lib/ticker.ts';
 import { startWorker } from './lib/worker.ts';
 
 /*
- * `npm run worker`: the ticker and the jobs of a database that is there and migrated; many may run.
+ * `npm run worker`: the ticker and the jobs of a database that is there and migrated, or that has
+ * the engine alone (npm run install-engine), whose tasks it then runs and no others; many may run.
  * It needs the owner's login (DATABASE_URL), on a direct connection.
  */
 
-await runCommand(() =>
-  runUntilStopped(async (add) => {
+await runCommand(async () => {
+  const { tickerOnly = false } = new Command('worker')
+    .description('Runs the ticker and the background jobs, until it is stopped.')
+    .option('--ticker-only', 'no jobs: another process or pg_cron runs them')
+    .exitOverride()
+    .parse()
+    .opts<{ tickerOnly?: boolean }>();
+  return await runUntilStopped(async (add) => {
     const { databaseUrl: connectionString } = loadConfig();
     if (connectionString === null) {
       throw new ConfigError("Set DATABASE_URL to the owner's login; npm start needs none.");
     }
-    const worker = await startWorker({ connectionString });
-    add({ name: 'worker', stop: worker.stop });
-    const ticker = startTicker({ connectionString });
+    const { role, alone } = await findEngine(connectionString);
+    if (!tickerOnly) {
+      const worker = await startWorker({ connectionString, role, engineOnly: alone });
+      add({ name: 'worker', stop: worker.stop });
+    }
+    const ticker = startTicker({ connectionString, role });
     add({ name: 'ticker', stop: ticker.stop });
-    log.info('working');
-  }),
-);
+    log.info(tickerOnly ? 'ticking' : 'working');
+  });
+});

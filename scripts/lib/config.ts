@@ -54,6 +54,21 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   };
 }
 
+/**
+ * The database of a command: the one that its command line names, otherwise that of `DATABASE_URL`,
+ * otherwise null.
+ *
+ * @throws ConfigError when it is no URL.
+ */
+export function databaseUrlOf(
+  option: string | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+): string | null {
+  return option === undefined
+    ? url(env, 'DATABASE_URL')
+    : url({ '--database-url': option }, '--database-url');
+}
+
 /** Where the embedded Postgres of a data directory lives. */
 export function postgresDir(dataDir: string): string {
   return join(dataDir, 'postgres');

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { InstallError } from './install-error.ts';
 import { log } from './log.ts';
+import { ENGINE } from './scope.ts';
 
 /**
  * Settings of a connection of the host's own work: it is the owner from its start-up packet on,
@@ -53,21 +54,29 @@ export function ownerPool(
   return guarded(new pg.Pool({ ...ownerConfig(connectionString, name, role), max }), name);
 }
 
+/** The engine of a database, as a host has to know it. */
+export interface Engine {
+  /** The role that its work is done as. */
+  role: string;
+  /** Whether there is nothing but the engine: npm run install-engine has put it there. */
+  alone: boolean;
+}
+
 /**
- * The role that the engine's work is done as: app_owner, or in somebody else's database the one that
- * npm run install-engine was run as.
+ * Looks the engine of a database up.
  *
- * @throws InstallError MR057 when the database has no engine.
+ * @throws InstallError MR057 when there is none.
  */
-export async function engineOwner(connectionString: string): Promise<string> {
+export async function findEngine(connectionString: string): Promise<Engine> {
   const client = new pg.Client({ connectionString, application_name: 'millrace host' });
   await client.connect();
   try {
-    const { rows } = await client.query<{ owner: string }>(
-      `select pg_catalog.pg_get_userbyid(nspowner) as owner
+    const { rows } = await client.query<Engine>(
+      `select pg_catalog.pg_get_userbyid(nspowner) as role, to_regnamespace($1) is not null as alone
       from pg_catalog.pg_namespace where nspname = 'millrace'`,
+      [ENGINE.bookkeeping],
     );
-    if (rows[0]) return rows[0].owner;
+    if (rows[0]) return rows[0];
     throw new InstallError('MR057', 'This database has no engine', {
       detail: 'There is no schema millrace.',
       hint: 'npm run migrate -- up, or in a database of your own: npm run install-engine.',

@@ -12,6 +12,8 @@ import { ownerConfig } from './pg-owner.ts';
 export interface TickerOptions {
   /** The owner's. */
   connectionString: string;
+  /** The role that ticks. Default app_owner. */
+  role?: string;
   /** Milliseconds between two ticks with nothing left to do. Default 250. */
   interval?: number;
   /** Milliseconds before the next tick while there is more to do. Default 50. */
@@ -36,18 +38,19 @@ const STOP_TIMEOUT = 10_000;
 /** Starts ticking, and goes on until stopped: a lost connection is opened again. */
 export function startTicker({
   connectionString,
+  role,
   interval = 250,
   pause = 50,
 }: TickerOptions): Ticker {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const vacuum = makeVacuum(connectionString);
+  const vacuum = makeVacuum(connectionString, role);
   let client: pg.Client | null = null;
 
   const wait = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
 
   async function tickUntilLost(): Promise<void> {
-    client = new pg.Client(ownerConfig(connectionString, 'ticker'));
+    client = new pg.Client(ownerConfig(connectionString, 'ticker', role));
     // The statement under way fails with it; the event only must find a listener.
     client.on('error', () => undefined);
     try {
@@ -96,13 +99,13 @@ export function startTicker({
  * Vacuums logs one after the other, beside the ticks: vacuum cannot run inside a function, and a
  * tick must not wait for it.
  */
-function makeVacuum(connectionString: string) {
+function makeVacuum(connectionString: string, role?: string) {
   const waiting = new Set<string>();
   let working: Promise<void> | null = null;
   let client: pg.Client | null = null;
 
   async function work(): Promise<void> {
-    client = new pg.Client(ownerConfig(connectionString, 'vacuum'));
+    client = new pg.Client(ownerConfig(connectionString, 'vacuum', role));
     client.on('error', () => undefined);
     try {
       await client.connect();

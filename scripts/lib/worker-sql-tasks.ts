@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { FileDetails } from 'graphile-worker';
+import type { Task } from 'graphile-worker';
 
 /**
  * Lets a `.sql` file in `tasks/` be a task: one statement, run as it is with the job's payload as
@@ -14,20 +14,24 @@ export const SqlTasksPlugin: GraphileConfig.Plugin = {
       async loadTaskFromFiles(_context, details) {
         const file = details.fileDetailsList.find(({ extension }) => extension === '.sql');
         if (details.handler !== undefined || file === undefined) return;
-        const text = await readStatement(file);
-        const takesPayload = /\$1\b/.test(text);
-        details.handler = async (payload, helpers) => {
-          await helpers.query(text, takesPayload ? [JSON.stringify(payload ?? {})] : []);
-        };
+        details.handler = sqlTask(await readStatement(file.fullPath));
       },
     },
   },
 };
 
-/** The text without comments. */
-async function readStatement(file: FileDetails): Promise<string> {
-  const text = await readFile(file.fullPath, 'utf8');
+/** The task that runs a statement. */
+export function sqlTask(statement: string): Task {
+  const takesPayload = /\$1\b/.test(statement);
+  return async (payload, helpers) => {
+    await helpers.query(statement, takesPayload ? [JSON.stringify(payload ?? {})] : []);
+  };
+}
+
+/** The statement of a file, without comments. */
+export async function readStatement(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8');
   const statement = text.replace(/\/\*[\s\S]*?\*\/|--[^\n]*/g, '').trim();
-  if (statement === '') throw new Error(`${file.fullPath} has no statement`);
+  if (statement === '') throw new Error(`${path} has no statement`);
   return statement;
 }

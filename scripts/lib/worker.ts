@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type Runner, run, type WorkerEvents } from 'graphile-worker';
 import { ROOT } from './config.ts';
+import { readEngineTasks } from './engine-tasks.ts';
 import { log } from './log.ts';
 import { ownerPool } from './pg-owner.ts';
 import { SqlTasksPlugin } from './worker-sql-tasks.ts';
@@ -10,6 +11,10 @@ import { SqlTasksPlugin } from './worker-sql-tasks.ts';
 export interface WorkerOptions {
   /** The owner's. */
   connectionString: string;
+  /** The role that the jobs are run as. Default app_owner. */
+  role?: string;
+  /** Run the engine's tasks and no others: the database has nothing else of the project. */
+  engineOnly?: boolean;
   /** Jobs at the same time. Default 4. */
   concurrency?: number;
   /** Default: `tasks/` of the checkout. */
@@ -35,7 +40,12 @@ const HEARTBEAT = 2_000;
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const stopping = new AbortController();
-  const pool = ownerPool(options.connectionString, 'worker', (options.concurrency ?? 4) + 4);
+  const pool = ownerPool(
+    options.connectionString,
+    'worker',
+    (options.concurrency ?? 4) + 4,
+    options.role,
+  );
   const events: WorkerEvents = new EventEmitter();
   let host: string | null = null;
   events.on('pool:create', ({ workerPool }) => {
@@ -88,18 +98,24 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   };
 }
 
-function runWorker(
+async function runWorker(
   pgPool: ReturnType<typeof ownerPool>,
   events: WorkerEvents,
-  { concurrency = 4, taskDirectory = join(ROOT, 'tasks'), pollInterval = 1_000 }: WorkerOptions,
+  {
+    concurrency = 4,
+    taskDirectory = join(ROOT, 'tasks'),
+    pollInterval = 1_000,
+    engineOnly = false,
+  }: WorkerOptions,
 ): Promise<Runner> {
-  return run({
+  return await run({
     pgPool,
     events,
     concurrency,
     pollInterval,
-    taskDirectory,
-    crontabFile: join(taskDirectory, 'crontab'),
+    ...(engineOnly
+      ? await readEngineTasks(taskDirectory)
+      : { taskDirectory, crontabFile: join(taskDirectory, 'crontab') }),
     noHandleSignals: true,
     logger,
     preset: { plugins: [SqlTasksPlugin] },
