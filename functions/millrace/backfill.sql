@@ -15,7 +15,8 @@ declare
   v_run record;
 begin
   select d.* into v_d
-    from millrace.derivation d where d.state = 'backfilling' order by d.declared_at, d.name limit 1;
+    from millrace.derivation d where d.state = 'backfilling' and d.kind = 'counter'
+    order by d.declared_at, d.name limit 1;
   if not found then
     return false;
   end if;
@@ -38,7 +39,9 @@ begin
   else
     update millrace.derivation d set backfill_after = v_run.last_key where d.name = v_d.name;
   end if;
-  return exists (select from millrace.derivation d where d.state = 'backfilling');
+  return exists (
+    select from millrace.derivation d where d.state = 'backfilling' and d.kind = 'counter'
+  );
 end
 $$;
 

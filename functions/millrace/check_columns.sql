@@ -2,9 +2,11 @@
  * Refuses columns that a log cannot hold: names that the log itself uses, types without equality,
  * for which an update cannot tell what changed, and virtual generated columns (Postgres 18), which
  * are null in transition tables. And tables whose owner sees only a part of their rows: a recount
- * would take that part for the truth.
+ * would take that part for the truth. Columns that are only compared may have any type.
  */
-create or replace function millrace.check_columns(derivation millrace.derivation)
+create or replace function millrace.check_columns(
+  relation regclass, columns name[], compared name[] default '{}'
+)
   returns void
   language plpgsql
   stable
@@ -18,29 +20,17 @@ begin
       a.attrelid::regclass as relation,
       a.attname as name,
       format_type(a.atttypid, null) as type_name,
-      a.attname in ('sign', 'recorded_at') as is_reserved,
+      a.attname in ('sign', 'recorded_at')
+        and a.attname = any (check_columns.columns) as is_reserved,
       a.attgenerated = 'v' as is_virtual,
       c.relforcerowsecurity and not o.rolbypassrls and not o.rolsuper as is_hidden,
-      not exists (
-        select from pg_catalog.pg_opclass o
-        join pg_catalog.pg_am m on m.oid = o.opcmethod and m.amname in ('hash', 'btree')
-        where o.opcdefault and (
-          o.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid)
-          or o.opcintype = 'anyenum'::regtype and t.typtype = 'e'
-          or o.opcintype = 'anyarray'::regtype and t.typcategory = 'A'
-          or o.opcintype = 'anyrange'::regtype and t.typtype = 'r'
-          or o.opcintype = 'record'::regtype and t.typtype = 'c'
-          or o.opcintype = 'text'::regtype and t.oid = 'varchar'::regtype
-        )
-      ) as is_incomparable
+      a.attname = any (check_columns.columns)
+        and not millrace.has_equality(a.attrelid, a.attname) as is_incomparable
     from pg_catalog.pg_attribute a
-    join pg_catalog.pg_type t on t.oid = a.atttypid
     join pg_catalog.pg_class c on c.oid = a.attrelid
     join pg_catalog.pg_roles o on o.oid = millrace.owner()::oid
-    where a.attrelid = (check_columns.derivation).source
-        and a.attname = any ((check_columns.derivation).source_columns)
-      or a.attrelid = (check_columns.derivation).through
-        and a.attname = any ((check_columns.derivation).through_columns)
+    where a.attrelid = check_columns.relation
+      and a.attname = any (check_columns.columns || check_columns.compared)
   loop
     if v_column.is_reserved then
       raise exception 'The column % of % has a name that the log uses itself',
@@ -75,6 +65,6 @@ begin
 end
 $$;
 
-comment on function millrace.check_columns(millrace.derivation) is
+comment on function millrace.check_columns(regclass, name[], name[]) is
   'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type, MR016 for '
   'rows that the engine cannot see.';

@@ -12,9 +12,7 @@ create or replace function millrace.check_snapshot()
 as $$
 declare
   v_tables constant text := (
-    select string_agg(distinct millrace.qualified_name(r.relation), ', ')
-    from millrace.derivation d
-    cross join unnest(array[d.source, d.through]) r(relation)
+    select string_agg(distinct millrace.qualified_name(r.relation), ', ') from millrace.reading r
   );
   v_truncated text;
 begin
@@ -23,8 +21,7 @@ begin
   end if;
   execute format('lock table %s in access share mode', v_tables);
   select millrace.qualified_name(c.oid) into v_truncated
-    from millrace.derivation d
-    cross join unnest(array[d.source, d.through]) r(relation)
+    from millrace.reading r
     cross join lateral (
       select r.relation as relid
       union

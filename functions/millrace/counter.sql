@@ -18,7 +18,8 @@ create or replace function millrace.counter(
   filter text default 'true',
   value text default null,
   through text default null,
-  distinct_on text[] default null
+  distinct_on text[] default null,
+  notify boolean default false
 )
   returns text
   language plpgsql
@@ -42,13 +43,7 @@ declare
   v_read record;
   v_column record;
 begin
-  if not pg_has_role(current_user, millrace.owner(), 'member') then
-    raise exception 'Only % may declare', millrace.owner() using
-      errcode = 'MR014',
-      detail = format('The engine belongs to %s; %s is no member of it.',
-        millrace.owner(), current_user),
-      hint = format('set role %s; or grant it to %s.', millrace.owner(), current_user);
-  end if;
+  perform millrace.check_declarer();
   begin
     v_parts := parse_ident(counter.target);
   exception when invalid_parameter_value or null_value_not_allowed then
@@ -66,6 +61,14 @@ begin
   v_d.target := millrace.relation(format('%I.%I', v_parts[1], v_parts[2]));
   v_d.target_column := v_parts[3];
   v_d.name := array_to_string(v_parts, '.');
+  if exists (
+    select from millrace.derivation d where d.kind = 'materialize' and d.target = v_d.target
+  ) then
+    raise exception '% is a derived relation itself', v_d.target using
+      errcode = 'MR025',
+      detail = 'Its rows are written from its definition only.',
+      hint = 'Count in the definition, or in a column of a base table.';
+  end if;
   v_d.target_key := millrace.primary_key(v_d.target);
   if v_d.target_key is null then
     raise exception '% has no primary key', v_d.target using
@@ -174,7 +177,8 @@ begin
   end loop;
   v_d.source_columns := array(select distinct unnest(v_d.source_columns) as c order by c);
   v_d.through_columns := array(select distinct unnest(v_d.through_columns) as c order by c);
-  perform millrace.check_columns(v_d);
+  perform millrace.check_columns(v_d.source, v_d.source_columns);
+  perform millrace.check_columns(v_d.through, v_d.through_columns);
 
   v_d.guarded := exists (
     select
@@ -194,6 +198,7 @@ begin
   );
   v_d.arguments := v_arguments;
   v_d.module := nullif(current_setting('millrace.module', true), '');
+  v_d.notifies := counter.notify;
 
   perform millrace.lock_engine();
   select d.* into v_old
@@ -202,8 +207,7 @@ begin
     and v_old.source_columns = v_d.source_columns and v_old.through_columns = v_d.through_columns
     and v_old.name = v_d.name
   then
-    update millrace.derivation d set stale_declaration = false, module = v_d.module
-      where d.name = v_old.name and (d.stale_declaration or d.module is distinct from v_d.module);
+    perform millrace.declared_again(v_old.id, v_d.module, v_d.notifies);
     perform millrace.refresh_exact(v_old.name);
     return v_old.name;
   end if;
@@ -217,18 +221,8 @@ begin
       millrace.qualified_name(v_old.source),
       millrace.qualified_name(v_old.through))
     || ' in share row exclusive mode';
-  insert into millrace.stem (relation, stem)
-    select distinct on (r.relation) r.relation, millrace.generated_name(r.relation) || case
-      when exists (select from millrace.stem s where s.stem = millrace.generated_name(r.relation))
-        then '__' || r.relation::oid else '' end
-    from unnest(array[v_d.target, v_d.source, v_d.through]) r(relation)
-    where r.relation is not null
-    on conflict (relation) do nothing;
-  insert into millrace.source (relation, log, columns)
-    select r.relation, 'pg_catalog.pg_class'::regclass, '{}'
-    from unnest(array[v_d.source, v_d.through]) r(relation)
-    where r.relation is not null
-    on conflict (relation) do nothing;
+  perform millrace.name_relations(array[v_d.target]);
+  perform millrace.add_sources(array_remove(array[v_d.source, v_d.through], null));
   if v_old.id is not null then
     perform millrace.drop_views(v_old);
     delete from millrace.derivation d where d.name = v_old.name;
@@ -238,13 +232,13 @@ begin
     source, through, source_key, through_key,
     key, members, filter, value,
     source_columns, through_columns,
-    guarded, arguments, module
+    guarded, arguments, module, notifies
   ) values (
     v_d.name, v_d.kind, v_d.target, v_d.target_column, v_d.target_key,
     v_d.source, v_d.through, v_d.source_key, v_d.through_key,
     v_d.key, v_d.members, v_d.filter, v_d.value,
     v_d.source_columns, v_d.through_columns,
-    v_d.guarded, v_d.arguments, v_d.module
+    v_d.guarded, v_d.arguments, v_d.module, v_d.notifies
   )
     returning * into v_d;
   perform millrace.refresh_target(v_d.target);
@@ -263,7 +257,8 @@ begin
 end
 $$;
 
-comment on function millrace.counter(text, text, text[], text, text, text, text[]) is
+comment on function millrace.counter(text, text, text[], text, text, text, text[], boolean) is
   'Declares a column as a count, sum (value) or distinct count (distinct_on) of the rows of '
   'source that pass filter, by key; through makes the columns of a referenced table usable as '
-  'via.<column>. Returns the derivation''s name. Errors: MR001 to MR016.';
+  'via.<column>; notify announces changed keys on channel millrace. Returns the derivation''s '
+  'name. Errors: MR001 to MR016, MR025.';

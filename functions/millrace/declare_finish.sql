@@ -11,10 +11,15 @@ declare
   v_name text;
 begin
   perform set_config('millrace.module', '', true);
+  -- grants, policies and comments were written after the declarations
+  perform millrace.dress(d.id)
+    from millrace.derivation d
+    where d.module = declare_finish.module and d.kind = 'materialize'
+      and not d.stale_declaration;
   for v_name in
     select d.name from millrace.derivation d
     where d.module = declare_finish.module and d.stale_declaration
-    order by d.name
+    order by d.id desc
   loop
     perform millrace.drop(v_name);
     return next v_name;

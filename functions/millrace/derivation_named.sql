@@ -14,7 +14,7 @@ begin
   if not found then
     raise exception 'There is no derivation %', coalesce(derivation_named.name, 'null') using
       errcode = 'MR012',
-      detail = 'A counter is named schema.table.column, as it was declared.',
+      detail = 'Counters are named schema.table.column, relations schema.relation, as declared.',
       hint = 'select name from millrace.status lists them.';
   end if;
   return v_d;

@@ -27,6 +27,7 @@ declare
   v_rows jsonb := '{}';
   v_keys bigint := 0;
   v_recount jsonb := '{}';
+  v_changed jsonb := '{}';
   v_total bigint := 0;
   v_more boolean := false;
   v_failed boolean;
@@ -38,7 +39,9 @@ begin
   end if;
   v_pending := millrace_log.pending_logs();
 
-  v_backfilling := exists (select from millrace.derivation d where d.state = 'backfilling');
+  v_backfilling := exists (
+    select from millrace.derivation d where d.state = 'backfilling' and d.kind = 'counter'
+  );
   if cardinality(v_pending) = 0 and not v_backfilling then
     return jsonb_build_object('rows', 0, 'keys', 0, 'more', false, 'ms', round(
       extract(epoch from clock_timestamp() - v_started) * 1000, 3));
@@ -67,7 +70,7 @@ begin
           execute format('lock table %s in access share mode', v_plan.recounted);
         end if;
         execute format('select * from %s($1)', v_plan.routine)
-          into v_rows, v_keys, v_recount
+          into v_rows, v_keys, v_recount, v_changed
           using drain.slice;
         v_failed := false;
       exception
@@ -99,6 +102,7 @@ begin
         where s.relation = r.key::regclass and r.value::bigint > 0;
     end if;
     perform millrace.recount(v_recount);
+    perform millrace.announce(c.key, c.value) from jsonb_each(v_changed) c;
     v_more := v_more or v_backfilling;
     if v_total > 0 or v_keys > 0 then
       insert into millrace.run_log (kind, started_at, rows, keys)

@@ -29,7 +29,8 @@ begin
     select string_agg(distinct millrace.qualified_name(r.relation), ', ')
     from millrace.derivation d
     cross join unnest(array[d.source, d.through]) r(relation)
-    where to_regclass((millrace.generated(d)).recount) = any (drain_plan.pending)
+    where d.kind = 'counter'
+      and to_regclass((millrace.generated(d)).recount) = any (drain_plan.pending)
   );
   if cardinality(v_plan.names) > 0 then
     v_plan.statement := millrace.drain_sql(v_plan.names, 'slice');
@@ -37,7 +38,7 @@ begin
       'drain_' || left(md5(v_plan.pending::oid[]::text), 12));
     execute format(
       E'create or replace function %s(slice integer)\n'
-      '  returns table (rows jsonb, keys bigint, recount jsonb)\n'
+      '  returns table (rows jsonb, keys bigint, recount jsonb, changed jsonb)\n'
       '  language plpgsql\n'
       '  volatile\n'
       '  set search_path to pg_catalog, pg_temp\n'

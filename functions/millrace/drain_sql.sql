@@ -10,7 +10,8 @@
  *
  * For each log: take up to slice rows. For each group of counters with the same source, through and
  * key: sum the delta rule over them. For each target: add the sums, and what was carried over
- * before, to its rows (apply_sql).
+ * before, to its rows (apply_sql). For each derived relation and reaction: map the changed rows to
+ * keys and append these to its work table (marks_sql).
  */
 create or replace function millrace.drain_sql(names text[], slice text default '20000')
   returns text
@@ -36,14 +37,15 @@ declare
   v_rows text[] := '{}';
   v_keys text[] := '{}';
   v_recounts text[] := '{}';
+  v_changed text[] := '{}';
   v_full text[] := '{}';
 begin
   for v_log in
     select distinct s.relation, millrace.qualified_name(s.log) as log,
       quote_ident(millrace.generated_name(s.relation)) as taken
-    from millrace.derivation d
-    join millrace.source s on s.relation in (d.source, d.through)
-    where d.name = any (drain_sql.names)
+    from millrace.reading r
+    join millrace.source s on s.relation = r.relation
+    where r.name = any (drain_sql.names)
     order by taken
   loop
     v_ctes := v_ctes || format(
@@ -74,7 +76,7 @@ begin
     from millrace.derivation d
     cross join lateral unnest(d.source_columns) s(name)
     left join lateral unnest(d.through_columns) t(name) on true
-    where d.name = any (drain_sql.names)
+    where d.name = any (drain_sql.names) and d.kind = 'counter'
     group by d.source, d.through
   loop
     v_ctes := v_ctes || format(
@@ -97,9 +99,10 @@ begin
       quote_ident(millrace.generated_name(d.target, '__delta')) as delta,
       quote_ident(millrace.generated_name(d.target, '__applied')) as applied,
       quote_ident(millrace.generated_name(d.target, '__recounted')) as recounted,
-      min((millrace.generated(d)).recount) as recount
+      min((millrace.generated(d)).recount) as recount,
+      bool_or(d.notifies) as notifies
     from millrace.derivation d
-    where d.name = any (drain_sql.names)
+    where d.name = any (drain_sql.names) and d.kind = 'counter'
     group by d.target, d.target_key
   loop
     v_key := millrace.list(v_target.target_key);
@@ -215,7 +218,19 @@ begin
       '%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
       v_target.target_name, v_key, v_target.recounted);
     v_keys := v_keys || format('(select count(*) from %s)', v_target.applied);
+    if v_target.notifies then
+      v_changed := v_changed || format(
+        E'%L, (\n'
+        '      select jsonb_agg(k.key)\n'
+        '      from (select jsonb_build_array(%s) as key from %s limit 1000) k)',
+        v_target.target_name, v_key, v_target.delta);
+    end if;
   end loop;
+
+  v_ctes := v_ctes || millrace.marks_sql(drain_sql.names);
+  if cardinality(v_applies) > 0 then
+    v_ctes := v_ctes || millrace.ready_sql(v_before) || v_applies;
+  end if;
 
   return format(
     E'with\n'
@@ -223,11 +238,13 @@ begin
     'select\n'
     '  jsonb_build_object(%s) as rows,\n'
     '  %s as keys,\n'
-    '  jsonb_build_object(%s) as recount',
-    array_to_string(v_ctes || millrace.ready_sql(v_before) || v_applies, E',\n'),
+    '  jsonb_build_object(%s) as recount,\n'
+    '  jsonb_build_object(%s) as changed',
+    array_to_string(v_ctes, E',\n'),
     array_to_string(v_rows, E',\n    '),
-    array_to_string(v_keys, ' + '),
-    array_to_string(v_recounts, E',\n    '));
+    coalesce(nullif(array_to_string(v_keys, ' + '), ''), '0::bigint'),
+    array_to_string(v_recounts, E',\n    '),
+    array_to_string(v_changed, E',\n    '));
 end
 $$;
 

@@ -12,23 +12,23 @@ return array(
     select s.relation from millrace.source s where s.log = any (drained_together.pending)
     union
     select d.target from millrace.derivation d
-    where to_regclass((millrace.generated(d)).carry) = any (drained_together.pending)
-      or to_regclass((millrace.generated(d)).recount) = any (drained_together.pending)
+    cross join lateral millrace.generated(d) g
+    where d.kind = 'counter' and (
+      to_regclass(g.carry) = any (drained_together.pending)
+      or to_regclass(g.recount) = any (drained_together.pending)
+    )
   ),
-  closure(name, source, through) as (
-    select d.name, d.source, d.through
-    from millrace.derivation d
-    where d.state in ('active', 'backfilling') and (
-      d.source in (select r.relation from reached r)
-      or d.through in (select r.relation from reached r)
-      or d.target in (select r.relation from reached r)
+  closure(name) as (
+    select r.name from millrace.reading r
+    where r.is_drained and (
+      r.relation in (select x.relation from reached x)
+      or r.kind = 'counter' and r.target in (select x.relation from reached x)
     )
     union
-    select d.name, d.source, d.through
+    select other.name
     from closure c
-    join millrace.derivation d
-      on d.state in ('active', 'backfilling')
-      and (d.source in (c.source, c.through) or d.through in (c.source, c.through))
+    join millrace.reading r on r.name = c.name
+    join millrace.reading other on other.relation = r.relation and other.is_drained
   )
   select c.name from closure c order by c.name
 );

@@ -13,9 +13,9 @@ return (
     (
       select format('trigger %s of %s is %s', t.trigger_name, millrace.qualified_name(r.relation),
         case when g.tgname is null then 'missing' else 'disabled' end)
-      from unnest(
-        array[(drift_cause.derivation).source, (drift_cause.derivation).through]
-      ) r(relation)
+      from (
+        select g.relation from millrace.reading g where g.id = (drift_cause.derivation).id
+      ) r
       cross join unnest(array['insert', 'update', 'delete', 'truncate']) o(operation)
       cross join lateral (select ('_900_millrace_' || o.operation)::name as trigger_name) t
       left join pg_catalog.pg_trigger g on g.tgrelid = r.relation and g.tgname = t.trigger_name
@@ -37,8 +37,8 @@ return (
         'a partition of %s was written, truncated, attached or detached directly, '
         'or triggers were off for a while', millrace.qualified_name(c.oid))
       from pg_catalog.pg_class c
-      where c.oid in ((drift_cause.derivation).source, (drift_cause.derivation).through)
-        and c.relkind = 'p'
+      where c.relkind = 'p' and c.oid in (
+        select g.relation from millrace.reading g where g.id = (drift_cause.derivation).id)
       limit 1
     ),
     'rows were written with triggers off (disabled and enabled again, '

@@ -1,6 +1,6 @@
 /*
- * Ends a derivation: triggers, log, views and exact read go, the target column stays with its last
- * value.
+ * Ends a derivation: triggers, log, views and exact read go. The column of a counter stays with its
+ * last value; a derived relation goes, and with it its _live view, unless others are built on them.
  */
 create or replace function millrace.drop(name text)
   returns void
@@ -11,42 +11,65 @@ create or replace function millrace.drop(name text)
 as $$
 declare
   v_d millrace.derivation;
-  v_column text;
+  v_sources regclass[];
 begin
+  v_d := millrace.derivation_named("drop".name);
+  if v_d.kind = 'materialize' then
+    perform millrace.lock_relation(v_d.id);
+  end if;
   perform millrace.lock_engine();
   v_d := millrace.derivation_named("drop".name);
-  execute 'lock table '
-    || concat_ws(', ',
-      millrace.qualified_name(v_d.source),
-      millrace.qualified_name(v_d.through),
-      millrace.qualified_name(v_d.target))
-    || ' in share row exclusive mode';
-  execute format('drop function if exists %s(%s)',
-    (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
-  perform millrace.drop_views(v_d);
-  execute format('delete from %s where column_name = $1', (millrace.generated(v_d)).carry)
-    using v_d.target_column;
+  v_sources := array(select distinct r.relation from millrace.reading r where r.id = v_d.id);
+  if exists (select from millrace.reading r where r.relation = v_d.target and r.kind <> 'counter')
+    and v_d.kind = 'materialize'
+  then
+    raise exception '% is read by other derivations', v_d.name using
+      errcode = 'MR031',
+      detail = (
+        select string_agg(distinct r.name, ', ') from millrace.reading r
+        where r.relation = v_d.target),
+      hint = 'Drop those first.';
+  end if;
+  execute (
+    select 'lock table ' || string_agg(millrace.qualified_name(t.relation), ', ')
+      || ' in share row exclusive mode'
+    from (
+      select s.relation from unnest(v_sources) s(relation)
+      union
+      select v_d.target where v_d.kind = 'counter'
+    ) t
+  );
+  if v_d.kind = 'counter' then
+    execute format('drop function if exists %s(%s)',
+      (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
+    perform millrace.drop_views(v_d);
+    execute format('delete from %s where column_name = $1', (millrace.generated(v_d)).carry)
+      using v_d.target_column;
+    -- the column's comment without the smart tag that hid the stored value
+    execute format('comment on column %s.%I is %L',
+      millrace.qualified_name(v_d.target),
+      v_d.target_column,
+      nullif(regexp_replace(
+        coalesce(col_description(v_d.target, (
+          select a.attnum from pg_catalog.pg_attribute a
+          where a.attrelid = v_d.target and a.attname = v_d.target_column)), ''),
+        '^@behavior -attribute:select\n?', ''), ''));
+  else
+    perform millrace.drop_relation(v_d);
+  end if;
   delete from millrace.derivation d where d.name = v_d.name;
-  -- the column's comment without the smart tag that hid the stored value
-  execute format('comment on column %s.%I is %L',
-    millrace.qualified_name(v_d.target),
-    v_d.target_column,
-    nullif(regexp_replace(
-      coalesce(col_description(v_d.target, (
-        select a.attnum from pg_catalog.pg_attribute a
-        where a.attrelid = v_d.target and a.attname = v_d.target_column)), ''),
-      '^@behavior -attribute:select\n?', ''), ''));
   perform millrace.refresh_pending_logs();
   perform millrace.refresh_log(r.relation)
-    from (select distinct u.relation from unnest(array[v_d.source, v_d.through]) u(relation)) r
-    where r.relation is not null;
-  perform millrace.refresh_target(v_d.target);
+    from unnest(v_sources) r(relation);
+  if v_d.kind = 'counter' then
+    perform millrace.refresh_target(v_d.target);
+  end if;
   delete from millrace.stem s
-    where not exists (
-      select from millrace.derivation d where s.relation in (d.target, d.source, d.through)
-    );
+    where not exists (select from millrace.derivation d where d.target = s.relation)
+      and not exists (select from millrace.source x where x.relation = s.relation);
 end
 $$;
 
 comment on function millrace.drop(text) is
-  'Ends a derivation; its column keeps the last stored value. MR012 for an unknown name.';
+  'Ends a derivation; a column keeps its last stored value, a derived relation is dropped. MR012 '
+  'for an unknown name, MR031 for a relation that others read.';

@@ -26,7 +26,9 @@ begin
       millrace.qualified_name(v_source.relation),
       millrace.qualified_name(v_source.log),
       millrace.list(v_source.columns));
-    for v_trigger in select * from millrace.trigger_sql(v_source.relation, v_source.columns) loop
+    for v_trigger in select * from millrace.trigger_sql(
+      v_source.relation, v_source.columns, v_source.compared
+    ) loop
       v_parts := v_parts || (v_trigger.function_sql || ';') || (v_trigger.trigger_sql || ';');
     end loop;
   end loop;

@@ -17,7 +17,8 @@ begin
       last_error_at = clock_timestamp(),
       retry_at = clock_timestamp()
         + least(interval '1 hour', interval '1 second' * 2 ^ least(d.failures, 12)),
-      backfill_after = null
+      backfill_after = null,
+      kept = d.kind = 'counter'
     where d.name = fail.name;
   insert into millrace.run_log (kind, name, started_at, error)
     values ('failure', fail.name, clock_timestamp(), fail.error);

@@ -18,13 +18,22 @@ begin
   for v_d in
     select d.* from millrace.derivation d
     where exists (
-      select from unnest(array[d.target, d.source, d.through]) r(relation)
-      where r.relation is not null
-        and not exists (select from pg_catalog.pg_class c where c.oid = r.relation)
+      select
+      from (
+        select d.target
+        union all
+        select r.relation from millrace.reading r where r.id = d.id
+      ) t(relation)
+      where t.relation is not null
+        and not exists (select from pg_catalog.pg_class c where c.oid = t.relation)
     )
   loop
     v_found := true;
     delete from millrace.derivation d where d.name = v_d.name;
+    if v_d.kind <> 'counter' then
+      perform millrace.drop_relation(v_d);
+      continue;
+    end if;
     perform millrace.drop_views(v_d);
     if exists (select from pg_catalog.pg_class c where c.oid = v_d.target) then
       execute format('drop function if exists %s(%s)', (millrace.generated(v_d)).exact,
@@ -35,7 +44,7 @@ begin
   for v_log in
     delete from millrace.source s
     where not exists (select from pg_catalog.pg_class c where c.oid = s.relation)
-      and not exists (select from millrace.derivation d where s.relation in (d.source, d.through))
+      and not exists (select from millrace.reading r where r.relation = s.relation)
     returning s.log
   loop
     execute format('drop table if exists %s', millrace.qualified_name(v_log));

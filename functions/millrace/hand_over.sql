@@ -19,30 +19,52 @@ begin
     return;
   end if;
   for v_object in
-    select format('alter table %I.%I owner to %s', n.nspname, c.relname, v_owner) as statement
+    select format('alter %s %I.%I owner to %s',
+      case c.relkind when 'm' then 'materialized view' when 'v' then 'view' else 'table' end,
+      n.nspname, c.relname, v_owner) as statement
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = 'millrace_log' and c.relkind in ('r', 'v') and c.relowner <> v_owner::oid
+    where c.relkind in ('r', 'v', 'm') and c.relowner <> v_owner::oid and (
+      n.nspname = 'millrace_log'
+      or v_d.kind = 'materialize' and c.oid in (
+        v_d.target, to_regclass((millrace.relation_names(v_d.name)).live))
+    )
     union all
     select format('alter function %s owner to %s', p.oid::regprocedure, v_owner)
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where p.proowner <> v_owner::oid and (
       n.nspname = 'millrace_log'
-      or p.oid = to_regprocedure(
+      or v_d.kind = 'counter' and p.oid = to_regprocedure(
         format('%s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target)))
     )
     union all
     select format('grant usage on schema %I to %s', n.nspname, v_owner)
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid in (v_d.target, v_d.source, v_d.through)
+    where c.oid = v_d.target or c.oid in (
+      select r.relation from millrace.reading r where r.id = v_d.id)
+    union all
+    select format('grant create on schema %I to %s', n.nspname, v_owner)
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = v_d.target and v_d.kind = 'materialize'
     union all
     select format('grant select on %s to %s', millrace.qualified_name(r.relation), v_owner)
-    from unnest(array[v_d.target, v_d.source, v_d.through]) r(relation)
+    from (
+      select v_d.target
+      union
+      select r.relation from millrace.reading r where r.id = v_d.id
+      union
+      select r.relation
+      from millrace.definition_reads(
+        to_regclass((millrace.relation_names(v_d.name)).definition)) r
+      where v_d.kind = 'materialize'
+    ) r(relation)
     where r.relation is not null
     union all
     select format('grant update on %s to %s', millrace.qualified_name(v_d.target), v_owner)
+    where v_d.kind = 'counter'
   loop
     execute v_object.statement;
   end loop;

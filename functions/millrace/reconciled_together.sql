@@ -11,7 +11,7 @@ begin atomic
   select array_agg(d.name order by d.name)
   from millrace.derivation d
   where (reconciled_together.name is null or d.name = reconciled_together.name)
-    and d.state = 'active'
+    and d.state = 'active' and d.kind = 'counter'
   group by d.target
   order by min(d.name);
 end;

@@ -18,23 +18,17 @@ declare
   v_log constant text := format('millrace_log.%I', v_name);
   v_source constant text := millrace.qualified_name(refresh_log.source);
   v_columns name[];
+  v_compared name[];
   v_column record;
   v_index record;
   v_trigger record;
 begin
-  select array_agg(distinct c.name order by c.name) into v_columns
-    from millrace.derivation d
-    cross join lateral unnest(
-      case when d.source = refresh_log.source then d.source_columns else '{}' end
-      || case when d.through = refresh_log.source then d.through_columns else '{}' end
-    ) c(name);
-
-  if v_columns is null then
+  if not exists (select from millrace.reading r where r.relation = refresh_log.source) then
     execute format('drop trigger if exists _900_millrace_insert on %s', v_source);
     execute format('drop trigger if exists _900_millrace_update on %s', v_source);
     execute format('drop trigger if exists _900_millrace_delete on %s', v_source);
     execute format('drop trigger if exists _900_millrace_truncate on %s', v_source);
-    for v_trigger in select * from millrace.trigger_sql(refresh_log.source, '{}') t loop
+    for v_trigger in select * from millrace.trigger_sql(refresh_log.source, '{}', '{}') t loop
       execute format('drop function if exists %s()', v_trigger.function_name);
     end loop;
     execute format('drop table if exists %s', v_log);
@@ -42,6 +36,23 @@ begin
     perform millrace.refresh_pending_logs();
     return;
   end if;
+  -- what the log has it keeps: a function that is running may still write all of it
+  v_columns := array(
+    select distinct c.name
+    from millrace.reading r
+    cross join lateral unnest(r.columns) c(name)
+    where r.relation = refresh_log.source
+    order by c.name
+  );
+  v_compared := array(
+    select c.name from unnest(v_columns) c(name)
+    union
+    select c.name
+    from millrace.reading r
+    cross join lateral unnest(r.compared) c(name)
+    where r.relation = refresh_log.source
+    order by name
+  );
 
   if to_regclass(v_log) is null then
     execute format($sql$
@@ -81,9 +92,7 @@ begin
   -- foreign key
   for v_index in
     with needed as (
-      select distinct columns
-      from millrace.derivation d
-      cross join lateral millrace.log_index_columns(d, refresh_log.source) i(columns)
+      select distinct i.columns from millrace.log_indexes(refresh_log.source) i(columns)
     )
     select n.columns, millrace.generated_name(
         refresh_log.source, '__' || array_to_string(n.columns, '_') || '_idx') as index_name
@@ -101,9 +110,7 @@ begin
     select i.indexrelid::regclass as index_name
     from pg_catalog.pg_index i
     where i.indrelid = v_log::regclass and not exists (
-      select
-      from millrace.derivation d
-      cross join lateral millrace.log_index_columns(d, refresh_log.source) n(columns)
+      select from millrace.log_indexes(refresh_log.source) n(columns)
       where n.columns = array(
         select a.attname
         from unnest(i.indkey::smallint[]) with ordinality u(attnum, position)
@@ -115,7 +122,8 @@ begin
     execute format('drop index %s', millrace.qualified_name(v_index.index_name));
   end loop;
 
-  for v_trigger in select * from millrace.trigger_sql(refresh_log.source, v_columns) loop
+  for v_trigger in select * from millrace.trigger_sql(refresh_log.source, v_columns, v_compared)
+  loop
     execute v_trigger.function_sql;
     execute format('revoke all on function %s() from public', v_trigger.function_name);
     if not exists (
@@ -126,9 +134,10 @@ begin
     end if;
   end loop;
 
-  insert into millrace.source as s (relation, log, columns)
-    values (refresh_log.source, v_log::regclass, v_columns)
-    on conflict (relation) do update set columns = excluded.columns, log = excluded.log;
+  insert into millrace.source as s (relation, log, columns, compared)
+    values (refresh_log.source, v_log::regclass, v_columns, v_compared)
+    on conflict (relation) do update
+      set columns = excluded.columns, compared = excluded.compared, log = excluded.log;
   perform millrace.refresh_pending_logs();
 end
 $$;

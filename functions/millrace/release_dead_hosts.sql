@@ -12,13 +12,16 @@ declare
   v_hosts text[];
 begin
   if not exists (
-    select from millrace.host h where h.seen_at < clock_timestamp() - interval '10 seconds'
+    select from millrace.host h
+    where clock_timestamp() not between h.seen_at - interval '10 seconds'
+      and h.seen_at + interval '10 seconds'
   ) then
     return;
   end if;
   with dead as (
     delete from millrace.host h
-    where h.seen_at < clock_timestamp() - interval '10 seconds'
+    where clock_timestamp() not between h.seen_at - interval '10 seconds'
+      and h.seen_at + interval '10 seconds'
     returning h.id
   )
   select array_agg(dead.id) into v_hosts from dead;

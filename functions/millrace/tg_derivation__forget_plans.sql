@@ -14,7 +14,7 @@ end
 $$;
 
 create or replace trigger _900_forget_plans
-  after insert or delete or update of state on millrace.derivation
+  after insert or delete or update of state, notifies on millrace.derivation
   for each statement execute function millrace.tg_derivation__forget_plans();
 
 comment on function millrace.tg_derivation__forget_plans() is

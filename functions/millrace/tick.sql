@@ -1,7 +1,8 @@
 /*
  * The heartbeat, called by the host (or pg_cron) every 250 ms: drains, lets failed derivations be
- * counted again when their wait is over, and says which logs want a vacuum, which cannot run inside
- * a function. Any number of hosts may call it: one works, the others return at once.
+ * made again when their wait is over, schedules the jobs that are due, and says which logs want a
+ * vacuum, which cannot run inside a function. Any number of hosts may call it: one works, the
+ * others return at once.
  */
 create or replace function millrace.tick()
   returns jsonb
@@ -23,19 +24,35 @@ begin
   end if;
   if exists (
     select from millrace.derivation d
-    where d.state = 'failed' and d.retry_at <= clock_timestamp()
+    where d.state = 'failed' and clock_timestamp() not between d.last_error_at and d.retry_at
   ) then
     update millrace.derivation d set state = 'backfilling', backfill_after = null
-      where d.state = 'failed' and d.retry_at <= clock_timestamp();
+      where d.state = 'failed' and clock_timestamp() not between d.last_error_at and d.retry_at;
     v_drain := v_drain || '{"more": true}';
   end if;
   perform millrace.release_dead_hosts();
-  if exists (select from millrace.source s where s.drained_rows >= 20000) then
-    with due as (
+  if millrace.schedule() then
+    v_drain := v_drain || '{"more": true}';
+  end if;
+  if exists (select from millrace.source s where s.drained_rows >= 20000)
+    or exists (select from millrace.progress p where p.taken_rows >= 20000)
+  then
+    with log as (
       update millrace.source s set drained_rows = 0 where s.drained_rows >= 20000
-      returning millrace.qualified_name(s.log) as log
+      returning s.log as relation
+    ),
+    work as (
+      update millrace.progress p set taken_rows = 0
+      from millrace.derivation d, (
+        -- a job at work holds its row: another time
+        select q.derivation from millrace.progress q
+        where q.taken_rows >= 20000 for update skip locked
+      ) q
+      where d.id = p.derivation and q.derivation = p.derivation
+      returning d.work as relation
     )
-    select jsonb_agg(due.log) into v_vacuum from due;
+    select jsonb_agg(millrace.qualified_name(due.relation)) into v_vacuum
+      from (table log union all table work) due;
   end if;
   return v_drain || jsonb_build_object('vacuum', v_vacuum);
 end

@@ -10,8 +10,7 @@ create or replace function millrace.unread_logs(pending regclass[])
 return array(
     select millrace.qualified_name(s.log) from millrace.source s
     where s.log = any (unread_logs.pending) and not exists (
-      select from millrace.derivation d
-      where s.relation in (d.source, d.through) and d.state in ('active', 'backfilling')
+      select from millrace.reading r where r.relation = s.relation and r.is_drained
     )
     union all
     select l.log
@@ -19,7 +18,7 @@ return array(
     cross join lateral unnest(
       array[(millrace.generated(d)).carry, (millrace.generated(d)).recount]
     ) l(log)
-    where to_regclass(l.log) = any (unread_logs.pending)
+    where d.kind = 'counter' and to_regclass(l.log) = any (unread_logs.pending)
     group by l.log
     having bool_and(d.state not in ('active', 'backfilling'))
 );

@@ -1,0 +1,30 @@
+/*
+ * The rows that the definition gives for the keys of a relation, looked up key by key: the lateral
+ * subquery may not be pulled up (offset 0), so the cost follows the keys whatever the statistics
+ * say, and the key reaches the indexes below aggregates and windows that are made by key.
+ */
+create or replace function millrace.fresh_sql(
+  derivation millrace.derivation, definition text, keys text
+)
+  returns text
+  language sql
+  stable
+  set search_path to ''
+return format(
+  E'select %s\n'
+  'from %s b\n'
+  'cross join lateral (\n'
+  '  select * from %s f where %s offset 0\n'
+  ') f',
+  (
+    select string_agg(
+      format(case when c.name = any ((fresh_sql.derivation).target_key)
+        then 'b.%I' else 'f.%I' end, c.name), ', ' order by c.position)
+    from unnest((fresh_sql.derivation).columns) with ordinality c(name, position)
+  ),
+  fresh_sql.keys,
+  fresh_sql.definition,
+  millrace.list((fresh_sql.derivation).target_key, 'f.%1$I = b.%1$I', ' and '));
+
+comment on function millrace.fresh_sql(millrace.derivation, text, text) is
+  'What the definition gives for a relation of keys, as SQL.';

@@ -1,0 +1,98 @@
+/*
+ * Makes all rows of a derived relation afresh, in one transaction in which readers go on seeing the
+ * old ones: after the first declaration, a changed one, a pause or a failure. The caller holds the
+ * relation's lock since an earlier statement.
+ *
+ * In place where columns and key allow it: the relation keeps its identity, and with it grants,
+ * policies, indexes and what others have built on it; only rows that differ are written. Otherwise
+ * (another strategy, key or type of a column) a new relation is filled beside the old one, gets its
+ * indexes, grants, policies and comments, and takes its place at the end. No writer waits: sources
+ * are read, and what changes meanwhile waits in the work table for the next run.
+ */
+create or replace function millrace.rebuild(id bigint)
+  returns bigint
+  language plpgsql
+  volatile
+  security definer
+  set search_path to pg_catalog, pg_temp
+  set client_min_messages to warning
+as $$
+declare
+  v_d millrace.derivation;
+  v_names record;
+  v_next regclass;
+  v_definition text;
+  v_rows bigint;
+  v_in_place boolean;
+  v_column name;
+begin
+  update millrace.progress p set number = p.number + 1, started_at = clock_timestamp()
+    where p.derivation = rebuild.id;
+  select d.* into strict v_d from millrace.derivation d where d.id = rebuild.id;
+  v_names := millrace.relation_names(v_d.name);
+  v_next := to_regclass(v_names.next_definition);
+  v_definition := case when v_next is null then v_names.definition else v_names.next_definition end;
+  v_in_place := millrace.fits(v_d, v_definition::regclass);
+
+  -- marks before rows: whatever the next statement does not show yet is marked again
+  execute format('delete from %s', millrace.qualified_name(v_d.work));
+  if not v_in_place then
+    v_rows := millrace.rebuild_beside(v_d, v_definition);
+  elsif v_d.strategy = 'refresh' then
+    execute format('refresh materialized view %s%s',
+      case when (select c.relispopulated from pg_catalog.pg_class c where c.oid = v_d.target)
+        then 'concurrently ' else '' end,
+      millrace.qualified_name(v_d.target));
+    v_rows := 0;
+  else
+    for v_column in
+      select c.name from unnest(v_d.columns) with ordinality c(name, position)
+      where millrace.column_type(v_d.target, c.name) is null
+      order by c.position
+    loop
+      execute format('alter table %s add column %I %s', millrace.qualified_name(v_d.target),
+        v_column, millrace.column_type(v_definition::regclass, v_column));
+    end loop;
+    execute millrace.rebuild_sql(v_d, v_definition) into v_rows;
+  end if;
+
+  perform millrace.lock_engine_patiently();
+  if v_in_place and v_d.strategy = 'incremental' then
+    for v_column in
+      select a.attname from pg_catalog.pg_attribute a
+      where a.attrelid = v_d.target and a.attnum > 0 and not a.attisdropped
+        and a.attname <> all (v_d.columns)
+    loop
+      execute format('alter table %s drop column %I',
+        millrace.qualified_name(v_d.target), v_column);
+    end loop;
+  end if;
+  if v_next is not null then
+    perform millrace.swap_definition(v_d);
+  end if;
+  if not v_in_place then
+    v_d := millrace.swap_relation(v_d);
+  end if;
+  update millrace.derivation d
+    set state = 'active', kept = true, failures = 0, retry_at = null, last_error = null,
+      last_error_at = null, last_reconciled_at = clock_timestamp(), target = v_d.target
+    where d.id = v_d.id
+    returning * into v_d;
+  delete from millrace.failed_key f where f.derivation = v_d.id;
+  perform millrace.make_views(v_d);
+  perform millrace.dress(v_d.id);
+  perform millrace.refresh_pending_logs();
+  perform millrace.mark_downstream(v_d.target);
+  if v_d.notifies then
+    perform millrace.announce(millrace.qualified_name(v_d.target), null);
+  end if;
+  update millrace.progress p set finished_at = clock_timestamp() where p.derivation = v_d.id;
+  insert into millrace.run_log (kind, name, started_at, keys)
+    select 'backfill', v_d.name, p.started_at, v_rows
+    from millrace.progress p where p.derivation = v_d.id;
+  return v_rows;
+end
+$$;
+
+comment on function millrace.rebuild(bigint) is
+  'Makes all rows of a derived relation afresh; returns how many it wrote.';

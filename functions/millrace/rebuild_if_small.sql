@@ -1,0 +1,29 @@
+/*
+ * Fills a small relation at once, inside the declaration: the lock that the declaration holds on
+ * the sources would make writers wait while a large one is filled, so those are left to the job.
+ */
+create or replace function millrace.rebuild_if_small(id bigint)
+  returns void
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+begin
+  if current_setting('transaction_isolation') = 'read committed' and (
+    select coalesce(sum(pg_table_size(m.source)), 0) < 16 * 1024 * 1024
+    from millrace.mapping m where m.derivation = rebuild_if_small.id
+  ) and not exists (
+    -- what it reads is to be filled first
+    select
+    from millrace.dependency u
+    join millrace.derivation d on d.target = u.upstream and d.kind = 'materialize'
+    where u.derivation = rebuild_if_small.id and d.state = 'backfilling'
+  ) then
+    perform millrace.lock_relation(rebuild_if_small.id);
+    perform millrace.rebuild(rebuild_if_small.id);
+  end if;
+end
+$$;
+
+comment on function millrace.rebuild_if_small(bigint) is
+  'Fills a derived relation at once if its sources are small.';

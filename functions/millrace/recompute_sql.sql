@@ -1,0 +1,91 @@
+/*
+ * One batch of a recompute as one statement, and therefore one snapshot: the marks that it takes
+ * are of changes that this snapshot shows, so whatever it does not show yet is marked again, by a
+ * mark that it does not take. Marks are append-only; were they rows that a drain updates, this
+ * statement would delete marks that are newer than what it read.
+ *
+ * $1: the last key of the batch before, as text, or null; $2: how many keys; $3: whether all that
+ * waits is taken, due or not. With listed, $1 is a jsonb array of keys instead.
+ */
+create or replace function millrace.recompute_sql(
+  derivation millrace.derivation, listed boolean default false
+)
+  returns text
+  language plpgsql
+  stable
+  set search_path to ''
+as $$
+declare
+  v_d constant millrace.derivation := recompute_sql.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_key constant text := millrace.list(v_d.target_key);
+  v_batch text;
+begin
+  if recompute_sql.listed then
+    v_batch := format(
+      E'  select distinct %s\n'
+      '  from jsonb_array_elements($1) e\n',
+      millrace.json_key_sql(v_d, 'e'));
+  else
+    v_batch := format(
+      E'  select %1$s\n'
+      '  from %2$s w\n'
+      '  where $1 is null or (%1$s) > (%3$s)\n'
+      '  group by %1$s\n'
+      '  having $3 or millrace.is_due(min(first_at), max(marked_at), %4$L, %5$L)\n'
+      '    and not exists (\n'
+      '      select from millrace.failed_key f\n'
+      '      where f.derivation = %6$s and f.key = jsonb_build_array(%1$s)\n'
+      '        and clock_timestamp() between f.last_error_at and f.retry_at\n'
+      '    )\n'
+      '  order by %1$s\n'
+      '  limit $2\n',
+      v_key,
+      millrace.qualified_name(v_d.work),
+      (
+        select string_agg(
+          format('($1[%s])::%s', k.position, millrace.column_type(v_d.work, k.name)),
+          ', ' order by k.position)
+        from unnest(v_d.target_key) with ordinality k(name, position)
+      ),
+      v_d.debounce,
+      v_d.max_wait,
+      v_d.id);
+  end if;
+  return format(
+    E'with batch as materialized (\n'
+    '%1$s'
+    '),\n'
+    'taken as (\n'
+    '  delete from %2$s w using batch b where %3$s returning 1\n'
+    '),\n'
+    'fresh as materialized (\n'
+    '%4$s\n'
+    '),\n'
+    '%5$s\n'
+    'select\n'
+    '  (select count(*) from batch) as keys,\n'
+    '  (select count(*) from taken) as marks,\n'
+    '  (select array[%6$s] from batch order by %7$s limit 1) as last_key,\n'
+    '  (\n'
+    '    select coalesce(jsonb_agg(c.key), ''[]'')\n'
+    '    from (\n'
+    '      select jsonb_build_array(%8$s) as key from removed\n'
+    '      union all\n'
+    '      select jsonb_build_array(%8$s) from written\n'
+    '      limit 1000\n'
+    '    ) c\n'
+    '  ) as changed',
+    v_batch,
+    millrace.qualified_name(v_d.work),
+    millrace.list(v_d.target_key, 'w.%1$I = b.%1$I', ' and '),
+    millrace.fresh_sql(v_d, v_names.definition, 'batch'),
+    millrace.write_sql(v_d),
+    millrace.list(v_d.target_key, '%I::text'),
+    millrace.list(v_d.target_key, '%I desc'),
+    v_key);
+end
+$$;
+
+comment on function millrace.recompute_sql(millrace.derivation, boolean) is
+  'The statement that recomputes a batch of keys of a derived relation.';

@@ -1,0 +1,84 @@
+/*
+ * Makes what a declared relation consists of, without its rows: the relation itself, the engine's
+ * copy of the definition, the table of waiting keys. Where the relation exists, the new definition
+ * is put beside the old one, which goes on defining what is stored and read until rebuild has made
+ * the new rows; meanwhile stored rows stay as they are and live reads compute everything.
+ *
+ * Because of the copy a definition may be changed, or its view dropped and made again, while the
+ * relation stays the image of one definition.
+ */
+create or replace function millrace.register_relation(
+  declared millrace.derivation, old millrace.derivation, definition regclass, key_types text[]
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+declare
+  v_d millrace.derivation := register_relation.declared;
+  v_old constant millrace.derivation := register_relation.old;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_text constant text := rtrim(pg_get_viewdef(register_relation.definition), ';');
+begin
+  if v_old.id is null then
+    execute format(E'create view %s as\n%s', v_names.definition, v_text);
+    v_d.target := millrace.make_relation(
+      v_d, format('%I.%I', split_part(v_d.name, '.', 1),
+        substr(v_d.name, strpos(v_d.name, '.') + 1)), v_names.definition, false);
+  else
+    if to_regclass(v_names.live) is not null then
+      execute format(E'create or replace view %s as\nselect * from %s%s%s',
+        v_names.live,
+        v_names.definition,
+        format(' %I', (select c.relname from pg_catalog.pg_class c where c.oid = v_old.target)),
+        coalesce(E'\nwhere ' || millrace.visible_sql(v_old.target), ''));
+    end if;
+    execute format('drop view if exists %s', v_names.dirty);
+    execute format('drop view if exists %s', v_names.next_definition);
+    execute format('drop table if exists %s', v_names.work);
+    execute format(E'create view %s as\n%s', v_names.next_definition, v_text);
+  end if;
+  v_d.work := millrace.make_work(
+    v_d.name, v_d.target_key, register_relation.key_types, v_d.strategy = 'incremental');
+  insert into millrace.derivation as d (
+    name, kind, strategy, target, target_key, columns, definition, fingerprint, work,
+    debounce, max_wait, max_duty, notifies, arguments, module, state, kept
+  ) values (
+    v_d.name, v_d.kind, v_d.strategy, v_d.target, v_d.target_key, v_d.columns, v_d.definition,
+    v_d.fingerprint, v_d.work, v_d.debounce, v_d.max_wait, v_d.max_duty, v_d.notifies,
+    v_d.arguments, v_d.module, 'backfilling', false
+  )
+    on conflict (name) do update set
+      strategy = excluded.strategy,
+      target_key = excluded.target_key,
+      columns = excluded.columns,
+      definition = excluded.definition,
+      fingerprint = excluded.fingerprint,
+      work = excluded.work,
+      debounce = excluded.debounce,
+      max_wait = excluded.max_wait,
+      max_duty = excluded.max_duty,
+      notifies = excluded.notifies,
+      arguments = excluded.arguments,
+      module = excluded.module,
+      stale_declaration = false,
+      state = 'backfilling',
+      kept = false,
+      failures = 0,
+      retry_at = null,
+      last_error = null,
+      last_error_at = null,
+      rolling_after = null,
+      declared_at = clock_timestamp()
+    returning d.id into v_d.id;
+  insert into millrace.progress (derivation) values (v_d.id) on conflict (derivation) do nothing;
+  insert into millrace.run (derivation, key) values (v_d.id, '[]') on conflict do nothing;
+  delete from millrace.failed_key f where f.derivation = v_d.id;
+  return v_d.id;
+end
+$$;
+
+comment on function millrace.register_relation(
+  millrace.derivation, millrace.derivation, regclass, text[]
+) is 'Makes what a declared relation consists of, without its rows.';

@@ -1,0 +1,97 @@
+/*
+ * Schedules what is due as graphile-worker jobs; part of the tick, under the engine's lock, and the
+ * only place that calls add_job. What waits stays in the work tables until a job has it: a
+ * reaction's marks are deleted in the transaction that adds its job, a relation's by the job
+ * itself. So a job that is lost, or not accepted (add_job returns null while a job of that key is
+ * being claimed), is asked for again by the next tick.
+ *
+ * A job is known by its id: while it exists, waiting, running or between two attempts, no other is
+ * added for its key. That is what makes one run at a time, and a rerun for what changed meanwhile.
+ * Relations are scheduled after what they read (their upstream), unless they have waited for twice
+ * their max_wait. Returns whether more is due than it scheduled.
+ */
+create or replace function millrace.schedule(size integer default 200)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+declare
+  v_waiting constant bigint[] := millrace_log.waiting_derivations();
+  v_now constant timestamptz := clock_timestamp();
+  v_busy regclass[] := '{}';
+  v_d record;
+  v_next record;
+  v_job bigint;
+  v_more boolean := false;
+begin
+  if cardinality(v_waiting) = 0
+    and not exists (select from millrace.run r where r.job_id is not null)
+    and not exists (
+      select from millrace.derivation d where d.state = 'backfilling' and d.kind <> 'counter'
+    )
+    or to_regclass('graphile_worker.jobs') is null
+  then
+    return false;
+  end if;
+  perform millrace.follow_jobs();
+  perform millrace.mark_all(d.id)
+    from millrace.derivation d where d.kind = 'react' and d.state = 'backfilling';
+
+  for v_d in
+    with recursive depth(id, level) as (
+      select d.id, 0 from millrace.derivation d
+      where d.kind <> 'counter' and d.state in ('active', 'backfilling')
+        and (d.id = any (v_waiting) or d.state = 'backfilling')
+      union
+      select depth.id, depth.level + 1
+      from depth
+      join millrace.dependency u on u.derivation = depth.id
+      where depth.level < 100
+    )
+    select d.id, d.name, d.kind, d.strategy, d.state, d.target, d.max_wait, r.job_id, r.look_at
+    from (select depth.id, max(depth.level) as level from depth group by depth.id) o
+    join millrace.derivation d on d.id = o.id
+    left join millrace.run r on r.derivation = d.id and r.key = '[]'
+    order by o.level, d.id
+  loop
+    if v_d.job_id is not null then
+      v_busy := v_busy || v_d.target;
+      continue;
+    end if;
+    continue when v_d.state = 'active'
+      and v_d.look_at between v_now and v_now + interval '1 second';
+    if v_d.kind = 'react' then
+      v_more := millrace.schedule_keys(v_d.id, schedule.size) or v_more;
+      continue;
+    end if;
+    select min(w.due_at) as due_at, min(w.first_at) as first_at into v_next
+      from millrace.waiting(v_d.id) w;
+    if v_d.state = 'active' and v_next.due_at > v_now then
+      -- not more often than costs a twentieth of the time
+      update millrace.run r
+        set look_at = greatest(
+          least(v_next.due_at, v_now + interval '200 ms'),
+          clock_timestamp() + (clock_timestamp() - v_now) * 20)
+        where r.derivation = v_d.id and r.key = '[]';
+      continue;
+    end if;
+    v_busy := v_busy || v_d.target;
+    continue when exists (
+      select from millrace.dependency u
+      where u.derivation = v_d.id and u.upstream = any (v_busy)
+    ) and (v_next.first_at is null or v_next.first_at + v_d.max_wait * 2 > v_now);
+    v_job := millrace.add_job(
+      case v_d.strategy when 'refresh' then 'refresh' else 'recompute' end,
+      jsonb_build_object('name', v_d.name), v_d.name);
+    if v_job is not null then
+      update millrace.run r set job_id = v_job, queued_at = v_now, look_at = null
+        where r.derivation = v_d.id and r.key = '[]';
+    end if;
+  end loop;
+  return v_more;
+end
+$$;
+
+comment on function millrace.schedule(integer) is
+  'Schedules what is due as graphile-worker jobs; true if more is due.';

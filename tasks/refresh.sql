@@ -1,0 +1,2 @@
+-- Payload: {"name": "<derived relation>"}. Scheduled by the tick.
+call millrace.recompute($1)
