@@ -15,15 +15,15 @@ as $$
 #variable_conflict use_column
 declare
   v_account_id constant bigint := app_hidden.require_active_account();
-  v_slug constant text := pg_catalog.btrim(create_chain.slug, E' \t\r\n');
+  v_slug constant text := pg_catalog.btrim(coalesce(create_chain.slug, ''), E' \t\r\n');
   v_chain app_public.chain;
 begin
-  if (v_slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and pg_catalog.char_length(v_slug) between 2 and 60)
-    is not true
+  if v_slug !~ '^[a-z0-9]+(-[a-z0-9]+)*$'
+    or pg_catalog.char_length(v_slug) not between 2 and 60
   then
     raise exception 'The address of a chain has another form' using
       errcode = 'DC015',
-      detail = pg_catalog.left(v_slug, 100),
+      detail = pg_catalog.format('address "%s"', pg_catalog.left(v_slug, 100)),
       hint = 'Use 2 to 60 of a to z, 0 to 9 and single hyphens between them.';
   end if;
   insert into app_public.chain (owner_id, slug, name, description, request_id)
@@ -41,7 +41,7 @@ begin
     if not found then
       raise exception 'This address is taken' using
         errcode = 'DC016',
-        detail = v_slug,
+        detail = pg_catalog.format('address "%s"', v_slug),
         hint = 'Choose another one.';
     end if;
   end if;
