@@ -1,8 +1,9 @@
 /*
  * Ends a derivation: triggers, log, views and exact read go. The column of a counter stays with its
  * last value; a derived relation goes, and with it its _live view, unless others are built on them.
+ * With keep_relation it stays, as an ordinary one that nobody keeps fresh.
  */
-create or replace function millrace.drop(name text)
+create or replace function millrace.drop(name text, keep_relation boolean default false)
   returns void
   language plpgsql
   volatile
@@ -31,8 +32,10 @@ begin
       hint = 'Drop those first.';
   end if;
   execute (
-    select 'lock table ' || string_agg(millrace.qualified_name(t.relation), ', ')
-      || ' in share row exclusive mode'
+    select coalesce(
+      'lock table ' || string_agg(millrace.qualified_name(t.relation), ', ')
+        || ' in share row exclusive mode',
+      'select')
     from (
       select s.relation from unnest(v_sources) s(relation)
       union
@@ -55,7 +58,7 @@ begin
           where a.attrelid = v_d.target and a.attname = v_d.target_column)), ''),
         '^@behavior -attribute:select\n?', ''), ''));
   else
-    perform millrace.drop_relation(v_d);
+    perform millrace.drop_relation(v_d, "drop".keep_relation);
   end if;
   delete from millrace.derivation d where d.name = v_d.name;
   perform millrace.refresh_pending_logs();
@@ -70,6 +73,6 @@ begin
 end
 $$;
 
-comment on function millrace.drop(text) is
-  'Ends a derivation; a column keeps its last stored value, a derived relation is dropped. MR012 '
-  'for an unknown name, MR031 for a relation that others read.';
+comment on function millrace.drop(text, boolean) is
+  'Ends a derivation; a column keeps its last stored value, a derived relation is dropped unless '
+  'keep_relation. MR012 for an unknown name, MR031 for a relation that others read.';

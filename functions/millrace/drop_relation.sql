@@ -1,8 +1,11 @@
 /*
  * Drops what was generated for a derived relation or a reaction, and the relation itself: it holds
- * nothing that its definition would not give again.
+ * nothing that its definition would not give again. One that is kept loses the smart comments by
+ * which the API knew it for a derived one.
  */
-create or replace function millrace.drop_relation(derivation millrace.derivation)
+create or replace function millrace.drop_relation(
+  derivation millrace.derivation, keep boolean default false
+)
   returns void
   language plpgsql
   volatile
@@ -17,7 +20,13 @@ begin
   if v_d.kind = 'materialize' then
     execute format('drop view if exists %s', v_names.live);
     execute format('drop view if exists %s', v_names.dirty);
-    if v_kind is not null then
+    if v_kind is not null and drop_relation.keep then
+      execute format('comment on %s %s is %L',
+        case v_kind when 'm' then 'materialized view' else 'table' end,
+        millrace.qualified_name(v_d.target),
+        nullif(regexp_replace(coalesce(obj_description(v_d.target, 'pg_class'), ''),
+          '^(@(behavior -insert -update -delete|primaryKey|foreignKey)[^\n]*(\n|$))+', ''), ''));
+    elsif v_kind is not null then
       execute format('drop %s %s',
         case v_kind when 'm' then 'materialized view' else 'table' end,
         millrace.qualified_name(v_d.target));
@@ -29,5 +38,6 @@ begin
 end
 $$;
 
-comment on function millrace.drop_relation(millrace.derivation) is
-  'Drops a derived relation, or what was generated for a reaction.';
+comment on function millrace.drop_relation(millrace.derivation, boolean) is
+  'Drops what was generated for a derived relation or a reaction, and the relation unless it is '
+  'kept.';
