@@ -1,7 +1,8 @@
 /*
  * Refuses definitions whose rows depend on the rows of other keys: a window that is not partitioned
  * by the key, a limit over all rows. A change would then touch keys that no mapping can name. The
- * planner knows: where it may not look for the key below such a step, the step is over all keys.
+ * planner knows: where it may not look for the key below such a step, nor for anything of the row
+ * that the step is worked out for (a lateral subquery), the step is over all keys.
  */
 create or replace function millrace.check_keyed(
   derivation millrace.derivation, definition regclass
@@ -30,6 +31,12 @@ begin
     from node
     where node.step ->> 'Node Type' in ('WindowAgg', 'Limit')
       and node.step::text !~ '\mb\.'
+      and not exists (
+        select from node other
+        where node.step::text ~ format('\m%s\\?"?\.',
+            regexp_replace(other.step ->> 'Alias', '\W', '\\\&', 'g'))
+          and strpos(node.step::text, format('"Alias": %s', other.step -> 'Alias')) = 0
+      )
     limit 1;
   if v_step is not null then
     raise exception 'The rows of % depend on the rows of other keys',
