@@ -263,11 +263,20 @@ describe('every function that writes', () => {
   const whileSuspended = [
     'block_account',
     'cancel_vote',
+    'decline_intro',
+    'delete_chain',
+    'delete_chain_post',
+    'delete_investor',
     'delete_message',
     'delete_opinion',
+    'delete_project',
+    'delete_project_comment',
     'leave_conversation',
     'mark_read',
+    'remove_project_from_chain',
     'unblock_account',
+    'unfollow_chain',
+    'withdraw_intro',
   ];
   /** A call of each without any argument: who calls is asked before what for. */
   let calls: { name: string; text: string }[];
