@@ -1,3 +1,4 @@
+drop function millrace_log.waiting_derivations();
 drop table millrace.failed_key, millrace.progress, millrace.run, millrace.dependency,
   millrace.mapping;
 alter table millrace.source drop column compared;

@@ -198,3 +198,25 @@ comment on column millrace.failed_key.failures is 'Failures in a row.';
 comment on column millrace.failed_key.last_error is 'The last error.';
 comment on column millrace.failed_key.last_error_at is 'When it happened.';
 comment on column millrace.failed_key.retry_at is 'When the key is tried again.';
+
+/* Until something is declared, which generates them anew (millrace.refresh_pending_logs). */
+do $$
+begin
+  if to_regprocedure('millrace_log.pending_logs()') is null then
+    create function millrace_log.pending_logs()
+      returns regclass[]
+      language plpgsql
+      stable
+      set search_path to pg_catalog, pg_temp
+    as 'begin return array[]::regclass[]; end';
+  end if;
+  create function millrace_log.waiting_derivations()
+    returns bigint[]
+    language plpgsql
+    stable
+    set search_path to pg_catalog, pg_temp
+  as 'begin return array[]::bigint[]; end';
+  revoke all on function millrace_log.pending_logs(), millrace_log.waiting_derivations()
+    from public;
+end
+$$;

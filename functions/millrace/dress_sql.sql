@@ -1,8 +1,9 @@
 /*
  * What people have put on a relation besides rows and indexes, as statements that put it on its
- * successor of the same name: grants, comments, and row level security where it is a table.
+ * successor of the same name, which may be of the other strategy: grants, comments, and row level
+ * security where it is a table.
  */
-create or replace function millrace.dress_sql(relation regclass, columns name[])
+create or replace function millrace.dress_sql(relation regclass, columns name[], strategy text)
   returns text[]
   language sql
   stable
@@ -12,7 +13,7 @@ begin atomic
   from pg_catalog.pg_class c
   cross join lateral (
     select millrace.qualified_name(c.oid) as name,
-      case c.relkind when 'm' then 'materialized view' else 'table' end as kind
+      case dress_sql.strategy when 'refresh' then 'materialized view' else 'table' end as kind
   ) n
   cross join lateral (
     select format('grant %s on %s to %s%s', x.privilege_type, n.name,
@@ -49,10 +50,10 @@ begin atomic
       ),
       coalesce(format(' using (%s)', pg_get_expr(p.polqual, p.polrelid)), ''))
     from pg_catalog.pg_policy p
-    where p.polrelid = c.oid
+    where p.polrelid = c.oid and dress_sql.strategy = 'incremental'
   ) s
   where c.oid = dress_sql.relation;
 end;
 
-comment on function millrace.dress_sql(regclass, name[]) is
+comment on function millrace.dress_sql(regclass, name[], text) is
   'Grants, comments and policies of a relation, as statements.';

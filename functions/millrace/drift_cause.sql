@@ -1,7 +1,7 @@
 /*
  * The likely cause of drift, from what can be seen afterwards: a trigger of the engine that is
- * missing or disabled, a statement that wrote the derived column itself, or a write that fires no
- * statement trigger of the table.
+ * missing or disabled, a statement that wrote what is derived itself, a write that fires no
+ * statement trigger of the table, a changed definition, or a mapping that leaves keys out.
  */
 create or replace function millrace.drift_cause(derivation millrace.derivation)
   returns text
@@ -27,7 +27,7 @@ return (
         (drift_cause.derivation).name, w.written_by, w.written_at)
       from millrace.direct_write w
       where w.target = (drift_cause.derivation).target
-        and w.target_column = (drift_cause.derivation).target_column
+        and w.target_column = coalesce((drift_cause.derivation).target_column, '*')
         and w.written_at > coalesce((drift_cause.derivation).last_reconciled_at, '-infinity')
       order by w.written_at desc
       limit 1
@@ -41,7 +41,15 @@ return (
         select g.relation from millrace.reading g where g.id = (drift_cause.derivation).id)
       limit 1
     ),
-    'rows were written with triggers off (disabled and enabled again, '
+    (
+      select format('a view that %s reads was changed: declare it again',
+        (drift_cause.derivation).definition)
+      where millrace.fingerprint(to_regclass((drift_cause.derivation).definition))
+        <> (drift_cause.derivation).fingerprint
+    ),
+    case when (drift_cause.derivation).strategy = 'incremental'
+      then 'a mapping in sources misses keys, or ' else '' end
+    || 'rows were written with triggers off (disabled and enabled again, '
       'session_replication_role = replica, logical replication)'
   )
 );

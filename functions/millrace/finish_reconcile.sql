@@ -3,7 +3,7 @@
  * forgets the evidence that it has used.
  */
 create or replace function millrace.finish_reconcile(
-  results jsonb, repair boolean, started timestamptz
+  results jsonb, repair boolean, started timestamptz, complete boolean default true
 )
   returns setof millrace.reconciliation
   language sql
@@ -34,11 +34,13 @@ begin atomic
   ),
   reconciled as (
     update millrace.derivation d set last_reconciled_at = clock_timestamp()
-    from found f where d.name = f.name and (finish_reconcile.repair or f.keys_drifted = 0)
+    from found f
+    where d.name = f.name and finish_reconcile.complete
+      and (finish_reconcile.repair or f.keys_drifted = 0)
   )
   select f.name, f.keys_checked, f.keys_drifted, f.drift, f.repaired, f.cause, f.examples
   from found f order by f.name;
 end;
 
-comment on function millrace.finish_reconcile(jsonb, boolean, timestamptz) is
+comment on function millrace.finish_reconcile(jsonb, boolean, timestamptz, boolean) is
   'Logs what a reconcile found.';

@@ -28,6 +28,13 @@ begin
   else
     execute format(E'create table %s as\nselect %s from %s\n%s', make_relation.name,
       millrace.list(v_d.columns), make_relation.definition, v_with);
+    execute format(
+      E'create trigger _900_millrace_note\n'
+      '  after insert or update or delete on %s\n'
+      '  for each statement\n'
+      '  when (current_setting(''millrace.writer'', true) is distinct from ''engine'')\n'
+      '  execute function millrace.tg_target__note_direct_write(''*'')',
+      make_relation.name);
     execute format('alter table %s add constraint %I primary key (%s)',
       make_relation.name, millrace.fitting_name(v_relname || '_pkey'), v_key);
   end if;

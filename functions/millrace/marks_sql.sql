@@ -22,7 +22,8 @@ begin atomic
       quote_ident(
         millrace.fitting_name(d.name || '__marks__' || millrace.generated_name(m.source))),
       millrace.qualified_name(d.work),
-      millrace.comma('first_at', millrace.list(d.target_key)),
+      millrace.comma('first_at',
+        case when m.query is null then '' else millrace.list(d.target_key) end),
       case
         when m.query is null then format(
           E'select min(recorded_at) from %s having count(*) > 0', n.taken)

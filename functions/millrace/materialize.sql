@@ -190,15 +190,16 @@ begin
     select m.source from unnest(v_mappings) m) || v_upstream);
 
   execute (
-    select 'lock table ' || string_agg(s.name, ', ' order by s.name)
-      || ' in share row exclusive mode'
+    select coalesce(
+      'lock table ' || string_agg(s.name, ', ' order by s.name)
+        || ' in share row exclusive mode',
+      'select')
     from (
       select millrace.qualified_name(m.source) as name from unnest(v_mappings) m
       union
       select millrace.qualified_name(m.source) from millrace.mapping m
       where m.derivation = v_old.id
     ) s
-    having count(*) > 0
   );
   perform millrace.add_sources(array(select m.source from unnest(v_mappings) m));
   v_d.id := millrace.register_relation(v_d, v_old, v_definition, v_key_types);

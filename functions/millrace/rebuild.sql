@@ -18,6 +18,7 @@ create or replace function millrace.rebuild(id bigint)
   set client_min_messages to warning
 as $$
 declare
+  v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
   v_d millrace.derivation;
   v_names record;
   v_next regclass;
@@ -53,7 +54,9 @@ begin
       execute format('alter table %s add column %I %s', millrace.qualified_name(v_d.target),
         v_column, millrace.column_type(v_definition::regclass, v_column));
     end loop;
+    perform set_config('millrace.writer', 'engine', true);
     execute millrace.rebuild_sql(v_d, v_definition) into v_rows;
+    perform set_config('millrace.writer', v_writer, true);
   end if;
 
   perform millrace.lock_engine_patiently();

@@ -32,22 +32,19 @@ begin
       '  from %2$s w\n'
       '  where $1 is null or (%1$s) > (%3$s)\n'
       '  group by %1$s\n'
-      '  having $3 or millrace.is_due(min(first_at), max(marked_at), %4$L, %5$L)\n'
+      '  having $3 or (\n'
+      '    millrace.is_due(min(first_at), max(marked_at), %4$L, %5$L)\n'
       '    and not exists (\n'
       '      select from millrace.failed_key f\n'
       '      where f.derivation = %6$s and f.key = jsonb_build_array(%1$s)\n'
       '        and clock_timestamp() between f.last_error_at and f.retry_at\n'
       '    )\n'
+      '  )\n'
       '  order by %1$s\n'
       '  limit $2\n',
       v_key,
       millrace.qualified_name(v_d.work),
-      (
-        select string_agg(
-          format('($1[%s])::%s', k.position, millrace.column_type(v_d.work, k.name)),
-          ', ' order by k.position)
-        from unnest(v_d.target_key) with ordinality k(name, position)
-      ),
+      millrace.text_key_sql(v_d, '$1'),
       v_d.debounce,
       v_d.max_wait,
       v_d.id);

@@ -1,8 +1,10 @@
 /*
  * Reconcile for large tables in use: every batch of keys is a transaction of its own, and between
- * them drains go on. Takes a job's payload: {"name": "…", "repair": true, "size": 2000}, all
- * optional; repair is the default, because a schedule that only reports leaves the readers with the
- * wrong number.
+ * them drains and jobs go on. Takes a job's payload: {"name": "…", "repair": true, "size": 2000,
+ * "sample": 1000, "rolling": true}, all optional. repair is the default, because a schedule that
+ * only reports leaves the readers with what is wrong. With sample that many keys, at random, are
+ * compared of each; with rolling one batch of each, where the last time ended, so that in time all
+ * come by.
  */
 create or replace procedure millrace.reconcile_batches(payload jsonb default '{}')
   language plpgsql
@@ -10,8 +12,11 @@ as $$
 declare
   v_repair constant boolean := coalesce((payload ->> 'repair')::boolean, true);
   v_size constant integer := coalesce((payload ->> 'size')::integer, 2000);
-  v_target record;
+  v_sample constant integer := (payload ->> 'sample')::integer;
+  v_rolling constant boolean := coalesce((payload ->> 'rolling')::boolean, false);
+  v_item record;
   v_run record;
+  v_listed jsonb;
   v_after text[];
   v_results jsonb;
   v_started timestamptz;
@@ -19,25 +24,49 @@ begin
   if payload ->> 'name' is not null then
     perform millrace.derivation_named(payload ->> 'name');
   end if;
-  for v_target in
-    select t.names from millrace.reconciled_together(payload ->> 'name') t
+  for v_item in
+    select d.id, d.kind, array[d.name] as names, d.target, d.rolling_after
+    from millrace.reconciled_relations(payload ->> 'name') d
+    union all
+    select null, 'counter', t.names, d.target, d.rolling_after
+    from millrace.reconciled_together(payload ->> 'name') t
+    join millrace.derivation d on d.name = t.names[1]
   loop
     v_started := clock_timestamp();
-    v_after := null;
+    v_after := case when v_rolling then v_item.rolling_after end;
+    v_listed := case when v_sample is not null and v_item.kind <> 'react'
+      then millrace.random_keys(v_item.target, v_sample) end;
     v_results := '{}';
     loop
-      perform millrace.lock_engine();
-      v_run := millrace.reconcile_target(v_target.names, v_repair, v_after, v_size);
-      v_results := millrace.add_results(v_results, v_run.results);
-      v_after := v_run.last_key;
+      if v_item.kind = 'react' then
+        perform millrace.lock_engine();
+        v_results := millrace.reconcile_reaction(v_item.id, v_repair);
+      elsif v_item.kind = 'materialize' then
+        perform millrace.lock_relation(v_item.id);
+        v_run := millrace.reconcile_relation(v_item.id, v_repair, v_after, v_size, v_listed);
+        v_results := millrace.add_results(v_results, coalesce(v_run.results, '{}'));
+        v_after := v_run.last_key;
+      else
+        perform millrace.lock_engine();
+        v_run := millrace.reconcile_target(v_item.names, v_repair, v_after, v_size, v_listed);
+        v_results := millrace.add_results(v_results, v_run.results);
+        v_after := case when v_run.checked = v_size then v_run.last_key end;
+      end if;
+      if v_rolling then
+        update millrace.derivation d
+          set rolling_after = v_after, rolled_at = clock_timestamp()
+          where d.name = any (v_item.names);
+      end if;
       commit;
-      exit when v_run.checked <> v_size;
+      exit when v_after is null or v_rolling or v_listed is not null;
     end loop;
-    perform millrace.finish_reconcile(v_results, v_repair, v_started);
+    perform millrace.finish_reconcile(
+      v_results, v_repair, v_started, v_sample is null and not v_rolling);
     commit;
   end loop;
 end
 $$;
 
 comment on procedure millrace.reconcile_batches(jsonb) is
-  'Reconciles one derivation (name) or all, a transaction a batch; repairs unless told otherwise.';
+  'Reconciles one derivation (name) or all, a transaction a batch; repairs unless told otherwise; '
+  'a sample, or the next batch of each (rolling).';

@@ -39,8 +39,10 @@ begin
     execute format('drop table if exists %s', v_names.work);
     execute format(E'create view %s as\n%s', v_names.next_definition, v_text);
   end if;
-  v_d.work := millrace.make_work(
-    v_d.name, v_d.target_key, register_relation.key_types, v_d.strategy = 'incremental');
+  v_d.work := case v_d.strategy
+    when 'refresh' then millrace.make_work(v_d.name, '{}', '{}', false)
+    else millrace.make_work(v_d.name, v_d.target_key, register_relation.key_types, true)
+  end;
   insert into millrace.derivation as d (
     name, kind, strategy, target, target_key, columns, definition, fingerprint, work,
     debounce, max_wait, max_duty, notifies, arguments, module, state, kept

@@ -17,7 +17,7 @@ declare
   v_name constant text := millrace.qualified_name(v_old);
   v_relname constant name := (parse_ident(v_name))[2];
   v_kind constant "char" := (select c.relkind from pg_catalog.pg_class c where c.oid = v_old);
-  v_dress constant text[] := millrace.dress_sql(v_old, v_d.columns);
+  v_dress constant text[] := millrace.dress_sql(v_old, v_d.columns, v_d.strategy);
   v_statement text;
   v_index record;
 begin

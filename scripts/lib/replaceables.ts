@@ -73,6 +73,9 @@ const UNDEFINED = new Set(['42883', '42P01', '42704', '42703', '3F000']);
 /** A definition that cannot replace the present one: function, view, kind of object. */
 const IRREPLACEABLE = new Set(['42P13', '42P16', '42809', '42710', '42723', '42P07']);
 
+/** Something depends on what is to be dropped. */
+const DEPENDENTS = '2BP01';
+
 /** More rounds than any chain of signature changes needs: an endless one is a fault of this file. */
 const MAX_APPLICATIONS = 8;
 
@@ -126,18 +129,33 @@ export async function dropReplaceables(
   scope: Scope = PROJECT,
 ): Promise<void> {
   const applied = await readApplied(client, scope);
-  for (const path of [...applied.keys()].filter(isDerived).sort().reverse()) {
-    await declare(client, path, async () => undefined);
-  }
-  let left = [...applied].filter(([path]) => !isDerived(path)).flatMap(([, it]) => it.objects);
-  for (;;) {
-    const kept: string[] = [];
-    for (const object of left.toReversed()) {
-      const failure = await attempt(client, () => dropObject(client, object));
-      if (failure && failure.code !== '2BP01') throw failure;
-      if (failure) kept.unshift(object);
+  const steps = [
+    ...[...applied]
+      .filter(([path]) => !isDerived(path))
+      .flatMap(([, { objects }]) => objects)
+      .map((object) => ({ declared: false, drop: () => dropObject(client, object) })),
+    ...[...applied.keys()]
+      .filter(isDerived)
+      .sort()
+      .map((path) => ({
+        declared: true,
+        drop: () => declare(client, path, () => Promise.resolve()),
+      })),
+  ].reverse();
+  // What something else hangs on is tried again when that is gone.
+  for (let left = steps; ; ) {
+    const kept: typeof steps = [];
+    let refusal: pg.DatabaseError | null = null;
+    for (const step of left) {
+      const failure = await attempt(client, step.drop);
+      if (failure && failure.code !== DEPENDENTS) throw failure;
+      if (failure) kept.push(step);
+      if (failure && step.declared) refusal = failure;
     }
-    if (kept.length === left.length) break;
+    if (kept.length === left.length) {
+      if (refusal) throw refusal;
+      break;
+    }
     left = kept;
   }
   await client.query(`delete from ${scope.bookkeeping}.replaceable`);
@@ -204,13 +222,16 @@ async function plan(
     const before = applied.get(path);
     return before?.checksum !== checksum || !before.objects.every((it) => existing.has(it));
   });
-  // The engine generates what the declarations stand on: a new engine declares everything again.
-  // Declaring without a change changes nothing.
-  const engine = changed.some(({ path }) => path.startsWith('functions/millrace/'));
+  // The engine generates what the declarations stand on, and views define derived relations: when
+  // one of these is new, everything is declared again. Without a change that changes nothing.
+  const redeclare = changed.some(
+    ({ path, text }) =>
+      path.startsWith('functions/millrace/') || /\bcreate\s+(or\s+replace\s+)?view\b/i.test(text),
+  );
   const paths = new Set(files.map(({ path }) => path));
   return {
     changed: files
-      .filter((file) => changed.includes(file) || (engine && isDerived(file.path)))
+      .filter((file) => changed.includes(file) || (redeclare && isDerived(file.path)))
       .map(({ path }) => path),
     removed: [...applied.keys()].filter((path) => !paths.has(path)),
   };
@@ -231,11 +252,10 @@ async function apply(
   let latest: Map<string, CatalogObject> | null = null;
 
   for (const path of removed.filter(isDerived)) {
-    await declare(client, path, async () => undefined);
+    await withdraw(path);
     await forget(path);
   }
-  await applyAll((path) => !isDerived(path));
-  await applyAll(isDerived);
+  await applyAll();
   for (const path of removed.filter((it) => !isDerived(it))) {
     const before = applied.get(path)?.objects ?? [];
     await forget(path);
@@ -245,26 +265,39 @@ async function apply(
     }
   }
   // Dropping may have taken along what other files made.
-  await applyAll((path) => !isDerived(path));
-  await applyAll(isDerived);
+  await applyAll();
   return result;
 
-  /** Applies the pending files of one kind until none is left. */
-  async function applyAll(kind: (path: string) => boolean): Promise<void> {
+  /**
+   * Applies all pending files: functions first, then declarations, which read them, then the
+   * functions that read what was declared.
+   */
+  async function applyAll(): Promise<void> {
     for (;;) {
-      const round = [...pending].filter(kind).sort(engineFirst);
-      if (round.length === 0) return;
-      const failures: SqlFileError[] = [];
-      let moved = false;
-      for (const path of round) {
-        const failure = await applyOne(byPath.get(path) as ReplaceableFile);
-        if (!failure) moved = true;
-        else if (UNDEFINED.has(failure.sqlState)) failures.push(failure);
-        else throw failure;
-      }
-      if (!moved) {
+      const before = pending.size;
+      const failures = [
+        ...(await applyKind((path) => !isDerived(path))),
+        ...(await applyKind(isDerived)),
+      ];
+      if (failures.length === 0 && pending.size === 0) return;
+      if (pending.size === before && failures.length === pending.size) {
         throw failures.length === 1 ? failures[0] : new SqlFilesError(failures);
       }
+    }
+  }
+
+  /** Applies the pending files of one kind until nothing moves; what was still undefined then. */
+  async function applyKind(kind: (path: string) => boolean): Promise<SqlFileError[]> {
+    for (;;) {
+      const round = [...pending].filter(kind).sort(engineFirst);
+      const failures: SqlFileError[] = [];
+      for (const path of round) {
+        const failure = await applyOne(byPath.get(path) as ReplaceableFile);
+        if (!failure) continue;
+        if (!UNDEFINED.has(failure.sqlState)) throw failure;
+        failures.push(failure);
+      }
+      if (failures.length === round.length) return failures;
     }
   }
 
@@ -284,6 +317,12 @@ async function apply(
       catalogBefore = await catalog(client, scope);
       // It may lack what was dropped with its old objects: then those files come first.
       failure = await attemptFile(client, file);
+    }
+    if (failure?.sqlState === DEPENDENTS && isDerived(file.path)) {
+      if (await dropReaders(file.path)) {
+        catalogBefore = await catalog(client, scope);
+        failure = await attemptFile(client, file);
+      }
     }
     if (failure) return failure;
     const after = await catalog(client, scope);
@@ -307,7 +346,7 @@ async function apply(
       if (!result.dropped.includes(object)) result.dropped.push(object);
       return;
     }
-    if (failure.code !== '2BP01') throw failure;
+    if (failure.code !== DEPENDENTS) throw failure;
     for (const dependent of await dependents(client, object, scope)) {
       const owner = [...applied].find(([, { objects }]) => objects.includes(dependent))?.[0];
       if (!owner) {
@@ -321,13 +360,43 @@ async function apply(
       }
       if (byPath.has(owner)) pending.add(owner);
       if (isDerived(owner)) {
-        await declare(client, owner, async () => undefined);
+        await withdraw(owner);
         await setObjects(owner, []);
       } else {
         await dropTracked(dependent, cause);
       }
     }
     await dropTracked(object, cause);
+  }
+
+  /** Ends what a derived file declared, after what functions made of it. */
+  async function withdraw(path: string): Promise<void> {
+    const drop = () => declare(client, path, () => Promise.resolve());
+    let failure = await attempt(client, drop);
+    if (failure?.code === DEPENDENTS && (await dropReaders(path))) {
+      failure = await attempt(client, drop);
+    }
+    if (failure) throw failure;
+  }
+
+  /**
+   * Drops what functions made over the relations and functions that a derived file has; their files
+   * become pending. False when there is nothing of the kind.
+   */
+  async function dropReaders(path: string): Promise<boolean> {
+    let found = false;
+    for (const object of applied.get(path)?.objects ?? []) {
+      for (const dependent of await dependents(client, object, scope)) {
+        const owner = [...applied].find(
+          ([candidate, { objects }]) => !isDerived(candidate) && objects.includes(dependent),
+        )?.[0];
+        if (owner === undefined) continue;
+        if (byPath.has(owner)) pending.add(owner);
+        await dropTracked(dependent, path);
+        found = true;
+      }
+    }
+    return found;
   }
 
   async function record(file: ReplaceableFile, objects: string[]): Promise<void> {
