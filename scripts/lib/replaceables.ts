@@ -129,36 +129,49 @@ export async function dropReplaceables(
   scope: Scope = PROJECT,
 ): Promise<void> {
   const applied = await readApplied(client, scope);
-  const steps = [
-    ...[...applied]
-      .filter(([path]) => !isDerived(path))
-      .flatMap(([, { objects }]) => objects)
-      .map((object) => ({ declared: false, drop: () => dropObject(client, object) })),
-    ...[...applied.keys()]
-      .filter(isDerived)
-      .sort()
-      .map((path) => ({
-        declared: true,
-        drop: () => declare(client, path, () => Promise.resolve()),
-      })),
-  ].reverse();
-  // What something else hangs on is tried again when that is gone.
-  for (let left = steps; ; ) {
-    const kept: typeof steps = [];
-    let refusal: pg.DatabaseError | null = null;
-    for (const step of left) {
-      const failure = await attempt(client, step.drop);
-      if (failure && failure.code !== DEPENDENTS) throw failure;
-      if (failure) kept.push(step);
-      if (failure && step.declared) refusal = failure;
-    }
-    if (kept.length === left.length) {
-      if (refusal) throw refusal;
-      break;
-    }
-    left = kept;
-  }
+  const objects = (kind: (path: string) => boolean): Step[] =>
+    [...applied]
+      .filter(([path]) => !isDerived(path) && kind(path))
+      .flatMap(([, it]) => it.objects)
+      .map((object) => () => dropObject(client, object))
+      .reverse();
+  const declarations = [...applied.keys()]
+    .filter(isDerived)
+    .sort()
+    .reverse()
+    .map(
+      (path): Step =>
+        () =>
+          declare(client, path, () => Promise.resolve()),
+    );
+  // The engine goes last: it is what ends a declaration.
+  const kept = await takeSteps(client, [...declarations, ...objects((path) => !isEngine(path))]);
+  const refused = kept.find(({ step }) => declarations.includes(step));
+  if (refused) throw refused.failure;
+  await takeSteps(client, [...kept.map(({ step }) => step), ...objects(isEngine)]);
   await client.query(`delete from ${scope.bookkeeping}.replaceable`);
+}
+
+type Step = () => Promise<void>;
+
+/**
+ * Takes the steps that nothing depends on, again and again until no other goes: what is left, and
+ * why.
+ */
+async function takeSteps(
+  client: pg.ClientBase,
+  steps: Step[],
+): Promise<{ step: Step; failure: pg.DatabaseError }[]> {
+  for (let left = steps; ; ) {
+    const kept: { step: Step; failure: pg.DatabaseError }[] = [];
+    for (const step of left) {
+      const failure = await attempt(client, step);
+      if (failure && failure.code !== DEPENDENTS) throw failure;
+      if (failure) kept.push({ step, failure });
+    }
+    if (kept.length === left.length) return kept;
+    left = kept.map(({ step }) => step);
+  }
 }
 
 async function readReplaceables(
@@ -204,6 +217,10 @@ function isDerived(path: string): boolean {
   return path.startsWith('derived/');
 }
 
+function isEngine(path: string): boolean {
+  return path.startsWith('functions/millrace/');
+}
+
 async function readApplied(client: pg.ClientBase, scope: Scope): Promise<Map<string, Applied>> {
   const { rows } = await client.query<{ path: string } & Applied>(
     `select path, checksum, objects from ${scope.bookkeeping}.replaceable order by path`,
@@ -225,8 +242,7 @@ async function plan(
   // The engine generates what the declarations stand on, and views define derived relations: when
   // one of these is new, everything is declared again. Without a change that changes nothing.
   const redeclare = changed.some(
-    ({ path, text }) =>
-      path.startsWith('functions/millrace/') || /\bcreate\s+(or\s+replace\s+)?view\b/i.test(text),
+    ({ path, text }) => isEngine(path) || /\bcreate\s+(or\s+replace\s+)?view\b/i.test(text),
   );
   const paths = new Set(files.map(({ path }) => path));
   return {
@@ -426,7 +442,7 @@ async function apply(
 }
 
 function engineFirst(a: string, b: string): number {
-  const rank = (path: string) => (path.startsWith('functions/millrace/') ? 0 : 1);
+  const rank = (path: string) => (isEngine(path) ? 0 : 1);
   return rank(a) - rank(b) || (a < b ? -1 : 1);
 }
 

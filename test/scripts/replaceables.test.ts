@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type MigrationOptions, migrateUp } from '../../scripts/lib/migrations.ts';
+import { type MigrationOptions, migrateDown, migrateUp } from '../../scripts/lib/migrations.ts';
 import type { ApplyResult } from '../../scripts/lib/replaceables.ts';
 import { SqlFileError, SqlFilesError } from '../../scripts/lib/sql-error.ts';
 import { createEmptyDatabase, type TestDatabase } from '../lib/database.ts';
@@ -272,4 +272,45 @@ test('a new engine function declares everything again', async () => {
   await up({ 'derived/shop.sql': declaration('x', 'select 1 as n') });
   const { applied } = await up({ 'functions/millrace/f.sql': one('1', 'millrace.f()') });
   expect(applied).toEqual(['functions/millrace/f.sql', 'derived/shop.sql']);
+});
+
+/** A function that gives the rows of what `declaration` makes. */
+const reader = (columns = '*') => `create or replace function app.read() returns setof app.x
+  language sql stable begin atomic select ${columns} from app.x; end;`;
+
+test('a function may read what is declared: it comes after it, and goes before it', async () => {
+  const { applied } = await up({
+    'functions/app/read.sql': reader(),
+    'functions/app/one.sql': one('7'),
+    'derived/shop.sql': declaration('x', 'select app.one() as n'),
+  });
+  expect(applied).toEqual(['functions/app/one.sql', 'derived/shop.sql', 'functions/app/read.sql']);
+  expect(await value('(select n from app.read())')).toBe(7);
+
+  await migrateDown(db.connectionString, 1, options);
+  expect(await value("to_regnamespace('app')")).toBeNull();
+  await up();
+  expect(await value('(select n from app.read())')).toBe(7);
+});
+
+test('a function that reads what is declared stands in nobody’s way', async () => {
+  await up({
+    'functions/app/read.sql': reader(),
+    'derived/shop.sql': declaration('x', 'select 1 as n'),
+  });
+  // The view of that name can only be dropped without its reader.
+  const other = await up({
+    'functions/app/read.sql': reader().replaceAll('app.x', 'app.y'),
+    'derived/shop.sql': declaration('y', 'select 2 as n'),
+  });
+  expect(other.applied.sort()).toEqual(['derived/shop.sql', 'functions/app/read.sql']);
+  expect(await value('(select n from app.read())')).toBe(2);
+  expect(await value("to_regclass('app.x')")).toBeNull();
+
+  await fixture.remove('derived/shop.sql');
+  await expect(up()).rejects.toMatchObject({ sqlState: '42704' });
+  await fixture.remove('functions/app/read.sql');
+  await up();
+  expect(await value("to_regclass('app.y')")).toBeNull();
+  expect(await functions()).toEqual([]);
 });
