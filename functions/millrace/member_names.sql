@@ -1,5 +1,5 @@
 /*
- * The columns of a distinct counter's members in generated SQL: member_1, member_2, …
+ * The columns of a distinct counter's members in generated SQL: member_1, member_2, ...
  */
 create or replace function millrace.member_names(derivation millrace.derivation)
   returns name[]
@@ -13,4 +13,4 @@ return array(
 );
 
 comment on function millrace.member_names(millrace.derivation) is
-  'member_1, member_2, … for the columns by which a distinct counter counts.';
+  'member_1, member_2, ... for the columns by which a distinct counter counts.';

@@ -1,6 +1,6 @@
 /*
  * The job of a derived relation (tasks/recompute.sql, tasks/refresh.sql): recomputes what is due,
- * each batch a transaction of its own, in the order of the key. Takes {"name": "…"}. Several may be
+ * each batch a transaction of its own, in the order of the key. Takes {"name": "..."}. Several may be
  * called at once: one works. What is marked while it runs waits for the next run, which the tick
  * schedules.
  */
@@ -34,4 +34,4 @@ end
 $$;
 
 comment on procedure millrace.recompute(jsonb) is
-  'Recomputes what is due of a derived relation ({"name": "…"}), a transaction a batch.';
+  'Recomputes what is due of a derived relation ({"name": "..."}), a transaction a batch.';

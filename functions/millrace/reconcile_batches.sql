@@ -1,6 +1,6 @@
 /*
  * Reconcile for large tables in use: every batch of keys is a transaction of its own, and between
- * them drains and jobs go on. Takes a job's payload: {"name": "…", "repair": true, "size": 2000,
+ * them drains and jobs go on. Takes a job's payload: {"name": "...", "repair": true, "size": 2000,
  * "sample": 1000, "rolling": true}, all optional. repair is the default, because a schedule that
  * only reports leaves the readers with what is wrong. With sample that many keys, at random, are
  * compared of each; with rolling one batch of each, where the last time ended, so that in time all

@@ -1,6 +1,6 @@
 /*
  * Counts afresh the rows of targets whose keys a drain has taken out of the recount logs:
- * {"<target>": [[key], …]}.
+ * {"<target>": [[key], ...]}.
  */
 create or replace function millrace.recount(keys jsonb)
   returns void

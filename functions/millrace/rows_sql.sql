@@ -1,6 +1,6 @@
 /*
  * What derivations make of weighted images (images_sql): for each image that counts the target's
- * key, for a distinct count member_1, …, and one column for each counter. Derivations given
+ * key, for a distinct count member_1, ..., and one column for each counter. Derivations given
  * together share source, through, key and members. images is a relation: a subquery, or the name of
  * a common table expression.
  */
