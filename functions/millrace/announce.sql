@@ -24,5 +24,5 @@ end
 $$;
 
 comment on function millrace.announce(text, jsonb) is
-  'Sends {"relation": "schema.table", "keys": [[key], ...]} on channel millrace; keys are null where '
-  'anything may have changed.';
+  'Sends {"relation": "schema.table", "keys": [[key], ...]} on channel millrace; keys are null '
+  'where anything may have changed.';

@@ -1,7 +1,7 @@
 /*
  * The job of a derived relation (tasks/recompute.sql, tasks/refresh.sql): recomputes what is due,
- * each batch a transaction of its own, in the order of the key. Takes {"name": "..."}. Several may be
- * called at once: one works. What is marked while it runs waits for the next run, which the tick
+ * each batch a transaction of its own, in the order of the key. Takes {"name": "..."}. Several may
+ * be called at once: one works. What is marked while it runs waits for the next run, which the tick
  * schedules.
  */
 create or replace procedure millrace.recompute(payload jsonb)
