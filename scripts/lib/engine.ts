@@ -161,19 +161,23 @@ export async function uninstallEngine(
     );
     if (!rows[0]?.inherits) await become(client, owner);
     await checkRecord(client, found);
-    await checkDependents(client);
     const derivations = await readDerivations(client);
+    const { keepRelations = false } = options;
+    await checkDependents(client, keepRelations);
     const queue = await queueAfter(client, found, derivations);
     const schemas = ['millrace', 'millrace_log'].filter((name) => name in found.schemas);
     schemas.push(ENGINE.bookkeeping, ...(queue.dropped ? ['graphile_worker'] : []));
     const names = derivations.map(({ name }) => name);
     const left = [
-      ...derivations.flatMap(({ column }) => (column ? [`column ${column}: the last values`] : [])),
+      ...derivations.flatMap(({ name, kind }) => {
+        if (kind === 'counter') return [`column ${name}, with its last values`];
+        return kind === 'materialize' && keepRelations ? [`relation ${name}, as it is`] : [];
+      }),
       ...(queue.left ? [queue.left] : []),
     ];
     if (!dryRun) {
-      for (const name of names) await retryLocked(() => dropDerivation(client, name));
-      await checkDependents(client);
+      await dropDerivations(client, names, keepRelations);
+      await checkDependents(client, keepRelations);
       await undoMigrations(client, directories, ENGINE);
       await client.query(queue.statement);
       await client.query(`drop schema ${ENGINE.bookkeeping} cascade`);
@@ -194,8 +198,15 @@ async function look(client: pg.Client): Promise<Found> {
         from pg_catalog.pg_namespace
         where nspname in ('millrace', 'millrace_log', 'graphile_worker', $1)
       ), '{}') as schemas,
-      to_regclass($1 || '.replaceable') is not null as recorded,
-      to_regclass($2 || '.replaceable') is not null as project`,
+      $1 = any(record.schemas) as recorded,
+      $2 = any(record.schemas) as project
+    from (
+      -- by the catalog: who has no right on a schema may not even ask for a name in it
+      select coalesce(pg_catalog.array_agg(nspname), '{}') as schemas
+      from pg_catalog.pg_class
+      join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace
+      where relname = 'replaceable' and nspname in ($1, $2)
+    ) as record`,
     [ENGINE.bookkeeping, PROJECT.bookkeeping],
   );
   return rows[0] as Found;
@@ -379,31 +390,54 @@ async function declareAgain(client: pg.Client, login: string, owner: string): Pr
 
 interface Derivation {
   name: string;
-  /** The target column of a counter. */
-  column: string | null;
+  kind: 'counter' | 'materialize' | 'react';
   /** The task of a reaction. */
   task: string | null;
 }
 
 /** What is declared, the last first: what reads another derivation was declared after it. */
 async function readDerivations(client: pg.Client): Promise<Derivation[]> {
-  const { rows: table } = await client.query<{ present: boolean }>(
-    `select to_regclass('millrace.derivation') is not null as present`,
-  );
-  if (!table[0]?.present) return [];
+  if (!(await isComplete(client))) return [];
   const { rows } = await client.query<Derivation>(
-    `select
-      name,
-      case when kind = 'counter' then name end as column,
-      pg_catalog.to_jsonb(derivation) ->> 'task' as task
-    from millrace.derivation
-    order by id desc`,
+    'select name, kind, task from millrace.derivation order by id desc',
   );
   return rows;
 }
 
-async function dropDerivation(client: pg.Client, name: string): Promise<void> {
-  await client.query('select millrace.drop($1)', [name]);
+/** Whether the engine's tables and functions are there: an installation may have failed half-way. */
+async function isComplete(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ complete: boolean }>(
+    `select exists (
+      select from ${ENGINE.bookkeeping}.replaceable where path = 'functions/millrace/drop.sql'
+    ) as complete`,
+  );
+  return rows[0]?.complete === true;
+}
+
+/** Drops derivations, each in a transaction of its own; what others read after those. */
+async function dropDerivations(
+  client: pg.Client,
+  names: string[],
+  keepRelations: boolean,
+): Promise<void> {
+  for (let left = names; left.length > 0; ) {
+    const read: string[] = [];
+    let refusal: unknown;
+    for (const name of left) {
+      try {
+        await retryLocked(() =>
+          client.query('select millrace.drop($1, keep_relation => $2)', [name, keepRelations]),
+        );
+      } catch (error) {
+        // MR031, or dependent_objects_still_exist
+        if (!isDatabaseError(error) || !['MR031', '2BP01'].includes(error.code ?? '')) throw error;
+        refusal = error;
+        read.push(name);
+      }
+    }
+    if (read.length === left.length) throw refusal;
+    left = read;
+  }
 }
 
 /** A running host would make graphile-worker's schema again, and fail at everything else. */
@@ -422,8 +456,17 @@ async function checkHosts(client: pg.Client): Promise<void> {
 }
 
 /** What others have built on the engine's objects would go with them, without a word. */
-async function checkDependents(client: pg.Client): Promise<void> {
-  const found = await dependents(client, ['millrace', 'millrace_log']);
+async function checkDependents(client: pg.Client, keepRelations: boolean): Promise<void> {
+  const relations = (await isComplete(client))
+    ? `select case when $1 then null else target::oid end as own from millrace.derivation
+      where kind = 'materialize'
+      union all
+      select to_regclass((millrace.relation_names(name)).live)::oid from millrace.derivation
+      where kind = 'materialize'`
+    : 'select null::oid as own where $1';
+  const { rows } = await client.query<{ own: string | null }>(relations, [keepRelations]);
+  const own = rows.flatMap((row) => row.own ?? []);
+  const found = await dependents(client, ['millrace', 'millrace_log'], own);
   if (found.length === 0) return;
   throw new InstallError('MR056', 'Other objects depend on the engine', {
     detail: found.map(({ object, on }) => `${object} uses ${on}`).join('; '),
@@ -432,19 +475,23 @@ async function checkDependents(client: pg.Client): Promise<void> {
 }
 
 /**
- * What depends on the objects of some schemas, and on the exact functions that call into them,
- * without being one of them. The engine's own triggers on tables, which go with the derivations, are
- * not meant.
+ * What depends on the objects of some schemas, on some relations, and on the exact functions that
+ * call into the schemas, without being one of them. The engine's own triggers on tables, which go
+ * with the derivations, are not meant.
  */
 async function dependents(
   client: pg.Client,
   schemas: string[],
+  relations: string[] = [],
 ): Promise<{ object: string; on: string }[]> {
   const { rows } = await client.query<{ object: string; on: string }>(
     `with recursive own (classid, objid) as (
       select 'pg_catalog.pg_namespace'::regclass::oid, oid
       from pg_catalog.pg_namespace
       where nspname = any($1)
+      union
+      select 'pg_catalog.pg_class'::regclass::oid, relation
+      from unnest($2::oid[]) as relation
       union
       select 'pg_catalog.pg_proc'::regclass::oid, pg_proc.oid
       from pg_catalog.pg_proc
@@ -462,7 +509,8 @@ async function dependents(
           from pg_catalog.pg_rewrite
           join pg_catalog.pg_class on pg_class.oid = ev_class
           join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace
-          where pg_rewrite.oid = pg_depend.objid and nspname = any($1)
+          where pg_rewrite.oid = pg_depend.objid
+            and (nspname = any($1) or ev_class = any($2::oid[]))
         )
     )
     select distinct
@@ -479,7 +527,7 @@ async function dependents(
       and (pg_depend.classid, pg_depend.objid) not in (select classid, objid from own)
       and pg_depend.classid <> 'pg_catalog.pg_trigger'::regclass
     order by object, "on"`,
-    [schemas],
+    [schemas, relations],
   );
   return rows;
 }

@@ -14,8 +14,12 @@ export interface ScriptProcess {
 }
 
 /** Runs `scripts/<name>.ts` with these variables and nothing of the test run's own settings. */
-export function runScript(name: string, env: Record<string, string>): ScriptProcess {
-  const child = spawn(process.execPath, [join(ROOT, 'scripts', `${name}.ts`)], {
+export function runScript(
+  name: string,
+  env: Record<string, string>,
+  args: string[] = [],
+): ScriptProcess {
+  const child = spawn(process.execPath, [join(ROOT, 'scripts', `${name}.ts`), ...args], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,
