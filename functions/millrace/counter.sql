@@ -213,14 +213,20 @@ begin
   end if;
   perform millrace.check_acyclic(v_d);
 
-  execute 'lock table '
-    || concat_ws(', ',
-      millrace.qualified_name(v_d.source),
-      millrace.qualified_name(v_d.through),
-      millrace.qualified_name(v_d.target),
-      millrace.qualified_name(v_old.source),
-      millrace.qualified_name(v_old.through))
-    || ' in share row exclusive mode';
+  -- what is read no more loses its triggers, a log without some of the columns gets them
+  perform millrace.lock_tables(array[v_d.target, v_d.source, v_d.through], array(
+    select o.relation
+    from unnest(array[v_old.source, v_old.through]) o(relation)
+    where o.relation not in (v_d.source, coalesce(v_d.through, v_d.source))
+    union
+    select s.log
+    from millrace.source s
+    where s.relation in (v_d.source, v_d.through, v_old.source, v_old.through) and (
+      v_old.id is not null
+      or s.relation = v_d.source and not s.columns @> v_d.source_columns
+      or s.relation = v_d.through and not s.columns @> v_d.through_columns
+    )
+  ));
   perform millrace.name_relations(array[v_d.target]);
   perform millrace.add_sources(array_remove(array[v_d.source, v_d.through], null));
   if v_old.id is not null then

@@ -31,17 +31,20 @@ begin
         where r.relation = v_d.target),
       hint = 'Drop those first.';
   end if;
-  execute (
-    select coalesce(
-      'lock table ' || string_agg(millrace.qualified_name(t.relation), ', ')
-        || ' in share row exclusive mode',
-      'select')
-    from (
-      select s.relation from unnest(v_sources) s(relation)
-      union
-      select v_d.target where v_d.kind = 'counter'
-    ) t
-  );
+  -- readers of the exact or live read hold the log, and with it the views that are dropped
+  perform millrace.lock_tables(v_sources, array(
+    select s.relation
+    from unnest(v_sources) s(relation)
+    where not exists (
+      select from millrace.reading r where r.relation = s.relation and r.id <> v_d.id
+    )
+    union
+    select s.log from millrace.source s where s.relation = any (v_sources)
+    union
+    select v_d.target where v_d.kind = 'counter'
+    union
+    select v_d.work where v_d.work is not null
+  ));
   if v_d.kind = 'counter' then
     execute format('drop function if exists %s(%s)',
       (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));

@@ -189,18 +189,17 @@ begin
   perform millrace.check_circle(v_d.name, v_d.target, array(
     select m.source from unnest(v_mappings) m) || v_upstream);
 
-  execute (
-    select coalesce(
-      'lock table ' || string_agg(s.name, ', ' order by s.name)
-        || ' in share row exclusive mode',
-      'select')
-    from (
-      select millrace.qualified_name(m.source) as name from unnest(v_mappings) m
-      union
-      select millrace.qualified_name(m.source) from millrace.mapping m
-      where m.derivation = v_old.id
-    ) s
-  );
+  perform millrace.lock_tables(array(select m.source from unnest(v_mappings) m), array(
+    select m.source from millrace.mapping m
+    where m.derivation = v_old.id and m.source not in (select n.source from unnest(v_mappings) n)
+    union
+    select s.log
+    from millrace.source s
+    join unnest(v_mappings) m on m.source = s.relation
+    where not s.columns @> m.columns
+    union
+    select v_old.work where v_old.id is not null
+  ));
   perform millrace.add_sources(array(select m.source from unnest(v_mappings) m));
   v_d.id := millrace.register_relation(v_d, v_old, v_definition, v_key_types);
   perform millrace.set_mappings(v_d.id, v_mappings, v_upstream);

@@ -122,8 +122,10 @@ begin
     -- what waits would wait under another key
     perform millrace.drop(v_old.name);
   end if;
-  execute format('lock table %s in share row exclusive mode',
-    millrace.qualified_name(v_mapping.source));
+  perform millrace.lock_tables(array[v_mapping.source], array(
+    select s.log from millrace.source s
+    where s.relation = v_mapping.source and not s.columns @> v_mapping.columns
+  ));
   perform millrace.add_sources(array[v_mapping.source]);
   v_d.work := millrace.make_work(v_d.name, v_d.target_key, array(
     select millrace.column_type(v_mapping.source, k.name)

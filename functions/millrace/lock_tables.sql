@@ -1,0 +1,96 @@
+/*
+ * Locks tables that an application writes, for a declaration or its end: `shared` against writers
+ * (share row exclusive), `exclusive` against readers too, because triggers are dropped from them or
+ * columns added to them.
+ *
+ * In short attempts, each of which gives back what it has got: who meets one waits for a tenth of a
+ * second at most, however long somebody else's transaction keeps the engine from its lock, and
+ * never ends as the victim of a deadlock, which Postgres looks for after deadlock_timeout only. All
+ * tables are asked for here, in the strongest mode that is needed, so that nothing has to be waited
+ * for while they are held.
+ *
+ * A vacuum started by autovacuum gives way to whoever has waited for deadlock_timeout: one attempt
+ * waits a little longer than that where somebody holds the lock of a vacuum.
+ *
+ * Gives up after 20 seconds, or lock_timeout; at once in a transaction that has locked tables by an
+ * earlier declaration, because waiting while others wait for those could be a deadlock.
+ */
+create or replace function millrace.lock_tables(shared regclass[], exclusive regclass[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+declare
+  v_shared text;
+  v_exclusive text;
+  v_relations constant oid[] := lock_tables.shared || lock_tables.exclusive;
+  v_timeout constant text := current_setting('lock_timeout');
+  v_deadlock constant interval := current_setting('deadlock_timeout')::interval;
+  v_started constant timestamptz := clock_timestamp();
+  v_until timestamptz := v_started
+    + coalesce(nullif(v_timeout::interval, interval '0'), interval '20 seconds');
+  v_wait interval;
+begin
+  select
+      string_agg(millrace.qualified_name(r.relation), ', ') filter (where not r.is_exclusive),
+      string_agg(millrace.qualified_name(r.relation), ', ') filter (where r.is_exclusive)
+    into v_shared, v_exclusive
+    from (
+      select c.oid::regclass as relation, c.oid = any (lock_tables.exclusive) as is_exclusive
+      from pg_catalog.pg_class c
+      where c.oid = any (v_relations)
+      order by c.oid
+    ) r;
+  if exists (
+    select
+    from pg_catalog.pg_locks l
+    join millrace.stem s on s.relation = l.relation
+    where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.granted
+      and l.database = (
+        select d.oid from pg_catalog.pg_database d where d.datname = current_database()
+      )
+      and l.mode in ('ShareRowExclusiveLock', 'AccessExclusiveLock')
+  ) then
+    v_until := v_started;
+  end if;
+  loop
+    v_wait := case
+      when exists (
+        select
+        from pg_catalog.pg_locks l
+        where l.relation = any (v_relations) and l.locktype = 'relation' and l.granted
+          and l.mode = 'ShareUpdateExclusiveLock' and l.pid <> pg_backend_pid()
+      ) then v_deadlock * 1.2
+      else least(interval '100 ms', v_deadlock / 4)
+    end;
+    begin
+      perform set_config(
+        'lock_timeout', round(extract(epoch from v_wait) * 1000) || 'ms', true);
+      if v_exclusive is not null then
+        execute format('lock table %s in access exclusive mode', v_exclusive);
+      end if;
+      if v_shared is not null then
+        execute format('lock table %s in share row exclusive mode', v_shared);
+      end if;
+      perform set_config('lock_timeout', v_timeout, true);
+      return;
+    exception when lock_not_available or deadlock_detected then
+      -- with the block its locks are undone, and its lock_timeout
+      if clock_timestamp() >= v_until then
+        raise exception 'Tables of the declaration are in use' using
+          errcode = 'lock_not_available',
+          detail = format('Tried for %s to lock %s.', clock_timestamp() - v_started,
+            concat_ws(', ', v_exclusive, v_shared)),
+          hint = 'A transaction that has written them, or read the engine''s views of them, is '
+            'still open. Try again when it has ended; declare one by one.';
+      end if;
+    end;
+    perform pg_sleep(0.02 + random() * 0.1);
+  end loop;
+end
+$$;
+
+comment on function millrace.lock_tables(regclass[], regclass[]) is
+  'Locks tables against writers, or readers too, in attempts that hold nobody up; 55P03 after 20 '
+  'seconds.';
