@@ -358,9 +358,7 @@ create table app_public.chain_post (
     and (btrim(content, E' \t\r\n') = '') = (deleted_at is not null)
   )
 );
-create index chain_post_chain_id_idx on app_public.chain_post (chain_id);
-create index chain_post_chain_id_thread_idx
-  on app_public.chain_post (chain_id, created_at, id) where parent_id is null;
+create index chain_post_chain_id_idx on app_public.chain_post (chain_id, created_at);
 create index chain_post_parent_id_idx on app_public.chain_post (parent_id, created_at, id);
 create index chain_post_author_id_idx on app_public.chain_post (author_id, id);
 create unique index chain_post_author_id_request_id_key
