@@ -14,6 +14,7 @@ select
   app_public.account_badge_count(a) as badge_count,
   app_public.account_proof_score(a) as proof_score,
   app_public.account_follower_count(a) as follower_count,
+  app_hidden.unread_message_count() as unread_message_count,
   coalesce(s.received_requested_count, 0) as pending_intro_count
 from app_public.account a
 left join app_public.intro_request_stats_live s on s.account_id = a.id
@@ -46,6 +47,9 @@ comment on column app_public.account_stats.proof_score is
 comment on column app_public.account_stats.follower_count is
   E'@notNull\n'
   'Accounts that follow one of their chains.';
+comment on column app_public.account_stats.unread_message_count is
+  E'@notNull\n'
+  'Direct messages to them that they have not read.';
 comment on column app_public.account_stats.pending_intro_count is
   E'@notNull\n'
   'Intros that they were asked for and have not answered.';
