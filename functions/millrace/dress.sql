@@ -70,8 +70,11 @@ begin
     for v_column in
       select a.attname, coalesce(
           col_description(v_d.target, t.attnum),
-          col_description(to_regclass(v_d.definition), v.attnum),
-          col_description(o.relation, o.attnum)) as comment
+          -- tags of what it reads are about that
+          regexp_replace(coalesce(
+              col_description(to_regclass(v_d.definition), v.attnum),
+              col_description(o.relation, o.attnum)),
+            '^(@[^\n]*(\n|$))+', '')) as comment
       from pg_catalog.pg_attribute a
       left join pg_catalog.pg_attribute t on t.attrelid = v_d.target and t.attname = a.attname
       left join pg_catalog.pg_attribute v
@@ -81,7 +84,7 @@ begin
     loop
       if v_column.comment is not null then
         execute format('comment on column %s.%I is %L', millrace.qualified_name(v_relation),
-          v_column.attname, regexp_replace(v_column.comment, '^(@[^\n]*(\n|$))+', ''));
+          v_column.attname, v_column.comment);
       end if;
     end loop;
   end loop;
