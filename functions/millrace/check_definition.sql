@@ -1,7 +1,7 @@
 /*
  * Refuses definitions that no change of a row could keep fresh: those that depend on the moment, on
- * who asks or on chance, and those that call functions of which the catalog does not tell what they
- * read.
+ * who asks or on chance, those that call functions of which the catalog does not tell what they
+ * read, and those that read what no trigger tells of: Postgres' own catalogs, system columns.
  */
 create or replace function millrace.check_definition(definition regclass)
   returns void
@@ -13,6 +13,7 @@ declare
   v_view regclass;
   v_tree text;
   v_function text;
+  v_catalog text;
 begin
   for v_view, v_tree in
     select v.relation, r.ev_action::text
@@ -34,6 +35,23 @@ begin
       limit 1;
     if v_function is null and v_tree ~ '\{(SQLVALUEFUNCTION|NEXTVALUEEXPR|TABLESAMPLECLAUSE)' then
       v_function := 'a function of the current moment, user or chance';
+    end if;
+    if v_function is null then
+      select c.oid::regclass::text into v_catalog
+        from regexp_matches(v_tree, ':relid (\d+)', 'g') m(ids)
+        join pg_catalog.pg_class c on c.oid = m.ids[1]::oid
+        where c.relnamespace in ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)
+        limit 1;
+      if v_catalog is null and v_tree ~ ':varattno -\d' then
+        v_catalog := 'a system column, such as ctid or tableoid';
+      end if;
+    end if;
+    if v_catalog is not null then
+      raise exception 'The definition % cannot be kept: it reads %',
+        check_definition.definition, v_catalog using
+        errcode = 'MR026',
+        detail = format('Found in the view %s. No trigger tells when it changes.', v_view),
+        hint = 'Read tables and their own columns.';
     end if;
     if v_function is not null then
       raise exception 'The definition % cannot be kept: it calls %',

@@ -80,14 +80,22 @@ begin
       on a.attrelid = d.refobjid and a.attnum > 0
       and (a.attnum = d.refobjsubid or r.ev_action::text ~ ':varattno 0\M')
     where r.ev_class = v_view;
-  drop view pg_temp.declared_mapping;
-  drop view pg_temp.changed;
-  if columns = '{}' then
+  if not exists (
+    select
+    from pg_catalog.pg_rewrite r
+    join pg_catalog.pg_depend d
+      on d.objid = r.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass
+      and d.refclassid = 'pg_catalog.pg_class'::regclass
+      and d.refobjid = 'pg_temp.changed'::regclass
+    where r.ev_class = v_view
+  ) then
     raise exception 'The mapping of % does not read changed', mapping_query.source using
       errcode = 'MR027',
       detail = format('Mapping: %s', v_text),
       hint = 'A query over changed says which keys the changed rows touch.';
   end if;
+  drop view pg_temp.declared_mapping;
+  drop view pg_temp.changed;
 end
 $$;
 

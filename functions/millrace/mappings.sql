@@ -61,14 +61,25 @@ begin
     v_mapping.compared := v_read.columns;
     if mappings.strategy = 'incremental' then
       select s.key as name, s.value into v_source
-        from jsonb_each(mappings.sources) s where to_regclass(s.key) = v_read.relation;
+        from jsonb_each(mappings.sources) s where millrace.named(s.key) = v_read.relation;
       if not found then
         raise exception 'The sources leave out %, which % reads',
           v_read.relation, mappings.definition using
           errcode = 'MR027',
           detail = 'A change there would never reach the relation.',
-          hint = format('Add %I to sources: a column that holds the key, a query over changed, or '
-            'null if its changes never matter.', millrace.qualified_name(v_read.relation));
+          hint = format('Add %s to sources: a column that holds the key, a query over changed, or '
+            'null if its changes never matter.',
+            to_json(millrace.qualified_name(v_read.relation)));
+      end if;
+      if (
+        select count(*) > 1 from jsonb_object_keys(mappings.sources) s(name)
+        where millrace.named(s.name) = v_read.relation
+      ) then
+        raise exception 'The sources name % twice', v_read.relation using
+          errcode = 'MR027',
+          detail = format('Sources: %s.', (
+            select string_agg(s.name, ', ') from jsonb_object_keys(mappings.sources) s(name))),
+          hint = 'Say once how its changes lead to keys: one query may unite several ways.';
       end if;
       v_listed := v_listed || v_read.relation;
       continue when jsonb_typeof(v_source.value) = 'null';
@@ -86,7 +97,7 @@ begin
   if mappings.strategy = 'incremental' then
     for v_source in
       select s.key as name from jsonb_each(mappings.sources) s
-      where to_regclass(s.key) is null or to_regclass(s.key) <> all (v_listed)
+      where coalesce(millrace.named(s.key) <> all (v_listed), true)
     loop
       perform millrace.relation(v_source.name);
       raise exception 'The definition % does not read %', mappings.definition, v_source.name using

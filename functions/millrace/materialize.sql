@@ -37,7 +37,6 @@ declare
   v_old millrace.derivation;
   v_names record;
   v_key_types text[];
-  v_key name;
   v_mappings millrace.mapping[];
   v_upstream regclass[];
   v_soft constant text[] := '{debounce,max_wait,max_duty}';
@@ -48,14 +47,21 @@ begin
   exception when invalid_parameter_value or null_value_not_allowed then
     v_parts := null;
   end;
-  if cardinality(v_parts) is distinct from 2 then
+  if cardinality(v_parts) is distinct from 2 or array_to_string(v_parts, '') ~ '[.]'
+    or to_regnamespace(quote_ident(v_parts[1])) is null
+  then
     raise exception 'The target % is not schema.relation', coalesce(materialize.target, 'null')
       using
       errcode = 'MR001',
-      detail = 'A derived relation is made by the engine under the name given.',
+      detail = case
+        when to_regnamespace(quote_ident(v_parts[1])) is null
+        then format('There is no schema %s.', v_parts[1])
+        else 'A derived relation is made by the engine under the name given, in two parts without '
+          'further dots.'
+      end,
       hint = 'Write for example app_public.feed_project.';
   end if;
-  v_definition := to_regclass(materialize.definition);
+  v_definition := millrace.named(materialize.definition);
   if v_definition is null
     or (select c.relkind <> 'v' from pg_catalog.pg_class c where c.oid = v_definition)
   then
@@ -89,38 +95,12 @@ begin
   v_d.strategy := materialize.strategy;
   v_d.definition := millrace.qualified_name(v_definition);
   v_d.target := to_regclass(format('%I.%I', v_parts[1], v_parts[2]));
-  v_d.target_key := materialize.key;
   v_d.columns := array(
     select a.attname from pg_catalog.pg_attribute a
     where a.attrelid = v_definition and a.attnum > 0 order by a.attnum
   );
-  if coalesce(cardinality(v_d.target_key), 0) = 0 then
-    raise exception 'A derived relation needs a key' using
-      errcode = 'MR008',
-      detail = format('Columns of %s: %s.', v_definition, array_to_string(v_d.columns, ', ')),
-      hint = 'Name the columns of the definition that identify a row.';
-  end if;
-  foreach v_key in array v_d.target_key loop
-    if v_key is null or v_key <> all (v_d.columns) then
-      raise exception 'The definition % has no column %', v_definition, v_key using
-        errcode = 'MR002',
-        detail = format('Its columns: %s.', array_to_string(v_d.columns, ', ')),
-        hint = 'The key is made of columns of the definition.';
-    end if;
-    if v_key in ('first_at', 'marked_at') then
-      raise exception 'The column % of % has a name that the engine uses itself',
-        v_key, v_definition using
-        errcode = 'MR011',
-        detail = 'A table of waiting keys has the columns first_at and marked_at.',
-        hint = 'Give the column another name in the definition.';
-    end if;
-    if not millrace.has_equality(v_definition, v_key) then
-      raise exception 'The column % of % has a type without equality', v_key, v_definition using
-        errcode = 'MR004',
-        detail = 'A key is looked up.',
-        hint = 'Cast it to a type with equality.';
-    end if;
-  end loop;
+  perform millrace.check_key(v_definition, materialize.key);
+  v_d.target_key := materialize.key;
   v_key_types := array(
     select millrace.column_type(v_definition, k.name)
     from unnest(v_d.target_key) with ordinality k(name, position) order by k.position

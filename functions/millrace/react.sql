@@ -28,7 +28,6 @@ declare
   v_d millrace.derivation;
   v_old millrace.derivation;
   v_mapping millrace.mapping;
-  v_column text;
   v_read record;
 begin
   perform millrace.check_declarer();
@@ -58,15 +57,8 @@ begin
   v_d.name := react.name;
   v_d.task := react.task;
   v_mapping.source := millrace.relation(react.source);
-  if coalesce(cardinality(react.key), 0) = 0 then
-    raise exception 'A reaction needs a key' using
-      errcode = 'MR008',
-      detail = 'The task runs once for each key that changed.',
-      hint = 'Name the columns of the source that hold it.';
-  end if;
-  foreach v_column in array react.key || coalesce(react.columns, '{}') loop
-    perform millrace.qualify(v_column, v_mapping.source, null);
-  end loop;
+  perform millrace.check_key(v_mapping.source, react.key);
+  perform millrace.check_names(v_mapping.source, coalesce(react.columns, '{}'));
   v_d.target_key := react.key;
   v_read := millrace.read_columns('filter', coalesce(react.filter, 'true'),
     millrace.qualified_name(v_mapping.source) || ' source', v_mapping.source, null);

@@ -9,7 +9,7 @@ create or replace function millrace.relation(name text)
   set search_path to ''
 as $$
 declare
-  v_relation regclass := to_regclass(relation.name);
+  v_relation regclass := millrace.named(relation.name);
 begin
   if v_relation is null then
     raise exception 'There is no table %', coalesce(relation.name, 'null') using
