@@ -3,6 +3,13 @@
  * that is in none of these lists fails test/api/tables.test.ts.
  */
 export const TABLES = {
+  analysis: [
+    'analysis_run',
+    'consensus_opinion',
+    'opinion_group',
+    'participant_position',
+    'representative_opinion',
+  ],
   accounts: ['account', 'account_suspension', 'block', 'profile'],
   deliberation: [
     'conversation',

@@ -16,6 +16,7 @@ import { type GroupRepresentatives, representatives } from './representative.ts'
 import { countByGroup, type GroupCounts } from './statistics.ts';
 import {
   buildVoteTable,
+  inverse,
   permuteMatrix,
   type StatementMarks,
   type VoteEvents,
@@ -64,7 +65,11 @@ export interface AnalysisResult {
     /** Index into `groups`, −1 for who is in none. */
     group: Int8Array;
     votes: Int32Array;
+    /** The place of each in canonical order, which says nothing of who they are. */
+    place: Int32Array;
   };
+  /** How many of them are in a group, or would be if there were groups. */
+  members: number;
   /** Of every statement with a vote, ascending by id. */
   statements: {
     ids: Float64Array;
@@ -134,6 +139,7 @@ export function analyze(input: AnalysisInput): AnalysisResult {
     votes: Int32Array.from(table.participantIds, (_, row) => {
       return table.rowStart[row + 1]! - table.rowStart[row]!;
     }),
+    place: inverse(order.rows),
   };
   const axes: [Float64Array, Float64Array] = [
     spread(components.axes[0], order.columns),
@@ -166,6 +172,7 @@ export function analyze(input: AnalysisInput): AnalysisResult {
       outcome: outcome ?? (grouping.k > 0 ? 'grouped' : 'no_groups'),
       votes: table.rowColumn.length,
       participants,
+      members: members.length,
       statements: {
         ids: table.statementIds,
         center: spread(components.center, order.columns),

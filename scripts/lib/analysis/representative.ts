@@ -51,6 +51,21 @@ interface Tested {
   rdt: number;
 }
 
+const NOTHING_TESTED: Tested = {
+  column: 0,
+  agrees: 0,
+  disagrees: 0,
+  votes: 0,
+  pa: 0,
+  pd: 0,
+  pat: 0,
+  pdt: 0,
+  ra: 0,
+  rd: 0,
+  rat: 0,
+  rdt: 0,
+};
+
 /**
  * The statements that represent each group, as Polis selects them (Small et al. 2021).
  *
@@ -84,18 +99,20 @@ function ofGroup(
   const sufficient: Tested[] = [];
   let bestAgree: Tested | null = null;
   let best: Tested | null = null;
+  // One object for all statements: only those that are kept are worth another.
+  const tested = { ...NOTHING_TESTED };
   for (let column = 0; column < counts.columns; column += 1) {
     if (zeroed[column] === 1) continue;
-    const tested = testStatement(counts, together, group, column);
+    testStatement(counts, together, group, column, tested);
     const { pat, pdt, rat, rdt } = tested;
     if ((rat > SIGNIFICANT && pat > SIGNIFICANT) || (rdt > SIGNIFICANT && pdt > SIGNIFICANT)) {
-      sufficient.push(tested);
+      sufficient.push({ ...tested });
     }
-    if (beatsBestAgree(tested, bestAgree)) bestAgree = tested;
-    if (best === null || Math.max(rat, rdt) > Math.max(best.rat, best.rdt)) best = tested;
+    if (beatsBestAgree(tested, bestAgree)) bestAgree = { ...tested };
+    if (best === null || Math.max(rat, rdt) > Math.max(best.rat, best.rdt)) best = { ...tested };
   }
   const ordered = sufficient
-    .map((tested) => finalise(tested, tested === bestAgree))
+    .map((it) => finalise(it, it.column === bestAgree?.column))
     .sort((a, b) => strength(b) - strength(a));
   return { selected: select(ordered, bestAgree, best), sufficient: ordered };
 }
@@ -123,7 +140,8 @@ function testStatement(
   together: GroupCounts,
   group: number,
   column: number,
-): Tested {
+  result: Tested,
+): void {
   const at = group * counts.columns + column;
   const agrees = counts.agrees[at]!;
   const disagrees = counts.disagrees[at]!;
@@ -131,22 +149,18 @@ function testStatement(
   const otherAgrees = together.agrees[column]! - agrees;
   const otherDisagrees = together.disagrees[column]! - disagrees;
   const otherVotes = together.votes[column]! - votes;
-  const pa = probability(agrees, votes);
-  const pd = probability(disagrees, votes);
-  return {
-    column,
-    agrees,
-    disagrees,
-    votes,
-    pa,
-    pd,
-    pat: oneProportionTest(agrees, votes),
-    pdt: oneProportionTest(disagrees, votes),
-    ra: pa / probability(otherAgrees, otherVotes),
-    rd: pd / probability(otherDisagrees, otherVotes),
-    rat: twoProportionTest(agrees, votes, otherAgrees, otherVotes),
-    rdt: twoProportionTest(disagrees, votes, otherDisagrees, otherVotes),
-  };
+  result.column = column;
+  result.agrees = agrees;
+  result.disagrees = disagrees;
+  result.votes = votes;
+  result.pa = probability(agrees, votes);
+  result.pd = probability(disagrees, votes);
+  result.pat = oneProportionTest(agrees, votes);
+  result.pdt = oneProportionTest(disagrees, votes);
+  result.ra = result.pa / probability(otherAgrees, otherVotes);
+  result.rd = result.pd / probability(otherDisagrees, otherVotes);
+  result.rat = twoProportionTest(agrees, votes, otherAgrees, otherVotes);
+  result.rdt = twoProportionTest(disagrees, votes, otherDisagrees, otherVotes);
 }
 
 /**

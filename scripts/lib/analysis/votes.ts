@@ -133,7 +133,7 @@ export function permuteMatrix(
 }
 
 /** Where each value of a permutation stands. */
-function inverse(order: Int32Array): Int32Array {
+export function inverse(order: Int32Array): Int32Array {
   const place = new Int32Array(order.length);
   for (let index = 0; index < order.length; index += 1) place[order[index]!] = index;
   return place;

@@ -1,0 +1,12 @@
+drop table app_private.analysis_request;
+drop table app_public.consensus_opinion;
+drop table app_public.representative_opinion;
+drop table app_private.opinion_group_stats;
+drop table app_public.participant_position;
+drop table app_private.group_label;
+drop table app_public.opinion_group;
+drop table app_public.analysis_run;
+drop function app_private.tg_analysis_run__delete_results();
+drop type app_public.group_votes;
+drop type app_public.opinion_standing;
+drop type app_public.analysis_outcome;
