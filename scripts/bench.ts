@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { benchHotKey } from './bench/hot-key.ts';
+import { benchMaterialize, materializeJson, materializeReport } from './bench/materialize.ts';
 import { hotKeyJson, hotKeyReport } from './bench/report.ts';
 import { runCommand } from './lib/cli.ts';
 
 /*
- * `npm run bench -- hot-key`: what counting costs the writers of one hot row, and its readers.
+ * `npm run bench -- hot-key`: what counting costs the writers of one hot row, and its readers;
+ * `npm run bench -- materialize`: what a derived relation costs to keep fresh.
  */
 
 interface HotKeyArguments {
@@ -36,6 +38,31 @@ program
     });
     process.stdout.write(
       options.json ? `${JSON.stringify(hotKeyJson(result))}\n` : hotKeyReport(result),
+    );
+  });
+
+interface MaterializeArguments {
+  rows: number;
+  rounds: number;
+  databaseUrl?: string;
+  json?: boolean;
+}
+
+program
+  .command('materialize')
+  .description('a derived relation when some keys change: incremental, refresh, plain refresh')
+  .option('--rows <n>', 'rows of the source; a tenth as many keys', positive, 1_000_000)
+  .option('--rounds <n>', 'rounds; their median is reported', positive, 5)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--json', 'print the result as one JSON object')
+  .action(async (options: MaterializeArguments) => {
+    const result = await benchMaterialize({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(materializeJson(result))}\n` : materializeReport(result),
     );
   });
 

@@ -1,21 +1,31 @@
 /*
  * The rows that the definition gives for the keys of a relation, looked up key by key: the lateral
  * subquery may not be pulled up (offset 0), so the cost follows the keys whatever the statistics
- * say, and the key reaches the indexes below aggregates and windows that are made by key.
+ * say, and the key reaches the indexes below aggregates and windows that are made by key. With
+ * all_keys there is a row for every key; "fresh.found" is null where the definition has none.
  */
 create or replace function millrace.fresh_sql(
-  derivation millrace.derivation, definition text, keys text
+  derivation millrace.derivation, definition text, keys text, all_keys boolean default false
 )
   returns text
   language sql
   stable
   set search_path to ''
 return format(
-  E'select %s\n'
-  'from %s b\n'
-  'cross join lateral (\n'
-  '  select * from %s f where %s offset 0\n'
-  ') f',
+  case
+    when fresh_sql.all_keys then
+      E'select %s, f."fresh.found"\n'
+      'from %s b\n'
+      'left join lateral (\n'
+      '  select f.*, true as "fresh.found" from %s f where %s offset 0\n'
+      ') f on true'
+    else
+      E'select %s\n'
+      'from %s b\n'
+      'cross join lateral (\n'
+      '  select * from %s f where %s offset 0\n'
+      ') f'
+  end,
   (
     select string_agg(
       format(case when c.name = any ((fresh_sql.derivation).target_key)
@@ -26,5 +36,5 @@ return format(
   fresh_sql.definition,
   millrace.list((fresh_sql.derivation).target_key, 'f.%1$I = b.%1$I', ' and '));
 
-comment on function millrace.fresh_sql(millrace.derivation, text, text) is
+comment on function millrace.fresh_sql(millrace.derivation, text, text, boolean) is
   'What the definition gives for a relation of keys, as SQL.';

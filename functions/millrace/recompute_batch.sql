@@ -38,11 +38,10 @@ begin
     return millrace.remake(v_d);
   end if;
 
-  perform set_config('millrace.writer', 'engine', true);
   loop
     begin
-      execute millrace.recompute_sql(v_d)
-        into v_run using recompute_batch.after, v_size, recompute_batch.everything;
+      v_run := millrace.recompute_keys(
+        v_d, recompute_batch.after, v_size, recompute_batch.everything);
       exit;
     exception
       when data_exception or raise_exception or syntax_error_or_access_rule_violation
@@ -65,7 +64,6 @@ begin
     insert into millrace.run_log (kind, name, started_at, rows, keys)
       values ('recompute', v_d.name, v_started, v_run.marks, v_run.keys);
   end if;
-  perform set_config('millrace.writer', '', true);
   update millrace.progress p
     set finished_at = clock_timestamp(), taken_rows = p.taken_rows + v_run.marks
     where p.derivation = v_d.id;

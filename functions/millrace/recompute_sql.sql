@@ -23,12 +23,15 @@ declare
 begin
   if recompute_sql.listed then
     v_batch := format(
-      E'  select distinct %s\n'
-      '  from jsonb_array_elements($1) e\n',
-      millrace.json_key_sql(v_d, 'e'));
+      E'  select %2$s, array(select w.ctid from %3$s w where %4$s) as marks\n'
+      '  from (select distinct %1$s from jsonb_array_elements($1) e) k\n',
+      millrace.json_key_sql(v_d, 'e'),
+      millrace.list(v_d.target_key, 'k.%I'),
+      millrace.qualified_name(v_d.work),
+      millrace.list(v_d.target_key, 'w.%1$I = k.%1$I', ' and '));
   else
     v_batch := format(
-      E'  select %1$s\n'
+      E'  select %1$s, array_agg(w.ctid) as marks\n'
       '  from %2$s w\n'
       '  where $1 is null or (%1$s) > (%3$s)\n'
       '  group by %1$s\n'
@@ -54,29 +57,28 @@ begin
     '%1$s'
     '),\n'
     'taken as (\n'
-    '  delete from %2$s w using batch b where %3$s returning 1\n'
+    '  delete from %2$s where ctid = any (array(select unnest(marks) from batch)) returning 1\n'
     '),\n'
     'fresh as materialized (\n'
-    '%4$s\n'
+    '%3$s\n'
     '),\n'
-    '%5$s\n'
+    '%4$s\n'
     'select\n'
     '  (select count(*) from batch) as keys,\n'
     '  (select count(*) from taken) as marks,\n'
-    '  (select array[%6$s] from batch order by %7$s limit 1) as last_key,\n'
+    '  (select array[%5$s] from batch order by %6$s limit 1) as last_key,\n'
     '  (\n'
     '    select coalesce(jsonb_agg(c.key), ''[]'')\n'
     '    from (\n'
-    '      select jsonb_build_array(%8$s) as key from removed\n'
+    '      select jsonb_build_array(%7$s) as key from removed\n'
     '      union all\n'
-    '      select jsonb_build_array(%8$s) from written\n'
+    '      select jsonb_build_array(%7$s) from written\n'
     '      limit 1000\n'
     '    ) c\n'
     '  ) as changed',
     v_batch,
     millrace.qualified_name(v_d.work),
-    millrace.list(v_d.target_key, 'w.%1$I = b.%1$I', ' and '),
-    millrace.fresh_sql(v_d, v_names.definition, 'batch'),
+    millrace.fresh_sql(v_d, v_names.definition, 'batch', true),
     millrace.write_sql(v_d),
     millrace.list(v_d.target_key, '%I::text'),
     millrace.list(v_d.target_key, '%I desc'),

@@ -16,7 +16,6 @@ create or replace function millrace.reconcile_relation(
   set jit to off
 as $$
 declare
-  v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
   v_d millrace.derivation;
   v_keys jsonb;
   v_run record;
@@ -52,9 +51,7 @@ begin
     perform millrace.remake(v_d);
     return;
   end if;
-  perform set_config('millrace.writer', 'engine', true);
-  execute millrace.recompute_sql(v_d, true) into v_run using v_keys;
-  perform set_config('millrace.writer', v_writer, true);
+  v_run := millrace.recompute_keys(v_d, null, null, null, v_keys);
   if v_d.notifies then
     perform millrace.announce(millrace.qualified_name(v_d.target), v_run.changed);
   end if;

@@ -1,7 +1,9 @@
 /*
- * Replaces what differs, as the end of a statement that has the common table expressions fresh
- * (what the definition gives) and batch (the keys that it was asked for): stored rows that the
- * definition no longer gives go, rows that differ are written, all others are not touched.
+ * Replaces what differs, as the end of a statement that has the common table expression fresh (what
+ * the definition gives for each key): stored rows that the definition no longer gives go, rows that
+ * differ are written, all others are not touched. Stored rows are looked up key by key, because the
+ * planner knows nothing of the number of rows of fresh; nobody else writes them meanwhile, so a
+ * row's place (ctid) is where it was found.
  */
 create or replace function millrace.write_sql(derivation millrace.derivation)
   returns text
@@ -12,23 +14,25 @@ return (
   select format(
     E'removed as (\n'
     '  delete from %1$s t\n'
-    '  using batch b\n'
-    '  where %2$s and not exists (select from fresh f where %3$s)\n'
-    '  returning %4$s\n'
+    '  where t.ctid = any (array(\n'
+    '    select x.place\n'
+    '    from fresh f\n'
+    '    cross join lateral (select t.ctid as place from %1$s t where %5$s offset 0) x\n'
+    '    where f."fresh.found" is null\n'
+    '  ))\n'
+    '  returning %2$s\n'
     '),\n'
     'written as (\n'
-    '  insert into %1$s as t (%5$s)\n'
-    '  select %6$s\n'
+    '  insert into %1$s as t (%3$s)\n'
+    '  select %4$s\n'
     '  from fresh f\n'
-    '  left join lateral (select * from %1$s t where %7$s offset 0) t on true\n'
-    '  where %8$s\n'
-    '  order by %9$s\n'
-    '  on conflict (%10$s) do %11$s\n'
-    '  returning %4$s\n'
+    '  left join lateral (select * from %1$s t where %5$s offset 0) t on true\n'
+    '  where f."fresh.found" and %6$s\n'
+    '  order by %7$s\n'
+    '  on conflict (%8$s) do %9$s\n'
+    '  returning %2$s\n'
     ')',
     millrace.qualified_name((n.d).target),
-    millrace.list((n.d).target_key, 't.%1$I = b.%1$I', ' and '),
-    millrace.list((n.d).target_key, 'f.%1$I = b.%1$I', ' and '),
     millrace.list((n.d).target_key, 't.%I'),
     millrace.list((n.d).columns),
     millrace.list((n.d).columns, 'f.%I'),

@@ -185,7 +185,10 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.ceil(middle - 1)] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
 }
 
-async function openServer({ databaseUrl, profile }: HotKeyOptions) {
+export async function openServer({
+  databaseUrl,
+  profile,
+}: Pick<HotKeyOptions, 'databaseUrl' | 'profile'>) {
   if (databaseUrl !== null) {
     return { connectionString: databaseUrl, embedded: false, stop: () => Promise.resolve() };
   }
@@ -215,7 +218,7 @@ async function openServer({ databaseUrl, profile }: HotKeyOptions) {
   };
 }
 
-async function withClient<T>(
+export async function withClient<T>(
   connectionString: string,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
@@ -428,12 +431,12 @@ function writerOptions(connectionString: string, clients: number, firstVoter: nu
   };
 }
 
-interface Load {
+export interface Load {
   measure(command: Exclude<LoadCommand, 'close'>): Promise<LoadResult>;
   close(): Promise<void>;
 }
 
-async function startLoad(options: LoadOptions): Promise<Load> {
+export async function startLoad(options: LoadOptions): Promise<Load> {
   const worker = new Worker(new URL('./load.ts', import.meta.url), { workerData: options });
   const ask = <T>(command: LoadCommand | null) => {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -457,7 +460,9 @@ async function startLoad(options: LoadOptions): Promise<Load> {
 }
 
 /** The host's ticker, in a thread of its own as in production it has a process of its own. */
-async function startTickerThread(connectionString: string): Promise<{ stop(): Promise<void> }> {
+export async function startTickerThread(
+  connectionString: string,
+): Promise<{ stop(): Promise<void> }> {
   const worker = new Worker(new URL('./ticker.ts', import.meta.url), {
     workerData: { connectionString },
   });
@@ -471,11 +476,11 @@ async function startTickerThread(connectionString: string): Promise<{ stop(): Pr
   };
 }
 
-function refuseFailures(what: string, { failed, firstError }: LoadResult): void {
+export function refuseFailures(what: string, { failed, firstError }: LoadResult): void {
   if (failed > 0) throw new Error(`${failed} statements of ${what} failed: ${firstError}`);
 }
 
-async function describeServer(client: pg.Client) {
+export async function describeServer(client: pg.Client) {
   const names = [
     'server_version',
     'shared_buffers',
