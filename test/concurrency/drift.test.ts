@@ -16,6 +16,8 @@ interface Injection {
   /** By how much, summed over its keys. */
   by: string;
   cause: RegExp;
+  /** Puts back what stays broken after a repair. */
+  heal?(stage: Stage): Promise<void>;
   /** Needs a login that may set session_replication_role. */
   superuser?: boolean;
 }
@@ -45,6 +47,9 @@ const INJECTIONS: Injection[] = [
     drifts: VOTE_COUNT,
     by: '36',
     cause: /trigger _900_millrace_delete of app_public\.opinion_vote is disabled/,
+    async heal(stage) {
+      await stage.query('alter table app_public.opinion_vote enable trigger user');
+    },
   },
   {
     name: 'a trigger that is gone',
@@ -57,6 +62,9 @@ const INJECTIONS: Injection[] = [
     drifts: VOTE_COUNT,
     by: '72',
     cause: /trigger _900_millrace_update of app_public\.opinion_vote is missing/,
+    async heal(stage) {
+      await stage.query("select millrace.refresh_log('app_public.opinion_vote')");
+    },
   },
   {
     name: 'a derived column written directly',
@@ -126,10 +134,14 @@ afterAll(async () => {
   await worlds.drop();
 });
 
+function onStage(work: (stage: Stage) => Promise<void>): Promise<string[]> {
+  return worlds.with((connectionString) => withStage(connectionString, work));
+}
+
 describe('drift', () => {
   test.for(INJECTIONS)('$name', { timeout: 120_000 }, async (injection, { skip }) => {
     skip(injection.superuser === true && !isSuperuser, 'the login is no superuser');
-    const faults = await withStage(await worlds.copy(), async (stage) => {
+    const faults = await onStage(async (stage) => {
       await stage.query(`insert into app_public.opinion_vote (opinion_id, conversation_id, voter_id, choice)
         values (4, 2, 20, 'agree')`);
       await injection.inject(stage);
@@ -138,9 +150,14 @@ describe('drift', () => {
       await writer.query(`insert into app_public.opinion_vote (opinion_id, conversation_id, voter_id, choice)
         values (6, 1, 21, 'agree')`);
 
+      const { rows: react } = await stage.query(
+        "select d.name from millrace.derivation d where d.kind = 'react'",
+      );
+      const reactions = new Set(react.map(({ name }) => name));
       const reconcile = async (repair: boolean) => {
         const { rows } = await stage.query(`select * from millrace.reconcile(repair => ${repair})`);
-        return rows.filter((row) => row.keys_drifted !== '0');
+        // Of a reaction it reports triggers that are off or gone, until they are back.
+        return rows.filter((row) => row.keys_drifted !== '0' && !reactions.has(row.name));
       };
       for (const repair of [false, true]) {
         const found = await reconcile(repair);
@@ -160,13 +177,14 @@ describe('drift', () => {
       await stage.check('repaired, with a writer that has not committed');
       await writer.query('commit');
       await stage.check('after that writer');
+      await injection.heal?.(stage);
       await stage.settle({ drifts: true });
     });
     expect(faults).toEqual([]);
   });
 
   test('none: a reconcile that repairs changes nothing, however often and whatever is pending', async () => {
-    const faults = await withStage(await worlds.copy(), async (stage) => {
+    const faults = await onStage(async (stage) => {
       for (let round = 0; round < 5; round += 1) {
         await stage.query(`insert into app_public.opinion_vote (opinion_id, conversation_id, voter_id, choice)
           values (${3 + round}, ${((3 + round) % 3) + 1}, 30, 'agree')`);
@@ -181,7 +199,7 @@ describe('drift', () => {
 });
 
 test('the oracle finds a stored value that is one off', async () => {
-  const faults = await withStage(await worlds.copy(), async (stage) => {
+  const faults = await onStage(async (stage) => {
     await stage.query(
       'update app_public.conversation set vote_count = vote_count + 1 where id = 2',
     );
@@ -197,7 +215,7 @@ test('the oracle finds a stored value that is one off', async () => {
 });
 
 test('the oracle finds a member that is missing', async () => {
-  const faults = await withStage(await worlds.copy(), async (stage) => {
+  const faults = await onStage(async (stage) => {
     await stage.query(`delete from millrace_log.app_public__conversation__participant_count__members
       where id = 1 and member_1 = 3`);
     await stage.settle();

@@ -7,7 +7,7 @@ import {
 } from './lib/history.ts';
 import { DISCIPLINED } from './lib/operations.ts';
 import { runSeed } from './lib/random.ts';
-import { dropDerivations } from './lib/world.ts';
+import { dropEngine } from './lib/world.ts';
 import { createWorlds, type Worlds, withOwner } from './lib/worlds.ts';
 
 /*
@@ -45,9 +45,10 @@ async function history(
   title: string,
   options: Partial<HistoryOptions> & { seed: string },
 ): Promise<HistoryReport> {
-  const connectionString = await worlds.copy();
-  if (options.engine === false) await withOwner(connectionString, dropDerivations);
-  const report = await runHistory({ connectionString, transactions, filter, ...options });
+  const report = await worlds.with(async (connectionString) => {
+    if (options.engine === false) await withOwner(connectionString, dropEngine);
+    return await runHistory({ connectionString, transactions, filter, ...options });
+  });
   console.log(`${title}, ${describeHistory(report)}`);
   return report;
 }

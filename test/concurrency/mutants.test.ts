@@ -40,9 +40,10 @@ afterAll(async () => {
 });
 
 async function play(name: ScenarioName, mutant?: Mutant): Promise<string[]> {
-  const connectionString = await worlds.copy();
-  if (mutant) await withOwner(connectionString, (client) => plant(client, mutant));
-  return await withStage(connectionString, scenario(name).play);
+  return await worlds.with(async (connectionString) => {
+    if (mutant) await withOwner(connectionString, (client) => plant(client, mutant));
+    return await withStage(connectionString, scenario(name).play);
+  });
 }
 
 describe('the engine passes', () => {
@@ -53,9 +54,10 @@ describe('the engine passes', () => {
 
 describe.skipIf(transactions === 0)('a random history finds it too', () => {
   test.for(MUTANTS)('$name', { timeout: 600_000 + transactions * 1_000 }, async (mutant) => {
-    const connectionString = await worlds.copy();
-    await withOwner(connectionString, (client) => plant(client, mutant));
-    const report = await runHistory({ connectionString, seed: runSeed(), transactions });
+    const report = await worlds.with(async (connectionString) => {
+      await withOwner(connectionString, (client) => plant(client, mutant));
+      return await runHistory({ connectionString, seed: runSeed(), transactions });
+    });
     console.log(
       `${mutant.name}: ${report.caughtAfter?.toFixed(1) ?? 'not'} s, ${report.checks} checks, ` +
         `seed ${report.seed}: ${report.faults[0]?.slice(0, 200)}`,

@@ -28,7 +28,7 @@ export interface HistoryOptions {
   transactions: number;
   /** Default 8. */
   clients?: number;
-  /** Whether drains, reconciles and checks run; false when the derivations were dropped. */
+  /** Whether drains, reconciles and checks run; false when the engine was dropped. */
   engine?: boolean;
   /** Whether backends are terminated. Default true. */
   kills?: boolean;

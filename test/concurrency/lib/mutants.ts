@@ -27,7 +27,7 @@ export interface Mutant {
 
 const SLICE =
   'delete from %s where ctid in (select ctid from %s limit %s) returning *, ctid as taken_id';
-const RUN = 'into v_rows, v_keys, v_recount using drain.slice;';
+const RUN = 'into v_rows, v_keys, v_recount, v_changed using drain.slice;';
 const DELETE_ALL = `execute (
           select coalesce(string_agg(format('delete from %s', s.log), ';'), 'select')
           from millrace.source s where s.log = any (v_pending)
@@ -80,7 +80,7 @@ export const MUTANTS: Mutant[] = [
         find: `execute format('select * from %s($1)', v_plan.routine) ${RUN}`,
         replace: `for v_index in 1 .. cardinality(v_plan.names) loop
           execute millrace.drain_sql(v_plan.names[v_index:v_index], drain.slice::text)
-            into v_rows, v_keys, v_recount;
+            into v_rows, v_keys, v_recount, v_changed;
         end loop;
         ${DELETE_ALL}`,
       },
@@ -255,9 +255,11 @@ export async function plant(client: pg.ClientBase, mutant: Mutant): Promise<void
   }
   await client.query('select millrace.forget_plans()');
   if (mutant.regenerate) {
-    await client.query('select millrace.refresh_views(d) from millrace.derivation d');
+    await client.query(
+      "select millrace.refresh_views(d) from millrace.derivation d where d.kind = 'counter'",
+    );
     const { rows } = await client.query<{ name: string }>(
-      'select d.name from millrace.derivation d',
+      "select d.name from millrace.derivation d where d.kind = 'counter'",
     );
     for (const { name } of rows) {
       await client.query('select millrace.pause($1)', [name]);

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { RELATIONS_DECLARATIONS, RELATIONS_SCHEMA } from './relations.ts';
 
 /*
  * What histories run on: the deliberation of the community backend as it is declared in db/derived,
@@ -307,11 +308,13 @@ function range(count: number): number[] {
 export async function createWorld(client: pg.ClientBase): Promise<void> {
   await client.query(PROOF_SCHEMA);
   await client.query(PROOF_DECLARATIONS);
+  await client.query(RELATIONS_SCHEMA);
+  await client.query(RELATIONS_DECLARATIONS);
   await client.query(DELIBERATION_ROWS);
   await client.query(PROOF_ROWS);
 }
 
-/** Takes the engine away: for the same history without it. */
-export async function dropDerivations(client: pg.ClientBase): Promise<void> {
-  await client.query('select millrace.drop(d.name) from millrace.derivation d');
+/** Takes the engine away, with its triggers and all: for the same history without it. */
+export async function dropEngine(client: pg.ClientBase): Promise<void> {
+  await client.query('drop schema millrace_log, millrace cascade');
 }

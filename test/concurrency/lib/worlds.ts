@@ -8,6 +8,8 @@ import { createWorld } from './world.ts';
 export interface Worlds {
   /** A new copy; returns its connection string (the login's). */
   copy(): Promise<string>;
+  /** Runs `work` on a copy that is dropped afterwards. */
+  with<T>(work: (connectionString: string) => Promise<T>): Promise<T>;
   /** Drops all copies. For `afterAll`. */
   drop(): Promise<void>;
 }
@@ -37,7 +39,8 @@ export async function createWorlds(
   // A database with a connection cannot be copied.
   await owner.end();
   const server = inject('server');
-  const copies: string[] = [];
+  const copies = new Set<string>();
+  let made = 0;
 
   async function administer(statement: string): Promise<void> {
     const client = new pg.Client({ connectionString: server });
@@ -49,15 +52,31 @@ export async function createWorlds(
     }
   }
 
+  async function copy(): Promise<string> {
+    made += 1;
+    const name = `${template.name}_${made}`;
+    copies.add(name);
+    await administer(`create database ${name} template ${template.name} strategy file_copy`);
+    return databaseUrl(server, name);
+  }
+
+  async function drop(name: string): Promise<void> {
+    await administer(`drop database if exists ${name} with (force)`);
+    copies.delete(name);
+  }
+
   return {
-    async copy() {
-      const name = `${template.name}_${copies.length + 1}`;
-      copies.push(name);
-      await administer(`create database ${name} template ${template.name} strategy file_copy`);
-      return databaseUrl(server, name);
+    copy,
+    async with(work) {
+      const connectionString = await copy();
+      try {
+        return await work(connectionString);
+      } finally {
+        await drop(new URL(connectionString).pathname.slice(1));
+      }
     },
     async drop() {
-      for (const name of copies) await administer(`drop database if exists ${name} with (force)`);
+      for (const name of copies) await drop(name);
       await template.drop();
     },
   };
