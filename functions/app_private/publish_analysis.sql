@@ -2,9 +2,9 @@
  * Writes a result and makes it the published one: in the caller's transaction, so that a reader
  * sees the old one whole or the new one whole, and a crash leaves the old one.
  *
- * Returns no row, and writes nothing, when a result that covers a later request has been published
+ * Returns null, and writes nothing, when a result that covers a later request has been published
  * meanwhile, or the conversation is gone: a run that was overtaken does not move it back in time.
- * Otherwise the id, and whether a request has come since the votes were read.
+ * Otherwise the id of the result.
  *
  * Arrays run in parallel: of groups in the order of their keys; of positions, whose place is the
  * number of the point; of opinions, with the counts of all groups one opinion after the other. Rows
@@ -38,7 +38,7 @@ create or replace function app_private.publish_analysis(
   representatives jsonb,
   consensus_opinions jsonb
 )
-  returns table (run_id bigint, requested_again boolean)
+  returns bigint
   language plpgsql
   volatile
   security invoker
@@ -60,7 +60,7 @@ begin
     where q.conversation_id = publish_analysis.conversation_id
       and q.published > publish_analysis.generation
   ) then
-    return;
+    return null;
   end if;
 
   insert into app_public.analysis_run (
@@ -112,7 +112,7 @@ begin
   if v_request.published is null or v_request.published > publish_analysis.generation then
     -- takes along what was written above
     delete from app_public.analysis_run r where r.id = v_run_id;
-    return;
+    return null;
   end if;
   update app_public.analysis_run r set is_published = false
     where r.conversation_id = publish_analysis.conversation_id and r.is_published
@@ -153,7 +153,7 @@ begin
   update app_private.analysis_request q
     set published = publish_analysis.generation, failed_at = null, last_error = null
     where q.conversation_id = publish_analysis.conversation_id;
-  return query select v_run_id, v_request.requested > publish_analysis.generation;
+  return v_run_id;
 end
 $$;
 
@@ -163,5 +163,4 @@ comment on function app_private.publish_analysis(
   integer[], integer[], smallint[], double precision[], double precision[], double precision[],
   double precision[], double precision[], jsonb, jsonb
 ) is
-  'Writes and publishes a result; its id and whether another is asked for. No row if it was '
-  'overtaken.';
+  'Writes and publishes a result, and returns its id; null if it was overtaken.';

@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AnalysisInput, AnalysisOutcome, AnalysisResult } from './analysis/analyze.ts';
-import { claimAnalysis, type Published, pruneAnalysis, publishAnalysis } from './analysis-store.ts';
+import { claimAnalysis, pruneAnalysis, publishAnalysis } from './analysis-store.ts';
 
 /** An analysis from claim to published result. */
 export interface AnalysisRun {
@@ -8,8 +8,6 @@ export interface AnalysisRun {
   outcome: AnalysisOutcome;
   /** The published result; null when one of a later request was published meanwhile. */
   runId: number | null;
-  /** Whether another analysis has been asked for since the votes were read. */
-  requestedAgain: boolean;
   votes: number;
   participants: number;
   opinions: number;
@@ -23,8 +21,8 @@ export interface AnalysisRunOptions {
   compute: (input: AnalysisInput) => AnalysisResult | Promise<AnalysisResult>;
   /** Results kept of a conversation, the published one too. */
   keep: number;
-  /** What is to be committed with the result, in its transaction. */
-  finish?: (client: ClientBase, published: Published | null) => Promise<void>;
+  /** What is to be committed with the result, in its transaction; told the result's id, or null. */
+  finish?: (client: ClientBase, runId: number | null) => Promise<void>;
 }
 
 /**
@@ -46,7 +44,7 @@ export async function runAnalysis(
   const claimed = performance.now();
   const result = await compute(claim.input);
   const computed = performance.now();
-  const published = await inTransaction(pool, async (client) => {
+  const runId = await inTransaction(pool, async (client) => {
     const written = await publishAnalysis(client, claim, result);
     await finish?.(client, written);
     return written;
@@ -56,8 +54,7 @@ export async function runAnalysis(
   return {
     conversationId,
     outcome: result.outcome,
-    runId: published?.runId ?? null,
-    requestedAgain: published?.requestedAgain ?? false,
+    runId,
     votes: result.votes,
     participants: result.participants.ids.length,
     opinions: result.statements.ids.length,

@@ -28,13 +28,6 @@ export interface Claim {
   input: AnalysisInput;
 }
 
-/** A result that is published now. */
-export interface Published {
-  runId: number;
-  /** Whether another analysis has been asked for since the votes were read. */
-  requestedAgain: boolean;
-}
-
 /** Representative opinions kept of a group: nobody pages further. */
 const REPRESENTATIVES_KEPT = 100;
 /** Seconds from 1970, where JavaScript begins to count, to 2000, where Postgres does. */
@@ -103,14 +96,14 @@ function byParticipant({ participantIds, x, y, group }: Previous): Previous {
 }
 
 /**
- * Writes a result and makes it the published one, in the client's transaction. Null, and nothing is
- * written, when a result of a later request was published meanwhile, or the conversation is gone.
+ * Writes a result and makes it the published one, in the client's transaction. Returns its id; null,
+ * and nothing is written, when a result of a later request was published meanwhile, or the conversation is gone.
  */
 export async function publishAnalysis(
   client: ClientBase,
   claim: Claim,
   result: AnalysisResult,
-): Promise<Published | null> {
+): Promise<number | null> {
   const { participants, statements, counts } = result;
   // Groups are told by their keys from here on, and points by their place.
   const byKey = result.groups.map((_, at) => at).sort((a, b) => keyOf(a) - keyOf(b));
@@ -130,11 +123,11 @@ export async function publishAnalysis(
     return integers(values);
   };
   const silhouette = result.candidates.find(({ k }) => k === result.groups.length)?.silhouette;
-  const { rows } = await client.query<{ run_id: string; requested_again: boolean }>(
-    `select run_id, requested_again from app_private.publish_analysis(
+  const { rows } = await client.query<{ run_id: string | null }>(
+    `select app_private.publish_analysis(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
       $21, $22, $23, $24, $25
-    )`,
+    ) as run_id`,
     [
       claim.conversationId,
       claim.generation,
@@ -198,10 +191,8 @@ export async function publishAnalysis(
       ),
     ],
   );
-  const row = rows[0];
-  return row === undefined
-    ? null
-    : { runId: Number(row.run_id), requestedAgain: row.requested_again };
+  const runId = rows[0]?.run_id ?? null;
+  return runId === null ? null : Number(runId);
 }
 
 function representativeRow(it: Representative, ids: Float64Array) {

@@ -25,6 +25,8 @@ export interface Config {
   host: string;
   /** `JWT_SECRET`: null lets the host make one for this data directory. */
   jwtSecret: string | null;
+  /** `ANALYSIS_RESULTS`: results kept of each conversation, the published one too. */
+  analysisResults: number;
   /** `NODE_ENV=production`. */
   production: boolean;
 }
@@ -50,6 +52,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     port: port(env, 'PORT', 5678),
     host: env.HOST || '127.0.0.1',
     jwtSecret: env.JWT_SECRET || null,
+    analysisResults: positive(env, 'ANALYSIS_RESULTS', 3),
     production: env.NODE_ENV === 'production',
   };
 }
@@ -107,6 +110,16 @@ function url(env: NodeJS.ProcessEnv, name: string): string | null {
     throw new ConfigError(`${name} must be a URL such as postgres://user:password@host:5432/name`);
   }
   return value;
+}
+
+function positive(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const value = env[name];
+  if (!value) return fallback;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new ConfigError(`${name} must be a whole number above 0, not "${value}"`);
+  }
+  return number;
 }
 
 function port(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
