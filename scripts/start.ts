@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import getPort, { portNumbers } from 'get-port';
 import pg from 'pg';
+import { startAnalysisLane } from './lib/analysis-lane.ts';
 import { runCommand } from './lib/cli.ts';
 import { loadConfig, loginConnectionString, redactedUrl } from './lib/config.ts';
 import { openDatabase } from './lib/database.ts';
@@ -36,6 +37,8 @@ await runCommand(() =>
     await migrateUp(connectionString);
     await loadDemo(connectionString);
 
+    const lane = await startAnalysisLane({ connectionString, keep: config.analysisResults });
+    add({ name: 'analysis', stop: lane.stop });
     const worker = await startWorker({ connectionString });
     add({ name: 'worker', stop: worker.stop });
     const ticker = startTicker({ connectionString });

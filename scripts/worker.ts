@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { startAnalysisLane } from './lib/analysis-lane.ts';
 import { runCommand } from './lib/cli.ts';
 import { ConfigError, loadConfig } from './lib/config.ts';
 import { log } from './lib/log.ts';
@@ -8,9 +9,9 @@ import { startTicker } from './lib/ticker.ts';
 import { startWorker } from './lib/worker.ts';
 
 /*
- * `npm run worker`: the ticker and the jobs of a database that is there and migrated, or that has
- * the engine alone (npm run install-engine), whose tasks it then runs and no others; many may run.
- * It needs the owner's login (DATABASE_URL), on a direct connection.
+ * `npm run worker`: the ticker, the jobs and the analyses of a database that is there and migrated,
+ * or that has the engine alone (npm run install-engine), whose tasks it then runs and no others;
+ * many may run. It needs the owner's login (DATABASE_URL), on a direct connection.
  */
 
 await runCommand(async () => {
@@ -21,11 +22,15 @@ await runCommand(async () => {
     .parse()
     .opts<{ tickerOnly?: boolean }>();
   return await runUntilStopped(async (add) => {
-    const { databaseUrl: connectionString } = loadConfig();
+    const { databaseUrl: connectionString, analysisResults } = loadConfig();
     if (connectionString === null) {
       throw new ConfigError("Set DATABASE_URL to the owner's login; npm start needs none.");
     }
     const { role, alone } = await findEngine(connectionString);
+    if (!tickerOnly && !alone) {
+      const lane = await startAnalysisLane({ connectionString, keep: analysisResults });
+      add({ name: 'analysis', stop: lane.stop });
+    }
     if (!tickerOnly) {
       const worker = await startWorker({ connectionString, role, engineOnly: alone });
       add({ name: 'worker', stop: worker.stop });
