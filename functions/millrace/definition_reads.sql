@@ -1,7 +1,7 @@
 /*
  * What a definition reads, as Postgres' own parser saw it: tables, materialized views and their
- * columns, through nested views. Where a whole row is read, it is all columns; each rule is searched
- * for that once, because as text it is long.
+ * columns, through nested views. Where a whole row is read, it is all columns; each rule is
+ * searched for that once, because as text it is long.
  */
 create or replace function millrace.definition_reads(definition regclass)
   returns table (relation regclass, kind "char", columns name[])

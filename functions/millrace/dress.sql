@@ -17,48 +17,39 @@ declare
   v_d millrace.derivation;
   v_names record;
   v_live regclass;
-  v_grant record;
   v_tags text;
-  v_comment text;
+  v_text text;
+  v_own text;
+  v_tagged constant text := '^(@[^\n]*(\n|$))+';
+  -- what this function wrote the last time
+  v_generated constant text :=
+    '^(@(behavior -insert -update -delete|primaryKey|foreignKey)[^\n]*(\n|$))+';
   v_column record;
   v_relation regclass;
 begin
   select d.* into strict v_d from millrace.derivation d where d.id = dress.id;
   v_names := millrace.relation_names(v_d.name);
   v_live := to_regclass(v_names.live);
-  if v_live is not null and to_regclass(v_names.next_definition) is null then
-    perform millrace.make_views(v_d);
-  end if;
   if v_live is not null then
-    for v_grant in
-      select distinct
-        case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end
-          as grantee
-      from pg_catalog.pg_class c
-      cross join lateral aclexplode(c.relacl) x
-      where c.oid = v_live and x.grantee <> c.relowner
-    loop
-      execute format('revoke all on %s from %s', v_names.live, v_grant.grantee);
-    end loop;
-    for v_grant in
-      select distinct
-        case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end
-          as grantee
-      from pg_catalog.pg_class c
-      cross join lateral aclexplode(c.relacl) x
-      where c.oid = v_d.target and x.grantee <> c.relowner and x.privilege_type = 'SELECT'
-    loop
-      execute format('grant select on %s to %s', v_names.live, v_grant.grantee);
-    end loop;
+    if to_regclass(v_names.next_definition) is null then
+      perform millrace.make_views(v_d);
+    else
+      -- until the rebuild, the live view has the columns that it had
+      v_d.columns := array(
+        select a.attname from pg_catalog.pg_attribute a
+        where a.attrelid = v_live and a.attnum > 0 order by a.attnum
+      );
+      execute millrace.live_sql(v_d);
+    end if;
+    perform millrace.dress_live(v_d);
   end if;
 
   v_tags := millrace.smart_tags(v_d);
+  v_text := regexp_replace(
+    coalesce(obj_description(v_d.target, 'pg_class'), ''), v_generated, '');
   foreach v_relation in array array_remove(array[v_d.target, v_live], null) loop
-    v_comment := regexp_replace(
-      coalesce(obj_description(v_relation, 'pg_class'),
-        obj_description(v_d.target, 'pg_class'),
-        obj_description(to_regclass(v_d.definition), 'pg_class'), ''),
-      '^(@(behavior -insert -update -delete|primaryKey|foreignKey)[^\n]*(\n|$))+', '');
+    v_own := regexp_replace(
+      coalesce(obj_description(v_relation, 'pg_class'), ''), v_generated, '');
     execute format('comment on %s %s is %L',
       case (select c.relkind from pg_catalog.pg_class c where c.oid = v_relation)
         when 'm' then 'materialized view' when 'v' then 'view' else 'table' end,
@@ -66,7 +57,14 @@ begin
       concat_ws(E'\n', '@behavior -insert -update -delete',
         case when v_relation = v_live or v_d.strategy = 'refresh'
           then '@primaryKey ' || array_to_string(v_d.target_key, ',') end,
-        nullif(v_tags, ''), nullif(v_comment, '')));
+        nullif(v_tags, ''),
+        -- each has the tags that were written for it, both have the same description
+        nullif(rtrim(left(
+          v_own, length(v_own) - length(regexp_replace(v_own, v_tagged, ''))), E'\n'), ''),
+        nullif(coalesce(
+          nullif(regexp_replace(v_text, v_tagged, ''), ''),
+          regexp_replace(obj_description(to_regclass(v_d.definition), 'pg_class'), v_tagged, '')),
+          '')));
     for v_column in
       select a.attname, coalesce(
           col_description(v_d.target, t.attnum),
@@ -74,7 +72,7 @@ begin
           regexp_replace(coalesce(
               col_description(to_regclass(v_d.definition), v.attnum),
               col_description(o.relation, o.attnum)),
-            '^(@[^\n]*(\n|$))+', '')) as comment
+            v_tagged, '')) as comment
       from pg_catalog.pg_attribute a
       left join pg_catalog.pg_attribute t on t.attrelid = v_d.target and t.attname = a.attname
       left join pg_catalog.pg_attribute v

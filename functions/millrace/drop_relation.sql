@@ -18,8 +18,7 @@ declare
   v_kind constant "char" := (select c.relkind from pg_catalog.pg_class c where c.oid = v_d.target);
 begin
   if v_d.kind = 'materialize' then
-    execute format('drop view if exists %s', v_names.live);
-    execute format('drop view if exists %s', v_names.dirty);
+    perform millrace.drop_live(v_d.name);
     if v_kind is not null and drop_relation.keep then
       execute format('comment on %s %s is %L',
         case v_kind when 'm' then 'materialized view' else 'table' end,

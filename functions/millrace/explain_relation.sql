@@ -23,6 +23,7 @@ begin
   if v_d.strategy = 'incremental' then
     v_parts := v_parts
       || (E'create view ' || v_names.dirty || E' as\n' || millrace.dirty_sql(v_d) || ';')
+      || (millrace.exact_rows_sql(v_d) || ';')
       || (millrace.live_sql(v_d) || ';')
       || '-- recompute, a batch: $1 the last key of the one before, $2 the size, $3 all'::text
       || (millrace.recompute_sql(v_d) || ';');

@@ -14,13 +14,15 @@ declare
   v_names constant record := millrace.relation_names(v_d.name);
 begin
   if v_d.strategy = 'refresh' then
-    execute format('drop view if exists %s', v_names.live);
-    execute format('drop view if exists %s', v_names.dirty);
+    perform millrace.drop_live(v_d.name);
     return;
   end if;
   execute format(E'create or replace view %s as\n%s', v_names.dirty, millrace.dirty_sql(v_d));
   execute format('comment on view %s is %L', v_names.dirty,
     format('Keys of %s whose stored row is not the newest.', v_d.name));
+  execute millrace.exact_rows_sql(v_d);
+  execute format('comment on view %s is %L', v_names.exact,
+    format('The rows of %s as its definition gives them now.', v_d.name));
   execute millrace.live_sql(v_d);
 end
 $$;

@@ -27,12 +27,9 @@ begin
       v_d, format('%I.%I', split_part(v_d.name, '.', 1),
         substr(v_d.name, strpos(v_d.name, '.') + 1)), v_names.definition, false);
   else
-    if to_regclass(v_names.live) is not null then
-      execute format(E'create or replace view %s as\nselect * from %s%s%s',
-        v_names.live,
-        v_names.definition,
-        format(' %I', (select c.relname from pg_catalog.pg_class c where c.oid = v_old.target)),
-        coalesce(E'\nwhere ' || millrace.visible_sql(v_old.target), ''));
+    if to_regclass(v_names.exact) is not null then
+      execute format(E'create or replace view %s as\nselect %s from %s',
+        v_names.exact, millrace.list(v_old.columns), v_names.definition);
     end if;
     execute format('drop view if exists %s', v_names.dirty);
     execute format('drop view if exists %s', v_names.next_definition);

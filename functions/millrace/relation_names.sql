@@ -1,13 +1,13 @@
 /*
  * The names of what is generated for a derived relation or a reaction, quoted for SQL, in one
  * place: its own copy of the definition, the copy that a rebuild will put in its place, the table
- * of keys that wait, the view of keys whose stored row is not the newest, the live view, and what a
- * rebuild makes beside the relation.
+ * of keys that wait, the view of keys whose stored row is not the newest, the view of the exact
+ * rows, the live view over it, and what a rebuild makes beside the relation.
  */
 create or replace function millrace.relation_names(
   name text,
   out definition text, out next_definition text, out work text, out dirty text,
-  out live text, out next text
+  out exact text, out live text, out next text
 )
   language sql
   immutable
@@ -18,6 +18,7 @@ begin atomic
     format('millrace_log.%I', millrace.fitting_name(n.stem || '__next_definition')),
     format('millrace_log.%I', millrace.fitting_name(n.stem || '__work')),
     format('millrace_log.%I', millrace.fitting_name(n.stem || '__dirty')),
+    format('millrace_log.%I', millrace.fitting_name(n.stem || '__exact')),
     format('%I.%I', n.schema_name, millrace.fitting_name(n.relation_name || '_live')),
     format('%I.%I', n.schema_name, millrace.fitting_name(n.relation_name || '__next'))
   from (

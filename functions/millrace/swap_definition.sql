@@ -17,8 +17,7 @@ begin
       v_names.definition, pg_get_viewdef(v_names.next_definition::regclass));
     execute format('drop view %s', v_names.next_definition);
   exception when invalid_table_definition then
-    execute format('drop view if exists %s', v_names.live);
-    execute format('drop view if exists %s', v_names.dirty);
+    perform millrace.drop_live((swap_definition.derivation).name);
     execute format('drop view %s', v_names.definition);
     execute format('alter view %s rename to %s',
       v_names.next_definition, split_part(v_names.definition, '.', 2));

@@ -36,8 +36,7 @@ begin
         select string_agg(r.name, ', ') from millrace.reading r where r.relation = v_old),
       hint = 'Drop those, declare this one, and declare them again.';
   end if;
-  execute format('drop view if exists %s', v_names.live);
-  execute format('drop view if exists %s', v_names.dirty);
+  perform millrace.drop_live(v_d.name);
   execute format('drop %s %s',
     case v_kind when 'm' then 'materialized view' else 'table' end, v_name);
   execute format('alter %s %s rename to %I',
