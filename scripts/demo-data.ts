@@ -14,7 +14,7 @@ const program = new Command('demo-data')
     'Fills the database with a made-up community, the same for the same scale. All or nothing;\n' +
       'where demo data are already, nothing happens.',
   )
-  .option('--scale <n>', 'how much; 1 has about 2,000 accounts and 80,000 votes', positive, 1)
+  .option('--scale <n>', 'how much; 1 has 2,000 accounts and about 250,000 rows', positive, 1)
   .option('--force', 'load another community where there is one already')
   .option('--json', 'print the result as one JSON object and nothing else on standard output')
   .option(
@@ -68,12 +68,15 @@ function print(result: DemoResult, json: boolean): void {
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
-  const { loaded, batch, accounts, conversations, opinions, votes, seconds } = result;
+  const { loaded, batch, seconds } = result;
   const number = (value: number) => value.toLocaleString('en');
   process.stdout.write(
     loaded
-      ? `${number(accounts)} accounts, ${number(conversations)} conversations, ` +
-          `${number(opinions)} opinions, ${number(votes)} votes, in ${seconds.toFixed(1)} s\n`
+      ? `${number(result.accounts)} accounts, ${number(result.conversations)} conversations with ` +
+          `${number(result.opinions)} opinions and ${number(result.votes)} votes,\n` +
+          `${number(result.projects)} projects with ${number(result.upvotes)} upvotes and ` +
+          `${number(result.comments)} comments, ${number(result.chains)} chains,\n` +
+          `${number(result.directMessages)} direct messages, in ${seconds.toFixed(1)} s\n`
       : `the demo data are there already (batch ${batch}); --force loads another community\n`,
   );
 }

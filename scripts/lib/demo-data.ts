@@ -1,16 +1,25 @@
 /*
- * Loads the community of demo-community.ts with COPY, in one transaction, through the tables'
- * ordinary triggers, and drains what they logged.
+ * Loads the community of demo-community.ts, what it shows (demo-discovery.ts) and what it writes to
+ * each other (demo-messaging.ts), with COPY, in one transaction, through the tables' ordinary
+ * triggers, and drains what they logged.
  *
  * A database has the demo data once: the accounts' external ids (`demo:<batch>:<n>`) tell. Asked to
  * nevertheless, it gets another batch, which is another community.
  */
 import pg from 'pg';
-import { type CopyValue, copyRows } from './copy.ts';
 import { type DemoPlan, planDemo } from './demo-community.ts';
+import { planDiscovery } from './demo-discovery.ts';
+import { idsInTime, loadDeliberation } from './demo-load-deliberation.ts';
+import { loadDiscovery } from './demo-load-discovery.ts';
+import { loadMessaging } from './demo-load-messaging.ts';
+import { copyItems, type Loader, time } from './demo-loader.ts';
+import { type DemoSuspension, planMessaging } from './demo-messaging.ts';
 
 export interface DemoOptions {
-  /** How much: 1 is about 2,000 accounts, 60 conversations and 80,000 votes; linear. Default 1. */
+  /**
+   * How much: 1 is 2,000 accounts, 60 conversations with about 80,000 votes, 1,000 projects with
+   * 50,000 upvotes and 10,000 comments, 300 chains, 20,000 messages; linear. Default 1.
+   */
   scale?: number;
   /** Loads another batch where there is one already. */
   force?: boolean;
@@ -27,12 +36,26 @@ export interface DemoResult {
   conversations: number;
   opinions: number;
   votes: number;
+  projects: number;
+  upvotes: number;
+  comments: number;
+  chains: number;
+  directMessages: number;
   /** Draining included. */
   seconds: number;
 }
 
-/** Votes in one COPY: the triggers of a statement keep its rows in memory until it ends. */
-const VOTES_EACH = 20_000;
+const NOTHING = {
+  accounts: 0,
+  conversations: 0,
+  opinions: 0,
+  votes: 0,
+  projects: 0,
+  upvotes: 0,
+  comments: 0,
+  chains: 0,
+  directMessages: 0,
+};
 
 /**
  * Loads the demo data unless they are there, and drains.
@@ -69,178 +92,130 @@ export async function loadDemoData(
     const last = (rows[0] as { batch: number }).batch;
     if (last > 0 && !force) {
       await client.query('rollback');
-      const none = { accounts: 0, conversations: 0, opinions: 0, votes: 0 };
-      return { loaded: false, batch: last, ...none, seconds: seconds() };
+      return { loaded: false, batch: last, ...NOTHING, seconds: seconds() };
     }
-    const batch = last + 1;
-    const plan = planDemo(scale, batch);
-    const votes = await load(client, plan, batch, onProgress);
+    const loader = { client, batch: last + 1, onProgress };
+    const counts = await load(loader, scale);
     await client.query('commit');
     await settle(client, onProgress);
-    return {
-      loaded: true,
-      batch,
-      accounts: plan.accounts.length,
-      conversations: plan.conversations.length,
-      opinions: plan.opinions.length,
-      votes,
-      seconds: seconds(),
-    };
+    return { loaded: true, batch: loader.batch, ...counts, seconds: seconds() };
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-type OnProgress = NonNullable<DemoOptions['onProgress']>;
+/** Copies everything; returns how much there was. */
+async function load(loader: Loader, scale: number): Promise<typeof NOTHING> {
+  const { batch } = loader;
+  const plan = planDemo(scale, batch);
+  const { accounts } = plan;
+  const isGuest = (index: number) => (accounts[index] as { guest: boolean }).guest;
+  const discovery = planDiscovery(accounts.length, isGuest, scale, batch);
+  const officials = new Set([plan.moderator, ...discovery.validators]);
+  const messaging = planMessaging(accounts.length, (it) => !officials.has(it), scale, batch);
 
-const time = (at: number | null) => (at === null ? null : new Date(at));
-
-/** Copies everything; returns how many votes there were. */
-async function load(
-  client: pg.Client,
-  plan: DemoPlan,
-  batch: number,
-  onProgress: OnProgress,
-): Promise<number> {
-  const step = async (name: string, target: string, rows: CopyValue[][]) => {
-    onProgress(name, 0, rows.length);
-    await copyRows(client, target, rows, (done) => onProgress(name, done, rows.length));
-  };
   // What began later has the greater id.
-  const accountIds = await takeIds(client, 'app_public.account', plan.accounts);
-  const conversationIds = await takeIds(client, 'app_public.conversation', plan.conversations);
-  const opinionIds = await takeIds(client, 'app_public.opinion', plan.opinions);
-  const account = (index: number) => accountIds[index] as string;
-  const conversation = (index: number) => conversationIds[index] as string;
-  const opinion = (index: number) => opinionIds[index] as string;
-  const moderator = account(plan.moderator);
+  const ids = await idsInTime(loader, 'app_public.account', accounts);
+  const account = (index: number) => ids[index] as string;
+  await loadAccounts(loader, plan, discovery.validators, messaging.suspensions, account);
+  const votes = await loadDeliberation(loader, plan, account);
+  await loadDiscovery(loader, discovery, account);
+  await loadMessaging(loader, messaging, account);
+  return {
+    accounts: accounts.length,
+    conversations: plan.conversations.length,
+    opinions: plan.opinions.length,
+    votes,
+    projects: discovery.sizes.projects,
+    upvotes: discovery.sizes.upvotes,
+    comments: discovery.sizes.comments,
+    chains: discovery.sizes.chains,
+    directMessages: messaging.sizes.directMessages,
+  };
+}
 
-  await step(
-    'Accounts',
-    'app_public.account (id, display_name, is_guest, created_at)',
-    plan.accounts.map((it, index) => [account(index), it.name, it.guest, time(it.createdAt)]),
+/** Copies the accounts, with where they come from, their roles and suspensions. */
+async function loadAccounts(
+  loader: Loader,
+  plan: DemoPlan,
+  validators: number[],
+  suspensions: DemoSuspension[],
+  account: (index: number) => string,
+): Promise<void> {
+  const step = 'Accounts';
+  const count = plan.accounts.length;
+  const suspendedAt = new Map(
+    suspensions
+      .filter(({ withdrawnAt }) => withdrawnAt === null)
+      .map((it) => [it.account, it.createdAt]),
   );
-  await step(
-    'Accounts',
+  await copyItems(
+    loader,
+    step,
+    'app_public.account (id, display_name, is_guest, created_at, suspended_at)',
+    plan.accounts,
+    count,
+    (it, index) => [
+      account(index),
+      it.name,
+      it.guest,
+      time(it.createdAt),
+      time(suspendedAt.get(index) ?? null),
+    ],
+  );
+  await copyItems(
+    loader,
+    step,
     'app_private.account_origin (account_id, external_id)',
-    plan.accounts.map((_, index) => [account(index), `demo:${batch}:${index + 1}`]),
+    plan.accounts,
+    count,
+    (_, index) => [account(index), `demo:${loader.batch}:${index + 1}`],
   );
-  await step('Accounts', 'app_private.account_role (account_id, role)', [[moderator, 'moderator']]);
-
-  await step(
-    'Conversations',
-    'app_public.conversation ' +
-      '(id, owner_id, topic, description, created_at, locked_at, closed_at)',
-    plan.conversations.map((it, index) => [
-      conversation(index),
-      account(it.owner),
-      it.title,
-      it.description,
+  await copyItems(
+    loader,
+    step,
+    'app_private.account_role (account_id, role)',
+    [
+      [account(plan.moderator), 'moderator'],
+      ...validators.map((index) => [account(index), 'validator']),
+    ],
+    1 + validators.length,
+    (row) => row,
+  );
+  await copyItems(
+    loader,
+    step,
+    'app_public.account_suspension ' +
+      '(account_id, moderator_id, reason, created_at, withdrawn_at, withdrawn_by_id)',
+    suspensions,
+    suspensions.length,
+    (it) => [
+      account(it.account),
+      account(plan.moderator),
+      it.reason,
       time(it.createdAt),
-      time(it.lockedAt),
-      time(it.closedAt),
-    ]),
+      time(it.withdrawnAt),
+      it.withdrawnAt === null ? null : account(plan.moderator),
+    ],
   );
-  await step(
-    'Conversations',
-    'app_public.conversation_moderation (conversation_id, moderator_id, action, created_at)',
-    plan.conversations.flatMap(({ owner, lockedAt, closedAt }, index) => [
-      ...(lockedAt === null ? [] : [[conversation(index), moderator, 'locked', time(lockedAt)]]),
-      ...(closedAt === null
-        ? []
-        : [[conversation(index), account(owner), 'closed', time(closedAt)]]),
-    ]),
-  );
-
-  await step(
-    'Opinions',
-    'app_public.opinion ' +
-      '(id, conversation_id, author_id, content, is_seed, moderation, created_at, deleted_at)',
-    plan.opinions.map((it, index) => [
-      opinion(index),
-      conversation(it.conversation),
-      account(it.author),
-      it.content,
-      it.seed,
-      it.moderation?.withdrawnAt === null ? it.moderation.action : null,
-      time(it.createdAt),
-      time(it.deletedAt),
-    ]),
-  );
-  await step(
-    'Opinions',
-    'app_public.opinion_moderation (opinion_id, moderator_id, action, reason, created_at, ' +
-      'withdrawn_at, withdrawn_by_id)',
-    plan.opinions.flatMap(({ moderation: it }, index) =>
-      it === null
-        ? []
-        : [
-            [
-              opinion(index),
-              moderator,
-              it.action,
-              it.action === 'moved' ? 'Says the same as another.' : 'Attacks a person.',
-              time(it.at),
-              time(it.withdrawnAt),
-              it.withdrawnAt === null ? null : moderator,
-            ],
-          ],
-    ),
-  );
-
-  const all = plan.votes();
-  let votes = 0;
-  onProgress('Votes', 0, plan.expectedVotes);
-  for (let more = true; more; ) {
-    const rows: CopyValue[][] = [];
-    while (rows.length < VOTES_EACH) {
-      const { value: it, done } = all.next();
-      if (done) {
-        more = false;
-        break;
-      }
-      rows.push([
-        opinion(it.opinion),
-        account(it.voter),
-        conversation(it.conversation),
-        it.choice,
-        time(it.castAt),
-        time(it.cancelledAt),
-      ]);
-    }
-    if (rows.length === 0) break;
-    votes += await copyRows(
-      client,
-      'app_public.opinion_vote ' +
-        '(opinion_id, voter_id, conversation_id, choice, cast_at, cancelled_at)',
-      rows,
-    );
-    onProgress('Votes', votes, Math.max(plan.expectedVotes, votes));
-  }
-  return votes;
 }
 
-/** New ids of a table for the items, increasing with `createdAt`, in the items' order. */
-async function takeIds(
-  client: pg.Client,
-  table: string,
-  items: { createdAt: number }[],
-): Promise<string[]> {
-  const { rows } = await client.query<{ id: string }>(
-    `select nextval(pg_get_serial_sequence($1, 'id')) as id from generate_series(1, $2::int)`,
-    [table, items.length],
-  );
-  const order = items.map((_, index) => index);
-  const at = (index: number) => (items[index] as { createdAt: number }).createdAt;
-  order.sort((a, b) => at(a) - at(b) || a - b);
-  const ids = new Array<string>(items.length);
-  for (const [rank, index] of order.entries()) ids[index] = (rows[rank] as { id: string }).id;
-  return ids;
-}
-
-/** Drains what the load has logged (or leaves it to a drain that is running), then analyzes. */
-async function settle(client: pg.Client, onProgress: OnProgress): Promise<void> {
+/**
+ * Analyzes, so that the drain of so much is planned well (but nothing empty: a table known to be so
+ * is read as a whole, which it soon should not be), drains what the load has logged (or
+ * leaves it to a drain that is running) and computes the derived relations.
+ */
+async function settle(client: pg.Client, onProgress: Loader['onProgress']): Promise<void> {
   await client.query('set role app_owner');
+  onProgress('Statistics', 0, 1);
+  const { rows: tables } = await client.query<{ list: string }>(`
+    select string_agg(oid::regclass::text, ', ') as list from pg_class
+    where relkind = 'r' and pg_relation_size(oid) > 0 and relnamespace = any (
+      '{app_public,app_hidden,app_private,millrace_log}'::regnamespace[])`);
+  await client.query(`analyze ${tables[0]?.list}`);
+  onProgress('Statistics', 1, 1);
+
+  onProgress('Counters', 0, 1);
   let drained = 0;
   for (let more = true; more; ) {
     const { rows } = await client.query<{ drain: { rows: number; more: boolean } }>(
@@ -251,10 +226,13 @@ async function settle(client: pg.Client, onProgress: OnProgress): Promise<void> 
     more = drain.more;
     onProgress('Counters', drained, more ? drained * 2 : drained);
   }
-  onProgress('Statistics', 0, 1);
-  await client.query(
-    'analyze app_public.account, app_public.conversation, app_public.opinion, ' +
-      'app_public.opinion_vote',
+
+  const { rows: relations } = await client.query<{ name: string }>(
+    "select name from millrace.derivation where kind = 'materialize' order by id",
   );
-  onProgress('Statistics', 1, 1);
+  for (const [index, { name }] of relations.entries()) {
+    onProgress('Relations', index, relations.length);
+    await client.query('select millrace.run_now($1)', [name]);
+  }
+  onProgress('Relations', relations.length, relations.length);
 }

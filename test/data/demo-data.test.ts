@@ -130,6 +130,11 @@ describe('the loaded data', () => {
       conversations: plan.conversations.length,
       opinions: plan.opinions.length,
       votes: votes.length,
+      projects: 50,
+      upvotes: expect.any(Number),
+      comments: 500,
+      chains: 15,
+      directMessages: 1000,
       seconds: expect.any(Number),
     });
     expect(steps).toEqual([
@@ -137,8 +142,15 @@ describe('the loaded data', () => {
       'Conversations',
       'Opinions',
       'Votes',
-      'Counters',
+      'Projects',
+      'Upvotes',
+      'Comments',
+      'Chains',
+      'Investors',
+      'Messages',
       'Statistics',
+      'Counters',
+      'Relations',
     ]);
 
     const { rows: pending } = await db.pool.query(
