@@ -22,6 +22,9 @@ import { startWorker } from './lib/worker.ts';
 /** Seconds that the printed token is valid. */
 const TOKEN_LIFETIME = 12 * 60 * 60;
 
+/** How much of the demo's community: enough to look around, and loaded in some seconds. */
+const DEMO_SCALE = 0.5;
+
 await runCommand(() =>
   runUntilStopped(async (add) => {
     const config = loadConfig();
@@ -74,7 +77,7 @@ async function loadDemo(connectionString: string): Promise<void> {
   if ((await firstAccount(connectionString)) !== null) return;
   let last = '';
   const result = await loadDemoData(connectionString, {
-    scale: 1,
+    scale: DEMO_SCALE,
     onProgress: (step) => {
       if (step !== last) say(`Demo data: ${step} …`);
       last = step;
