@@ -10,7 +10,7 @@ create or replace function millrace.rebuild_if_small(id bigint)
 as $$
 begin
   if current_setting('transaction_isolation') = 'read committed' and (
-    select coalesce(sum(pg_table_size(m.source)), 0) < 16 * 1024 * 1024
+    select millrace.table_size(variadic array_agg(m.source)) < 4 * 1024 * 1024
     from millrace.mapping m where m.derivation = rebuild_if_small.id
   ) and not exists (
     -- what it reads is to be filled first
