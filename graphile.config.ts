@@ -9,6 +9,7 @@ import { limitsPlugin } from './scripts/lib/api-limits.ts';
 import { ListOrderPlugin } from './scripts/lib/api-list-order.ts';
 import { NamesPlugin } from './scripts/lib/api-names.ts';
 import { PagesPlugin } from './scripts/lib/api-pages.ts';
+import { SubscriptionsPlugin } from './scripts/lib/api-subscriptions.ts';
 
 /**
  * The public API: what of schema app_public it shows, and how. The database, the identity of a
@@ -20,7 +21,14 @@ const preset: GraphileConfig.Preset = {
     PgSimplifyInflectionPreset,
     PostGraphileConnectionFilterPreset,
   ],
-  plugins: [NamesPlugin, BigIntPlugin, PagesPlugin, ListOrderPlugin, limitsPlugin()],
+  plugins: [
+    NamesPlugin,
+    BigIntPlugin,
+    PagesPlugin,
+    ListOrderPlugin,
+    SubscriptionsPlugin,
+    limitsPlugin(),
+  ],
   disablePlugins: [
     // A fault in a smart tag has to be seen, not to take a field away.
     'SwallowErrorsPlugin',
@@ -72,7 +80,7 @@ const preset: GraphileConfig.Preset = {
     graphiqlPath: '/',
     graphiqlOnGraphQLGET: false,
     graphqlOverGET: false,
-    websockets: false,
+    websockets: true,
     watch: false,
     maxRequestLength: 100_000,
     maskError,

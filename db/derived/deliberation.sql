@@ -35,7 +35,9 @@ select millrace.counter('app_public.conversation.hidden_opinion_count',
 select millrace.counter('app_public.conversation.vote_count',
   source => 'app_public.opinion_vote', key => '{conversation_id}', through => 'app_public.opinion',
   filter =>
-    'source.cancelled_at is null and via.deleted_at is null and via.moderation is null');
+    'source.cancelled_at is null and via.deleted_at is null and via.moderation is null',
+  -- once is enough: what is announced is the conversation, whichever of its counts changed
+  notify => true);
 select millrace.counter('app_public.conversation.total_vote_count',
   source => 'app_public.opinion_vote', key => '{conversation_id}', through => 'app_public.opinion',
   filter => 'source.cancelled_at is null and via.deleted_at is null');

@@ -98,7 +98,7 @@ select millrace.materialize('app_public.feed_project',
     'app_public.account', $$
       select p.id from app_public.project p join changed on p.owner_id = changed.id
     $$),
-  debounce => '200 milliseconds', max_wait => '400 milliseconds');
+  debounce => '200 milliseconds', max_wait => '400 milliseconds', notify => true);
 create index if not exists feed_project_trending_score_idx
   on app_public.feed_project (trending_score, project_id);
 create index if not exists feed_project_created_at_idx

@@ -18,7 +18,14 @@ declare global {
   }
 }
 
-/** Verifies the token of each request and keeps who it is in the request's context. */
+/** Who the sockets are; each says so once, when it connects. */
+const sockets = new WeakMap<object, Identity>();
+
+/**
+ * Verifies the token of each request and keeps who it is in the request's context. A web socket has
+ * its token in the parameters of its connection, `{"Authorization": "Bearer …"}`, and lives no
+ * longer than that.
+ */
 export function identityPlugin(key: Uint8Array): GraphileConfig.Plugin {
   return {
     name: 'MillraceIdentityPlugin',
@@ -26,6 +33,10 @@ export function identityPlugin(key: Uint8Array): GraphileConfig.Plugin {
     grafserv: {
       middleware: {
         async processGraphQLRequestBody(next, event) {
+          if (event.graphqlWsContext !== undefined) {
+            await identifySocket(key, event.graphqlWsContext);
+            return next();
+          }
           if (event.request === undefined) throw new Error('Only HTTP requests are served');
           const identity = await identityOf(key, event.request.getHeader('authorization'));
           event.request.requestContext.identity = identity;
@@ -38,16 +49,42 @@ export function identityPlugin(key: Uint8Array): GraphileConfig.Plugin {
 
 /** The settings of a request's statements: role, account, and read-only for a query. */
 export function identitySettings(
-  { identity }: Partial<Grafast.RequestContext>,
+  { identity: own, ws }: Partial<Grafast.RequestContext>,
   { document, operationName }: ExecutionArgs,
 ): ApiSettings {
+  const identity = own ?? (ws?.socket && sockets.get(ws.socket));
   if (identity === undefined) throw new Error('The request was not identified');
   const settings: ApiSettings = { role: identity.role };
   if ('accountId' in identity) settings['app.account_id'] = identity.accountId;
   const operation = getOperationAST(document, operationName);
-  if (operation?.operation === 'query') settings.transaction_read_only = 'on';
+  // The events of a subscription read, as a query does.
+  if (operation?.operation === 'query' || operation?.operation === 'subscription')
+    settings.transaction_read_only = 'on';
   return settings;
 }
+
+async function identifySocket(
+  key: Uint8Array,
+  { connectionParams, extra }: { connectionParams?: unknown; extra: unknown },
+): Promise<void> {
+  const { socket } = extra as { socket: { close(code: number, reason: string): void } };
+  if (sockets.has(socket)) return;
+  const params = Object.entries((connectionParams ?? {}) as Record<string, unknown>);
+  const header = params.find(([name]) => name.toLowerCase() === 'authorization')?.[1];
+  const identity = await identityOf(key, header === undefined ? undefined : String(header));
+  sockets.set(socket, identity);
+  if (!('expiresAt' in identity)) return;
+  const left = identity.expiresAt * 1_000 - Date.now();
+  // Closed by the server, so that a subscription never outlives the right to it.
+  const timer = setTimeout(
+    () => socket.close(4403, 'The token has expired'),
+    Math.min(left, MAX_TIMER),
+  );
+  timer.unref();
+}
+
+/** The longest that a timer of Node can wait, in milliseconds: 24 days. */
+const MAX_TIMER = 2 ** 31 - 1;
 
 async function identityOf(key: Uint8Array, header: string | undefined): Promise<Identity> {
   if (header === undefined) return ANONYMOUS;

@@ -24,7 +24,12 @@ export type TokenRole = keyof typeof ROLES;
 /** Who a request is to the database. */
 export type Identity =
   | { role: 'app_anonymous' }
-  | { role: (typeof ROLES)[TokenRole]; accountId: string };
+  | {
+      role: (typeof ROLES)[TokenRole];
+      accountId: string;
+      /** Seconds since 1970. */
+      expiresAt: number;
+    };
 
 export const ANONYMOUS: Identity = { role: 'app_anonymous' };
 
@@ -110,5 +115,5 @@ export async function verifyToken(key: Uint8Array, token: string): Promise<Ident
   if (!/^[1-9][0-9]{0,18}$/.test(accountId)) {
     throw new TokenError('The access token names no account');
   }
-  return { role: ROLES[role as TokenRole], accountId };
+  return { role: ROLES[role as TokenRole], accountId, expiresAt: payload.exp ?? 0 };
 }

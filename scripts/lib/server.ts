@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { grafserv } from 'postgraphile/grafserv/node';
 import { NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
+import { startAnnouncements } from './announcements.ts';
 import { identityPlugin, identitySettings } from './api-identity.ts';
 import { makeApiSchema } from './api-schema.ts';
 import { ConfigError } from './config.ts';
@@ -37,17 +38,23 @@ export interface ApiServer {
 const DRAIN_TIMEOUT = 10_000;
 
 /**
- * Starts the HTTP server: GraphQL at `/graphql`, `/healthz`, `/readyz`, `POST /auth/guest`.
+ * Starts the HTTP server: GraphQL at `/graphql` (subscriptions over web sockets), `/healthz`, `/readyz`, `POST /auth/guest`.
  *
  * @throws ConfigError when the address cannot be listened on.
  */
 export async function startServer(options: ServerOptions): Promise<ApiServer> {
   const pools = makeApiPools(options);
   const withPgClient = makeWithPgClient(pools);
+  const announcements = startAnnouncements(options);
   const extension: GraphileConfig.Preset = {
     plugins: [identityPlugin(options.key), ...(options.development ? [] : [NoIntrospectionPlugin])],
     grafast: {
-      context: (request, args) => ({ pgSettings: identitySettings(request, args), withPgClient }),
+      context: (request, args) => ({
+        pgSettings: identitySettings(request, args),
+        withPgClient,
+        // PostGraphile's own messages are text; these are what SubscriptionsPlugin reads.
+        pgSubscriber: announcements as unknown as Grafast.Context['pgSubscriber'],
+      }),
     },
     grafserv: { graphiql: options.development },
   };
@@ -57,6 +64,14 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
     const api = grafserv({ schema, preset: resolvedPreset });
     await api.ready();
     const handle = api.createHandler();
+    const upgrade = await api.getUpgradeHandler();
+    server.on('upgrade', (request, socket, head) => {
+      if (upgrade !== null && api.shouldHandleUpgrade(request, socket, head)) {
+        upgrade(request, socket, head);
+      } else {
+        socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+      }
+    });
     server.on('request', (request, response) => {
       if (handleHealth(withPgClient, request, response)) return;
       if (handleGuest(withPgClient, options.key, request, response)) return;
@@ -69,12 +84,15 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
         api.setSchema((await makeApiSchema(pools, extension)).schema);
       },
       async stop() {
+        // First of all: open subscriptions would hold the server for as long as it waits.
+        await announcements.release();
         await close(server);
         await api.release();
         await endApiPools(pools);
       },
     };
   } catch (error) {
+    await announcements.release();
     await endApiPools(pools);
     throw error;
   }
