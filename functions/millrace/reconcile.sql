@@ -18,6 +18,7 @@ declare
   v_after text[];
   v_results jsonb;
   v_started timestamptz;
+  v_finished jsonb := '[]';
 begin
   perform millrace.derivation_named(reconcile.name) where reconcile.name is not null;
   -- relations first: their locks come before the engine's
@@ -25,23 +26,33 @@ begin
     v_started := clock_timestamp();
     v_after := null;
     v_results := '{}';
-    if v_d.kind = 'react' then
-      v_results := millrace.reconcile_reaction(v_d.id, reconcile.repair);
-    else
-      perform millrace.lock_relation(v_d.id);
-      loop
-        v_run := millrace.reconcile_relation(v_d.id, reconcile.repair, v_after);
-        exit when v_run.results is null;
-        v_results := millrace.add_results(v_results, v_run.results);
-        v_after := v_run.last_key;
-        exit when v_after is null;
-      end loop;
-    end if;
-    return query
-      select r.* from millrace.finish_reconcile(v_results, reconcile.repair, v_started) r;
+    continue when v_d.kind = 'react';
+    perform millrace.lock_relation(v_d.id);
+    loop
+      v_run := millrace.reconcile_relation(v_d.id, reconcile.repair, v_after);
+      exit when v_run.results is null;
+      v_results := millrace.add_results(v_results, v_run.results);
+      v_after := v_run.last_key;
+      exit when v_after is null;
+    end loop;
+    v_finished := v_finished
+      || jsonb_build_array(jsonb_build_object('results', v_results, 'started', v_started));
   end loop;
 
+  -- what it found is noted in rows that others write under the engine's lock: that comes first
   perform millrace.lock_engine();
+  return query
+    select r.*
+    from jsonb_array_elements(v_finished) f
+    cross join lateral millrace.finish_reconcile(
+      f -> 'results', reconcile.repair, (f ->> 'started')::timestamptz) r;
+  return query
+    select r.*
+    from millrace.reconciled_relations(reconcile.name) d
+    cross join lateral millrace.finish_reconcile(
+      millrace.reconcile_reaction(d.id, reconcile.repair), reconcile.repair,
+      clock_timestamp()) r
+    where d.kind = 'react';
   -- what is still being counted for the first time, or again, is counted to the end, not reported
   while reconcile.repair and exists (
     select from millrace.derivation d

@@ -52,12 +52,14 @@ begin
         v_results := millrace.add_results(v_results, v_run.results);
         v_after := case when v_run.checked = v_size then v_run.last_key end;
       end if;
+      commit;
       if v_rolling then
+        -- with no lock held: a declaration writes these rows and waits for the relation's lock
         update millrace.derivation d
           set rolling_after = v_after, rolled_at = clock_timestamp()
           where d.name = any (v_item.names);
+        commit;
       end if;
-      commit;
       exit when v_after is null or v_rolling or v_listed is not null;
     end loop;
     perform millrace.finish_reconcile(

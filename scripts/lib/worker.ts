@@ -118,7 +118,12 @@ async function runWorker(
       : { taskDirectory, crontabFile: join(taskDirectory, 'crontab') }),
     noHandleSignals: true,
     logger,
-    preset: { plugins: [SqlTasksPlugin] },
+    preset: {
+      plugins: [SqlTasksPlugin],
+      // Reported through its queue, which tries again when a connection is lost. Without it nobody
+      // awaits the report: the rejection would end the process, or leave the job locked.
+      worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 },
+    },
   });
 }
 
