@@ -118,8 +118,9 @@ function bigintAt(field: Buffer, at: number): number {
 /** As bigint[]. */
 export function bigints(values: ArrayLike<number>): Buffer {
   return numbers(OID.int8, 8, values, (buffer, value, at) => {
-    buffer.writeInt32BE(Math.floor(value / 2 ** 32), at);
-    buffer.writeUInt32BE(value % 2 ** 32, at + 4);
+    const high = Math.floor(value / 2 ** 32);
+    buffer.writeInt32BE(high, at);
+    buffer.writeUInt32BE(value - high * 2 ** 32, at + 4);
   });
 }
 
