@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import { runCommand } from './lib/cli.ts';
 import { withDatabase } from './lib/database.ts';
@@ -20,13 +20,18 @@ interface Reconciliation {
 
 await runCommand(async () => {
   const program = new Command('reconcile')
-    .description('Compares derived values with a recount. Ends with 1 where drift is left.')
+    .description('Compares what is derived with a recount. Ends with 1 where drift is left.')
     .argument('[name]', 'one derivation, as npm run status names it; all without it')
-    .option('--repair', 'add the differences to what is stored')
+    .option('--repair', 'put right what differs')
+    .option('--sample <keys>', 'compare so many keys of each, at random', positive)
     .option('--json', 'print a JSON array')
     .exitOverride()
     .parse();
-  const { repair = false, json = false } = program.opts<{ repair?: boolean; json?: boolean }>();
+  const {
+    repair = false,
+    json = false,
+    sample,
+  } = program.opts<{ repair?: boolean; json?: boolean; sample?: number }>();
   const [name = null] = program.args;
 
   const rows = await withDatabase(async ({ connectionString }) => {
@@ -37,7 +42,9 @@ await runCommand(async () => {
       const { rows: clock } = await client.query<{ now: string }>(
         'select clock_timestamp()::text as now',
       );
-      await client.query('call millrace.reconcile_batches($1)', [JSON.stringify({ name, repair })]);
+      await client.query('call millrace.reconcile_batches($1)', [
+        JSON.stringify({ name, repair, sample }),
+      ]);
       const { rows } = await client.query<Reconciliation>(
         `select r.name, r.keys::integer as "keysChecked",
            coalesce(d.keys_drifted, 0)::integer as "keysDrifted",
@@ -66,3 +73,11 @@ await runCommand(async () => {
   }
   return rows.some(({ keysDrifted, repaired }) => keysDrifted > 0 && !repaired) ? 1 : 0;
 });
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new InvalidArgumentError('It must be a whole number above 0.');
+  }
+  return number;
+}

@@ -11,8 +11,14 @@ import { findEngine, ownerConfig } from './lib/pg-owner.ts';
 interface Status {
   name: string;
   kind: string;
+  /** incremental or refresh, for a derived relation. */
+  strategy: string | null;
   state: string;
   pendingRows: number;
+  /** Keys that wait for a job. */
+  waitingKeys: number;
+  /** Keys whose definition raises an error, or whose job has used up its attempts. */
+  failedKeys: number;
   lagSeconds: number;
   lastReconciledAt: Date | null;
   lastError: string | null;
@@ -30,7 +36,9 @@ await runCommand(async () => {
     await client.connect();
     try {
       const { rows } = await client.query<Status>(
-        `select s.name, s.kind, s.state, s.pending_rows::integer as "pendingRows",
+        `select s.name, s.kind, s.strategy, s.state, s.pending_rows::integer as "pendingRows",
+           s.waiting_keys::integer as "waitingKeys",
+           (s.failed_keys + s.dead_keys)::integer as "failedKeys",
            round(extract(epoch from s.lag), 3)::float8 as "lagSeconds",
            s.last_reconciled_at as "lastReconciledAt", s.last_error as "lastError"
          from millrace.status s order by s.name`,
@@ -48,10 +56,13 @@ await runCommand(async () => {
     const width = Math.max(...rows.map(({ name }) => name.length));
     for (const row of rows) {
       const state = row.state.padEnd(11);
-      const pending = `${row.pendingRows} pending, ${row.lagSeconds} s behind`;
+      const kind = (row.strategy ?? row.kind).padEnd(11);
+      const waiting = row.kind === 'counter' ? '' : `, ${row.waitingKeys} waiting`;
+      const failed = row.failedKeys === 0 ? '' : `, ${row.failedKeys} failed`;
+      const pending = `${row.pendingRows} pending${waiting}${failed}, ${row.lagSeconds} s behind`;
       const error = row.lastError === null ? '' : `  ${row.lastError}`;
-      process.stdout.write(`${row.name.padEnd(width)}  ${state}  ${pending}${error}\n`);
+      process.stdout.write(`${row.name.padEnd(width)}  ${kind}  ${state}  ${pending}${error}\n`);
     }
   }
-  return rows.some(({ state }) => state === 'failed') ? 1 : 0;
+  return rows.some(({ state, failedKeys }) => state === 'failed' || failedKeys > 0) ? 1 : 0;
 });
