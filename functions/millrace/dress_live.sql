@@ -1,6 +1,6 @@
 /*
  * Gives the live view of a derived relation the grants of the relation, those on single columns
- * too. Where the relation has row level security the live view works with its reader's rights (see
+ * too. Where its policies look into other tables the live view works with its reader's rights (see
  * live_sql), so its readers may read the exact rows, in a schema that they have no right to enter.
  */
 create or replace function millrace.dress_live(derivation millrace.derivation)
@@ -12,9 +12,7 @@ as $$
 declare
   v_d constant millrace.derivation := dress_live.derivation;
   v_names constant record := millrace.relation_names(v_d.name);
-  v_has_policies constant boolean := (
-    select c.relrowsecurity from pg_catalog.pg_class c where c.oid = v_d.target
-  );
+  v_is_invoker constant boolean := millrace.policies_read_others(v_d.target);
   v_statement text;
 begin
   for v_statement in
@@ -51,7 +49,7 @@ begin
       union all
       select distinct 1, format('grant select on %s to %s', v_names.exact, g.name)
       from grantee g
-      where g.relation = v_d.target and g.privilege = 'SELECT' and v_has_policies
+      where g.relation = v_d.target and g.privilege = 'SELECT' and v_is_invoker
     ) s
     order by s.position
   loop

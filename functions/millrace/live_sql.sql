@@ -1,8 +1,8 @@
 /*
  * The live view: the exact rows, under the row level security of the stored table, so that whoever
- * reads it sees the rows that they would see in the table. Where there is any, the view works with
- * its reader's rights, because tables that a policy looks into have policies too; its reader may
- * then read the exact rows, but has no right to the schema in which they are, and cannot name them.
+ * reads it sees the rows that they would see in the table. Where a policy looks into other tables,
+ * which have policies too, the view works with its reader's rights; its reader may then read the
+ * exact rows, but has no right to the schema in which they are, and cannot name them.
  */
 create or replace function millrace.live_sql(derivation millrace.derivation)
   returns text
@@ -18,7 +18,12 @@ begin
   return format(
     E'create or replace view %s%s as\nselect %s\nfrom %s %I%s',
     v_names.live,
-    case when v_visible is not null then ' with (security_invoker, security_barrier)' else '' end,
+    case
+      when v_visible is null then ''
+      when millrace.policies_read_others(v_d.target)
+      then ' with (security_invoker, security_barrier)'
+      else ' with (security_barrier)'
+    end,
     millrace.list(v_d.columns),
     v_names.exact,
     (select c.relname from pg_catalog.pg_class c where c.oid = v_d.target),

@@ -469,6 +469,9 @@ describe('the API’s roles', () => {
          select 'relation', c.oid::regclass::text
          from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where n.nspname in ('millrace', 'millrace_log') and c.relkind in ('r', 'v', 'p', 'm', 'S')
+           -- read through a live view, whose readers cannot name it
+           and not (c.relkind = 'v' and c.relname like '%\\_\\_exact'
+             and not has_table_privilege(r.role, c.oid, 'insert,update,delete,truncate'))
            and (case when c.relkind = 'S' then has_sequence_privilege(r.role, c.oid, 'usage,select,update')
              else has_table_privilege(r.role, c.oid, 'select,insert,update,delete,truncate')
                or has_any_column_privilege(r.role, c.oid, 'select,insert,update') end)
@@ -479,7 +482,16 @@ describe('the API’s roles', () => {
        ) v`,
     );
     expect(visible).toEqual([]);
-    for (const name of ['millrace_log.d__photo', 'millrace_log.d__album__people__members']) {
+    const { rows: exact } = await client.query<{ name: string }>(
+      `select c.oid::regclass::text as name from pg_class c
+       where c.relnamespace = 'millrace_log'::regnamespace and c.relname like '%\\_\\_exact'
+         and has_table_privilege('app_account', c.oid, 'select')`,
+    );
+    for (const name of [
+      'millrace_log.d__photo',
+      'millrace_log.d__album__people__members',
+      ...exact.map((view) => view.name),
+    ]) {
       await expect(
         db.asAccount(1, (account) => account.query(`select from ${name}`)),
       ).rejects.toMatchObject({ code: '42501' });
