@@ -13,6 +13,7 @@ as $$
 declare
   v_d millrace.derivation;
   v_sources regclass[];
+  v_detail text;
 begin
   v_d := millrace.derivation_named("drop".name);
   if v_d.kind = 'materialize' then
@@ -21,15 +22,8 @@ begin
   perform millrace.lock_engine();
   v_d := millrace.derivation_named("drop".name);
   v_sources := array(select distinct r.relation from millrace.reading r where r.id = v_d.id);
-  if exists (select from millrace.reading r where r.relation = v_d.target and r.kind <> 'counter')
-    and v_d.kind = 'materialize'
-  then
-    raise exception '% is read by other derivations', v_d.name using
-      errcode = 'MR031',
-      detail = (
-        select string_agg(distinct r.name, ', ') from millrace.reading r
-        where r.relation = v_d.target),
-      hint = 'Drop those first.';
+  if v_d.kind = 'materialize' then
+    perform millrace.check_unread(v_d.target);
   end if;
   -- readers of the exact or live read hold the log, and with it the views that are dropped
   perform millrace.lock_tables(v_sources, array(
@@ -44,7 +38,9 @@ begin
     select v_d.target where v_d.kind = 'counter'
     union
     select v_d.work where v_d.work is not null
-  ));
+    union
+    select v_d.target where v_d.kind = 'materialize'
+  ), case when v_d.kind = 'materialize' then millrace.live_views(v_d.name) else '{}' end);
   if v_d.kind = 'counter' then
     execute format('drop function if exists %s(%s)',
       (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
@@ -61,7 +57,15 @@ begin
           where a.attrelid = v_d.target and a.attname = v_d.target_column)), ''),
         '^@behavior -attribute:select\n?', ''), ''));
   else
-    perform millrace.drop_relation(v_d, "drop".keep_relation);
+    begin
+      perform millrace.drop_relation(v_d, "drop".keep_relation);
+    exception when dependent_objects_still_exist then
+      get stacked diagnostics v_detail = pg_exception_detail;
+      raise exception '% cannot go while others are built on it: %', v_d.name, sqlerrm using
+        errcode = 'MR031',
+        detail = v_detail,
+        hint = 'Drop what is built on it first, or keep the relation: millrace.drop(name, true).';
+    end;
   end if;
   delete from millrace.derivation d where d.name = v_d.name;
   perform millrace.refresh_pending_logs();

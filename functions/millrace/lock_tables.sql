@@ -1,7 +1,10 @@
 /*
  * Locks tables that an application writes, for a declaration or its end: `shared` against writers
  * (share row exclusive), `exclusive` against readers too, because triggers are dropped from them or
- * columns added to them.
+ * columns added to them. `views`, which are to be replaced or dropped, come first, in the order in
+ * which their readers come to them; Postgres has no lock of a view that does not take the tables
+ * below it too, and none of a materialized view, but gives both an owner under the lock that is
+ * needed, even the owner that they have.
  *
  * In short attempts, each of which gives back what it has got: who meets one waits for a tenth of a
  * second at most, however long somebody else's transaction keeps the engine from its lock, and
@@ -15,13 +18,17 @@
  * Gives up after 20 seconds, or lock_timeout; at once in a transaction that has locked tables by an
  * earlier declaration, because waiting while others wait for those could be a deadlock.
  */
-create or replace function millrace.lock_tables(shared regclass[], exclusive regclass[])
+create or replace function millrace.lock_tables(
+  shared regclass[], exclusive regclass[], views regclass[] default '{}'
+)
   returns void
   language plpgsql
   volatile
   set search_path to ''
 as $$
 declare
+  v_views text[];
+  v_view text;
   v_shared text;
   v_exclusive text;
   v_relations constant oid[] := lock_tables.shared || lock_tables.exclusive;
@@ -39,9 +46,18 @@ begin
     from (
       select c.oid::regclass as relation, c.oid = any (lock_tables.exclusive) as is_exclusive
       from pg_catalog.pg_class c
-      where c.oid = any (v_relations)
+      where c.oid = any (v_relations) and c.relkind <> 'm'
       order by c.oid
     ) r;
+  v_views := array(
+    select format('alter %s %s owner to %I',
+      case c.relkind when 'm' then 'materialized view' else 'view' end,
+      millrace.qualified_name(c.oid), pg_get_userbyid(c.relowner))
+    from unnest(lock_tables.views || lock_tables.exclusive)
+      with ordinality v(relation, position)
+    join pg_catalog.pg_class c on c.oid = v.relation and c.relkind in ('v', 'm')
+    order by v.position
+  );
   if exists (
     select
     from pg_catalog.pg_locks l
@@ -67,6 +83,9 @@ begin
     begin
       perform set_config(
         'lock_timeout', round(extract(epoch from v_wait) * 1000) || 'ms', true);
+      foreach v_view in array v_views loop
+        execute v_view;
+      end loop;
       if v_exclusive is not null then
         execute format('lock table %s in access exclusive mode', v_exclusive);
       end if;
@@ -81,7 +100,8 @@ begin
         raise exception 'Tables of the declaration are in use' using
           errcode = 'lock_not_available',
           detail = format('Tried for %s to lock %s.', clock_timestamp() - v_started,
-            concat_ws(', ', v_exclusive, v_shared)),
+            concat_ws(', ', v_exclusive, v_shared,
+              array_to_string(lock_tables.views::text[], ', '))),
           hint = 'A transaction that has written them, or read the engine''s views of them, is '
             'still open. Try again when it has ended; declare one by one.';
       end if;
@@ -91,6 +111,6 @@ begin
 end
 $$;
 
-comment on function millrace.lock_tables(regclass[], regclass[]) is
+comment on function millrace.lock_tables(regclass[], regclass[], regclass[]) is
   'Locks tables against writers, or readers too, in attempts that hold nobody up; 55P03 after 20 '
   'seconds.';

@@ -39,15 +39,8 @@ begin
       make_relation.name, millrace.fitting_name(v_relname || '_pkey'), v_key);
   end if;
   return make_relation.name::regclass;
-exception
-  when unique_violation or not_null_violation then
-    raise exception 'The definition gives several rows for a key, or a key that is null: %', sqlerrm
-      using
-      errcode = 'MR028',
-      detail = format('Definition: %s, key: %s.', v_d.definition, v_key),
-      hint = 'Let the key identify the rows of the definition.';
 end
 $$;
 
 comment on function millrace.make_relation(millrace.derivation, text, text, boolean) is
-  'Makes the table or materialized view of a derived relation; MR028 if the key is none.';
+  'Makes the table or materialized view of a derived relation.';

@@ -21,66 +21,67 @@ declare
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
   v_d millrace.derivation;
   v_names record;
-  v_next regclass;
   v_definition text;
   v_rows bigint;
   v_in_place boolean;
-  v_column name;
+  v_detail text;
 begin
   update millrace.progress p set number = p.number + 1, started_at = clock_timestamp()
     where p.derivation = rebuild.id;
   select d.* into strict v_d from millrace.derivation d where d.id = rebuild.id;
   v_names := millrace.relation_names(v_d.name);
-  v_next := to_regclass(v_names.next_definition);
-  v_definition := case when v_next is null then v_names.definition else v_names.next_definition end;
+  v_definition := case when to_regclass(v_names.next_definition) is null
+    then v_names.definition else v_names.next_definition end;
   v_in_place := millrace.fits(v_d, v_definition::regclass);
 
-  -- marks before rows: whatever the next statement does not show yet is marked again
-  execute format('delete from %s', millrace.qualified_name(v_d.work));
-  if not v_in_place then
-    v_rows := millrace.rebuild_beside(v_d, v_definition);
-  elsif v_d.strategy = 'refresh' then
-    execute format('refresh materialized view %s%s',
-      case when (select c.relispopulated from pg_catalog.pg_class c where c.oid = v_d.target)
-        then 'concurrently ' else '' end,
-      millrace.qualified_name(v_d.target));
-    v_rows := 0;
-  else
-    for v_column in
-      select c.name from unnest(v_d.columns) with ordinality c(name, position)
-      where millrace.column_type(v_d.target, c.name) is null
-      order by c.position
-    loop
-      execute format('alter table %s add column %I %s', millrace.qualified_name(v_d.target),
-        v_column, millrace.column_type(v_definition::regclass, v_column));
-    end loop;
-    perform set_config('millrace.writer', 'engine', true);
-    execute millrace.rebuild_sql(v_d, v_definition) into v_rows;
-    perform set_config('millrace.writer', v_writer, true);
-  end if;
+  begin
+    -- marks before rows: whatever the next statement does not show yet is marked again
+    execute format('delete from %s', millrace.qualified_name(v_d.work));
+    if not v_in_place then
+      v_rows := millrace.rebuild_beside(v_d, v_definition);
+    elsif v_d.strategy = 'refresh' then
+      execute format('refresh materialized view %s%s',
+        case when (select c.relispopulated from pg_catalog.pg_class c where c.oid = v_d.target)
+          then 'concurrently ' else '' end,
+        millrace.qualified_name(v_d.target));
+      v_rows := 0;
+    else
+      perform millrace.add_columns(v_d.id);
+      perform set_config('millrace.writer', 'engine', true);
+      execute millrace.rebuild_sql(v_d, v_definition) into v_rows;
+      perform set_config('millrace.writer', v_writer, true);
+    end if;
+  exception when unique_violation or not_null_violation or cardinality_violation then
+    -- of the second kind only those that two rows for a key make: not a subquery with two rows
+    if sqlstate = '21000' and sqlerrm !~ 'ON CONFLICT' then
+      raise;
+    end if;
+    get stacked diagnostics v_detail = pg_exception_detail;
+    raise exception 'The rows of % do not fit the keys of %: %', v_d.definition, v_d.name, sqlerrm
+      using
+      errcode = 'MR028',
+      detail = concat_ws(' ', format('Key: %s.', array_to_string(v_d.target_key, ', ')),
+        nullif(v_detail, '')),
+      hint = 'Let the key identify the rows of the definition and never be null.';
+  end;
 
   perform millrace.lock_engine_patiently();
-  if v_in_place and v_d.strategy = 'incremental' then
-    for v_column in
-      select a.attname from pg_catalog.pg_attribute a
-      where a.attrelid = v_d.target and a.attnum > 0 and not a.attisdropped
-        and a.attname <> all (v_d.columns)
-    loop
-      execute format('alter table %s drop column %I',
-        millrace.qualified_name(v_d.target), v_column);
-    end loop;
-  end if;
-  if v_next is not null then
-    perform millrace.swap_definition(v_d);
-  end if;
-  if not v_in_place then
-    v_d := millrace.swap_relation(v_d);
-  end if;
+  begin
+    v_d := millrace.finish_rebuild(v_d, v_in_place);
+  exception when dependent_objects_still_exist then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    raise exception '% cannot change while others are built on it: %', v_d.name, sqlerrm using
+      errcode = 'MR031',
+      detail = v_detail,
+      hint = 'Drop what is built on it, declare again, and make it again on the new relation.';
+  end;
+  update millrace.derivation d set target = v_d.target where d.id = v_d.id;
+  -- what was paused meanwhile stays paused, and so what drains did not tell it does not matter
   update millrace.derivation d
     set state = 'active', kept = true, failures = 0, retry_at = null, last_error = null,
-      last_error_at = null, last_reconciled_at = clock_timestamp(), target = v_d.target
-    where d.id = v_d.id
-    returning * into v_d;
+      last_error_at = null, last_reconciled_at = clock_timestamp()
+    where d.id = v_d.id and d.state = 'backfilling';
+  select d.* into v_d from millrace.derivation d where d.id = rebuild.id;
   delete from millrace.failed_key f where f.derivation = v_d.id;
   perform millrace.make_views(v_d);
   perform millrace.dress(v_d.id);

@@ -10,8 +10,12 @@ create or replace function millrace.rebuild_if_small(id bigint)
 as $$
 begin
   if current_setting('transaction_isolation') = 'read committed' and (
-    select millrace.table_size(variadic array_agg(m.source)) < 4 * 1024 * 1024
-    from millrace.mapping m where m.derivation = rebuild_if_small.id
+    select millrace.table_size(variadic array_agg(r.relation)) < 4 * 1024 * 1024
+    from (
+      select m.source from millrace.mapping m where m.derivation = rebuild_if_small.id
+      union
+      select u.upstream from millrace.dependency u where u.derivation = rebuild_if_small.id
+    ) r(relation)
   ) and not exists (
     -- what it reads is to be filled first
     select
@@ -20,7 +24,12 @@ begin
     where u.derivation = rebuild_if_small.id and d.state = 'backfilling'
   ) then
     perform millrace.lock_relation(rebuild_if_small.id);
-    perform millrace.rebuild(rebuild_if_small.id);
+    begin
+      perform millrace.rebuild(rebuild_if_small.id);
+    exception when lock_not_available then
+      -- somebody is reading what is to be replaced: the job will have more patience
+      null;
+    end;
   end if;
 end
 $$;

@@ -17,6 +17,8 @@ declare
   v_after text[];
 begin
   select d.kept into v_was_kept from millrace.derivation d where d.id = v_id;
+  perform millrace.add_columns(v_id);
+  commit;
   loop
     -- a derivation that was dropped since the job was scheduled wants nothing
     exit when v_id is null;

@@ -30,6 +30,7 @@ begin
     if to_regclass(v_names.exact) is not null then
       execute format(E'create or replace view %s as\nselect %s from %s',
         v_names.exact, millrace.list(v_old.columns), v_names.definition);
+      execute format('comment on view %s is null', v_names.exact);
     end if;
     execute format('drop view if exists %s', v_names.dirty);
     execute format('drop view if exists %s', v_names.next_definition);

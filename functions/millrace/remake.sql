@@ -41,7 +41,7 @@ exception
   when data_exception or raise_exception or syntax_error_or_access_rule_violation
     or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
     or cardinality_violation or dependent_objects_still_exist or sqlstate 'MR023'
-    or sqlstate 'MR028'
+    or sqlstate 'MR028' or sqlstate 'MR031'
   then
     perform millrace.lock_engine_patiently();
     perform millrace.fail(v_d.name, sqlstate || ': ' || sqlerrm);

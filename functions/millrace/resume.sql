@@ -12,6 +12,11 @@ as $$
 declare
   v_d millrace.derivation;
 begin
+  v_d := millrace.derivation_named(resume.name);
+  if v_d.kind = 'materialize' then
+    -- a run that is under way has not been told what changed during the pause
+    perform millrace.lock_relation(v_d.id);
+  end if;
   perform millrace.lock_engine();
   v_d := millrace.derivation_named(resume.name);
   update millrace.derivation d

@@ -17,6 +17,14 @@ declare
   v_name constant text := millrace.qualified_name(v_old);
   v_relname constant name := (parse_ident(v_name))[2];
   v_kind constant "char" := (select c.relkind from pg_catalog.pg_class c where c.oid = v_old);
+  -- what rebuild_beside has called the successors of the indexes
+  v_indexes constant jsonb := (
+    select coalesce(
+      jsonb_object_agg(millrace.fitting_name(c.relname || '__next'), c.relname), '{}')
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = v_old
+  );
   v_dress constant text[] := millrace.dress_sql(v_old, v_d.columns, v_d.strategy);
   v_statement text;
   v_index record;
@@ -29,13 +37,7 @@ begin
       detail = 'Everybody with a grant would see all rows.',
       hint = 'Keep it incrementally, or drop its policies and show it through a view.';
   end if;
-  if exists (select from millrace.source s where s.relation = v_old) then
-    raise exception '% cannot be replaced: other derivations read it', v_old using
-      errcode = 'dependent_objects_still_exist',
-      detail = (
-        select string_agg(r.name, ', ') from millrace.reading r where r.relation = v_old),
-      hint = 'Drop those, declare this one, and declare them again.';
-  end if;
+  perform millrace.check_unread(v_old);
   perform millrace.drop_live(v_d.name);
   execute format('drop %s %s',
     case v_kind when 'm' then 'materialized view' else 'table' end, v_name);
@@ -47,9 +49,8 @@ begin
     select c.relname, n.nspname,
       case
         when i.indisprimary then millrace.fitting_name(v_relname || '_pkey')
-        when c.relname like '%\_\_next' then left(c.relname, -6)
-        else millrace.fitting_name(concat(
-          v_relname, '_', array_to_string(v_d.target_key, '_'), '_idx'))
+        else coalesce(v_indexes ->> c.relname, millrace.fitting_name(concat(
+          v_relname, '_', array_to_string(v_d.target_key, '_'), '_idx')))
       end as new_name
     from pg_catalog.pg_index i
     join pg_catalog.pg_class c on c.oid = i.indexrelid

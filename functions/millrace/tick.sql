@@ -26,8 +26,13 @@ begin
     select from millrace.derivation d
     where d.state = 'failed' and clock_timestamp() not between d.last_error_at and d.retry_at
   ) then
+    -- not while a job is at work on a relation: what drains did not tell it would be missing
     update millrace.derivation d set state = 'backfilling', backfill_after = null
-      where d.state = 'failed' and clock_timestamp() not between d.last_error_at and d.retry_at;
+      where case
+        when d.state = 'failed' and clock_timestamp() not between d.last_error_at and d.retry_at
+        then d.kind <> 'materialize' or millrace.try_lock_relation(d.id)
+        else false
+      end;
     v_drain := v_drain || '{"more": true}';
   end if;
   perform millrace.release_dead_hosts();
