@@ -3,8 +3,8 @@
  * and not as of the last recompute. What is written while one pages moves a conversation to the
  * front: it is then on a page that was read already, never on two.
  *
- * Inlined into the query that pages through it: a range of direct_conversation_list_active_at_idx
- * with the rows that wait for the recompute sorted in between.
+ * The rows of direct_conversation_list_live that are the viewer's, from a view that gives them in
+ * this order. Inlined into the query that pages through it.
  */
 create or replace function app_public.my_direct_conversations()
   returns setof app_public.direct_conversation_list_live
@@ -14,8 +14,7 @@ create or replace function app_public.my_direct_conversations()
   security invoker
   rows 100
 begin atomic
-  select l.* from app_public.direct_conversation_list_live l
-  where l.account_id = (select app_hidden.current_account_id());
+  select o.* from app_hidden.direct_conversation_order o;
 end;
 
 comment on function app_public.my_direct_conversations() is
