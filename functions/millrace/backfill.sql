@@ -2,8 +2,11 @@
  * Counts derivations that are new, resumed or to be tried again: one batch of keys, so that a drain
  * stays short. A backfill is a reconcile that expects everything to differ, so it needs no
  * downtime: the logs and the triggers are there already. Returns whether more is to be done.
+ *
+ * Without a size a batch is as large as 200 ms allow, going by the batch before: what a key costs
+ * differs a thousandfold, and while a batch is counted no drain runs.
  */
-create or replace function millrace.backfill(size integer default 2000)
+create or replace function millrace.backfill(size integer default null)
   returns boolean
   language plpgsql
   volatile
@@ -12,6 +15,7 @@ as $$
 declare
   v_started constant timestamptz := clock_timestamp();
   v_d millrace.derivation;
+  v_size integer := backfill.size;
   v_run record;
 begin
   select d.* into v_d
@@ -20,8 +24,24 @@ begin
   if not found then
     return false;
   end if;
+  if v_size is null then
+    v_size := coalesce(
+      (
+        select greatest(20, least(10000, r.keys * 10,
+          r.keys * 0.2 / greatest(extract(epoch from r.finished_at - r.started_at), 0.001)))
+        from millrace.run_log r
+        where r.kind = 'backfill' and r.name = v_d.name and v_d.backfill_after is not null
+        order by r.id desc
+        limit 1
+      ),
+      case
+        when millrace.table_size(v_d.source, v_d.through, v_d.target) < 4 * 1024 * 1024 then 2000
+        else 100
+      end
+    );
+  end if;
   begin
-    v_run := millrace.reconcile_target(array[v_d.name], true, v_d.backfill_after, backfill.size);
+    v_run := millrace.reconcile_target(array[v_d.name], true, v_d.backfill_after, v_size);
   exception
     when data_exception or raise_exception or syntax_error_or_access_rule_violation
       or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
@@ -31,7 +51,7 @@ begin
   end;
   insert into millrace.run_log (kind, name, started_at, keys)
     values ('backfill', v_d.name, v_started, v_run.checked);
-  if v_run.checked < backfill.size or not millrace.is_indexed(v_d) then
+  if v_run.checked < v_size or not millrace.is_indexed(v_d) then
     update millrace.derivation d
       set state = 'active', backfill_after = null, failures = 0, retry_at = null, last_error = null,
         last_error_at = null, last_reconciled_at = clock_timestamp()

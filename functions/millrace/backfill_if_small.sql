@@ -16,7 +16,6 @@ declare
     select millrace.table_size(d.source, d.through, d.target)
     from millrace.derivation d where d.name = backfill_if_small.name
   );
-  v_size integer := case when v_bytes < 1024 * 1024 then 2000 else 100 end;
 begin
   while v_bytes < 16 * 1024 * 1024
     and current_setting('transaction_isolation') = 'read committed'
@@ -25,9 +24,8 @@ begin
       where d.name = backfill_if_small.name and d.state = 'backfilling'
     )
   loop
-    perform millrace.backfill(v_size);
+    perform millrace.backfill();
     exit when clock_timestamp() > v_started + interval '100 milliseconds';
-    v_size := 2000;
   end loop;
 end
 $$;
