@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { benchHotKey } from './bench/hot-key.ts';
+import { benchIdle, idleReport } from './bench/idle.ts';
 import { benchMaterialize, materializeJson, materializeReport } from './bench/materialize.ts';
 import { hotKeyJson, hotKeyReport } from './bench/report.ts';
 import { runCommand } from './lib/cli.ts';
@@ -64,6 +65,29 @@ program
     process.stdout.write(
       options.json ? `${JSON.stringify(materializeJson(result))}\n` : materializeReport(result),
     );
+  });
+
+interface IdleArguments {
+  derivations: number;
+  seconds: number;
+  databaseUrl?: string;
+  json?: boolean;
+}
+
+program
+  .command('idle')
+  .description('what the whole system costs while nothing changes, and a tick')
+  .option('--derivations <n>', 'at least so many are declared', positive, 50)
+  .option('--seconds <s>', 'measured seconds', positive, 60)
+  .option('--database-url <url>', 'a server to measure, on this machine and otherwise idle')
+  .option('--json', 'print the result as one JSON object')
+  .action(async (options: IdleArguments) => {
+    const result = await benchIdle({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : idleReport(result));
   });
 
 await runCommand(async () => {

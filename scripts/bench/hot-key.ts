@@ -257,13 +257,21 @@ async function setUp(client: pg.Client, variant: Variant): Promise<void> {
     `do $$ begin execute format('grant create on database %I to app_owner', current_database()); end $$`,
   );
   await client.query('set role app_owner');
-  if (sql !== null) {
-    const { rows } = await client.query<{ name: string }>('select name from millrace.status');
-    for (const { name } of rows) await client.query('select millrace.drop($1)', [name]);
-    if (sql !== '') await client.query(sql);
-  } else {
-    await client.query('select millrace.drain()');
-  }
+  // Derived relations stay: none reads votes.
+  const { rows } = await client.query<{ name: string }>(
+    `select d.name from millrace.derivation d
+     where d.kind = 'react' or d.kind = 'counter' and $1 order by d.id desc`,
+    [sql !== null],
+  );
+  for (const { name } of rows) await client.query('select millrace.drop($1)', [name]);
+  const { rowCount } = await client.query(
+    `select from millrace.reading r
+     where r.relation = 'app_public.opinion_vote'::regclass and (r.kind <> 'counter' or $1)`,
+    [sql !== null],
+  );
+  if (rowCount !== 0) throw new Error('Votes are read by more than their counters');
+  if (sql !== null && sql !== '') await client.query(sql);
+  if (sql === null) await client.query('select millrace.drain()');
 }
 
 async function throughput(
