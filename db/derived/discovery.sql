@@ -303,3 +303,46 @@ select millrace.materialize('app_private.leaderboard_builder',
 create index if not exists leaderboard_builder_rank_idx
   on app_private.leaderboard_builder (rank, account_id);
 grant select on app_private.leaderboard_builder to app_anonymous, app_account, app_moderator;
+
+/*
+ * Search, by one index over vectors of words: see app_hidden.search_vector. Without a list of
+ * pending entries (fastupdate), which every search would have to read through.
+ */
+select millrace.materialize('app_hidden.search_index',
+  definition => 'app_private.search_index_definition',
+  key => '{kind,subject_id}',
+  sources => jsonb_build_object(
+    'app_public.project', $$select 'project'::app_public.search_kind, id from changed$$,
+    'app_public.account', $$
+      select 'person'::app_public.search_kind, id from changed
+      union all
+      select 'investor'::app_public.search_kind, i.id
+      from app_public.investor i join changed on i.account_id = changed.id
+    $$,
+    'app_public.profile', $$select 'person'::app_public.search_kind, account_id from changed$$,
+    'app_public.chain', $$
+      select 'chain'::app_public.search_kind, id from changed
+      union all
+      select 'post'::app_public.search_kind, p.id
+      from app_public.chain_post p join changed on p.chain_id = changed.id
+      where p.parent_id is null
+    $$,
+    'app_public.chain_post', $$
+      select 'post'::app_public.search_kind, id from changed where parent_id is null
+    $$,
+    'app_public.investor', $$select 'investor'::app_public.search_kind, id from changed$$));
+alter table app_hidden.search_index
+  alter column title set not null,
+  alter column folded_title set not null,
+  alter column summary set not null,
+  alter column body set not null,
+  alter column popularity set not null,
+  alter column vector set not null;
+create index if not exists search_index_vector_idx
+  on app_hidden.search_index using gin (vector) with (fastupdate = off);
+alter table app_hidden.search_index enable row level security;
+drop policy if exists search_index_select on app_hidden.search_index;
+create policy search_index_select on app_hidden.search_index for select
+  to app_anonymous, app_account, app_moderator using (true);
+grant select on app_hidden.search_index to app_anonymous, app_account, app_moderator;
+comment on table app_hidden.search_index is 'What can be searched, one row each.';

@@ -46,6 +46,7 @@ alter table app_private.account_role
   add constraint account_role_role_check check (role = 'moderator');
 comment on column app_private.account_role.role is
   'moderator: moderates opinions, locks conversations.';
+drop type app_public.search_kind;
 drop type app_public.intro_state;
 drop type app_public.investor_stage;
 drop type app_public.badge_kind;

@@ -21,12 +21,15 @@ create type app_public.intro_state as enum (
   'requested', 'accepted', 'declined', 'withdrawn', 'expired'
 );
 
+create type app_public.search_kind as enum ('project', 'person', 'chain', 'post', 'investor');
+
 comment on type app_public.badge_kind is
   'What a validator has seen of a project: that it works (demo), its source, its users, its '
   'revenue; or that something it says is not so (demerit).';
 comment on type app_public.investor_stage is 'At what stage of a company somebody invests.';
 comment on type app_public.intro_state is
   'Requested until the other side accepts or declines, its sender withdraws it, or it expires.';
+comment on type app_public.search_kind is 'What can be searched for.';
 
 alter table app_private.account_role
   drop constraint account_role_role_check,

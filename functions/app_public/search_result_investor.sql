@@ -1,0 +1,19 @@
+/* By primary key; null for other kinds. */
+create or replace function app_public.search_result_investor(
+  search_result app_public.search_result
+)
+  returns app_public.investor
+  language sql
+  stable
+  parallel safe
+  security invoker
+begin atomic
+  select t from app_public.investor t
+  where t.id = search_result.subject_id and search_result.kind = 'investor';
+end;
+
+comment on function app_public.search_result_investor(app_public.search_result) is
+  'The investor, if it is one.';
+
+grant execute on function app_public.search_result_investor(app_public.search_result)
+  to app_anonymous, app_account, app_moderator;
