@@ -160,7 +160,7 @@ const RELATIONS = `
   from pg_catalog.pg_class
   join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace
   where nspname = any($1)
-    and relkind in ('r', 'p', 'v', 'm')
+    and relkind in ('r', 'p', 'v', 'm') and not relispartition
     and pg_catalog.obj_description(pg_class.oid, 'pg_class') is not null
   order by relname collate "C"`;
 

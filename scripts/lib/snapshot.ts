@@ -355,7 +355,8 @@ const TABLES = `
     select 'table' as kind, relname as plain_name, pg_class.oid::regclass::text as identity
   ) as described
   where ${OWN_SCHEMA}
-    and relkind in ('r', 'p')
+    -- partitions come and go with the calendar
+    and relkind in ('r', 'p') and not relispartition
     and ${notOfExtension('pg_class', 'pg_class.oid')}`;
 
 function triggers(): string {
