@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { drainAll } from './lib/oracle.ts';
 import { GATE, type Stage, VOTES, withStage } from './lib/stage.ts';
 import { createWorlds, type Worlds } from './lib/worlds.ts';
 
@@ -122,7 +121,6 @@ beforeAll(async () => {
     await client.query(VOTES);
     await client.query(`insert into proof.event (kind, region, code, weight)
       select k, s.region, s.code, 1 from proof.shop s, unnest('{view,click}'::text[]) k`);
-    await drainAll(client);
     const { rows } = await client.query<{ superuser: boolean }>(
       'select rolsuper as superuser from pg_roles where rolname = session_user',
     );

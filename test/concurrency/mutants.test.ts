@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runHistory } from './lib/history.ts';
 import { MUTANTS, type Mutant, plant } from './lib/mutants.ts';
-import { drainAll } from './lib/oracle.ts';
 import { runSeed } from './lib/random.ts';
 import { SCENARIO_NAMES, type ScenarioName, scenario } from './lib/scenarios.ts';
 import { GATE, VOTES, withStage } from './lib/stage.ts';
@@ -25,7 +24,6 @@ beforeAll(async () => {
   worlds = await createWorlds(async (client) => {
     await client.query(GATE);
     await client.query(VOTES);
-    await drainAll(client);
   });
 }, 120_000);
 

@@ -1,3 +1,5 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger, runOnce, type TaskList } from 'graphile-worker';
 import type pg from 'pg';
@@ -36,6 +38,18 @@ export async function taskList(client: pg.ClientBase): Promise<TaskList> {
   );
 }
 
+/** The same as a folder that a worker takes its tasks from; to be removed with `remove`. */
+export async function taskDirectory(
+  client: pg.ClientBase,
+): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'millrace-tasks-'));
+  for (const [name, statement] of Object.entries(await taskStatements(client))) {
+    await writeFile(join(path, `${name}.sql`), statement);
+  }
+  await writeFile(join(path, 'crontab'), '');
+  return { path, remove: () => rm(path, { recursive: true }) };
+}
+
 const silent = new Logger(() => () => undefined);
 
 /** Runs every job that can be claimed now, to its end. */
@@ -59,6 +73,7 @@ export async function letTimePass(client: pg.ClientBase): Promise<void> {
           marked_at = marked_at - interval '1 day';`,
       )
       .join('\n')}
+    update millrace.host set seen_at = seen_at - interval '1 day';
     update millrace.run set look_at = null, queued_at = queued_at - interval '1 day',
       dead_at = dead_at - interval '1 day';
     update millrace.failed_key set retry_at = retry_at - interval '1 day',

@@ -35,6 +35,8 @@ interface Operation {
   weight: number;
   /** Takes tables away from everybody: stands alone in a transaction that does not queue for long. */
   solitary?: boolean;
+  /** Reads a live view, which is not there without the engine. */
+  live?: boolean;
   statements(random: Random): string | string[] | { sql: string; copy: string };
 }
 
@@ -65,7 +67,7 @@ const label = (r: Random) => `'label ${r.between(1, SIZE.labels)}'`;
 const node = (r: Random) => r.between(1, SIZE.nodes);
 const state = (r: Random) => r.pick(["'listed'", "'listed'", "'hidden'"]);
 const kind = (r: Random) => r.pick(["'view'", "'click'", "'share'"]);
-const region = (r: Random) => `'${r.pick(REGIONS).replace("'", "''")}'`;
+const quoted = (text: string) => `'${text.replace("'", "''")}'`;
 
 const VOTES = 'app_public.opinion_vote';
 const VOTE_COLUMNS = '(opinion_id, conversation_id, voter_id, choice)';
@@ -334,9 +336,21 @@ const OPERATIONS: Operation[] = [
       where (region, code) = (${shop(r)})`,
   },
   {
+    // As applications do: what is read live stays locked, in the mildest mode, to the end.
+    tag: 'look and note',
+    weight: 2,
+    live: true,
+    statements: (r) => [
+      `select * from proof.shop_sheet_live where (region, code) = (${shop(r)})`,
+      `update proof.shop set note = '${r.between(1, 9)}' where (region, code) = (${shop(r)})`,
+    ],
+  },
+  {
     tag: 'close shop',
     weight: 0.6,
-    statements: (r) => `delete from proof.shop where (region, code) = (${shop(r)})`,
+    // One shop, and its region, is there for ever: what is derived from it is never empty.
+    statements: (r) => `delete from proof.shop
+      where (region, code) = (${shopKey(r.between(1, SIZE.shops - 1))})`,
   },
   {
     tag: 'open shop',
@@ -348,7 +362,7 @@ const OPERATIONS: Operation[] = [
     tag: 'close region',
     weight: 0.2,
     statements: (r) => {
-      const name = region(r);
+      const name = quoted(r.pick(REGIONS.slice(1)));
       return [
         `delete from proof.region where name = ${name}`,
         `insert into proof.region (name) values (${name})`,
@@ -451,6 +465,8 @@ export interface OperationFilter {
   without?: readonly string[];
   /** Only these tags. */
   only?: readonly string[];
+  /** Without the operations that read what the engine makes. */
+  plain?: boolean;
 }
 
 /** The operations that a history may use; an unknown tag is an error. */
@@ -461,7 +477,10 @@ export function operations(filter: OperationFilter = {}): Operation[] {
     }
   }
   return OPERATIONS.filter(
-    ({ tag }) => !filter.without?.includes(tag) && (filter.only?.includes(tag) ?? true),
+    ({ tag, live }) =>
+      !filter.without?.includes(tag) &&
+      (filter.only?.includes(tag) ?? true) &&
+      !(filter.plain && live),
   );
 }
 

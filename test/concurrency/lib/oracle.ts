@@ -262,14 +262,14 @@ export async function whatWaits(client: pg.ClientBase): Promise<string[]> {
 }
 
 /**
- * Every derived relation, those of the application too, beside its definition, and the world's beside
+ * Every derived relation, those of the application too, beside its definition as declared, and the world's beside
  * their independent truth, both ways; what the reactions' tasks noted beside what they had to note.
  */
 export async function compareRelations(client: pg.ClientBase, world = true): Promise<string[]> {
   const faults: string[] = [];
   const { rows } = await client.query<{ name: string; definition: string; columns: string }>(
-    `select millrace.qualified_name(d.target) as name, d.definition,
-      millrace.list(d.columns) as columns
+    `select millrace.qualified_name(d.target) as name,
+      (millrace.relation_names(d.name)).definition, millrace.list(d.columns) as columns
     from millrace.derivation d where d.kind = 'materialize' and d.state <> 'paused'`,
   );
   for (const { name, definition, columns } of rows) {

@@ -97,10 +97,8 @@ const CARD: Relation = {
   truth: cardTruth,
 };
 
-const regionTruth = (sheet: string) => `
-  select r.name as region,
-    (select count(*) from ${sheet} s where s.region = r.name) as shops,
-    (select coalesce(sum(s.revenue), 0) from ${sheet} s where s.region = r.name) as revenue`;
+const SHEETS_OF_REGION = `from proof.shop_sheet x where x.region = r.name
+  and exists (select from proof.shop s where (s.region, s.code) = (x.region, x.code))`;
 
 export const RELATIONS: Relation[] = [
   SHEET,
@@ -128,8 +126,9 @@ export const RELATIONS: Relation[] = [
     columns: ['region', 'shops', 'revenue', 'stock_total', 'items'],
     versioned: false,
     keys: KEYS.region,
-    truth: () => `${regionTruth('proof.shop_sheet')},
-        r.stock_total,
+    truth: () => `
+      select r.name as region, (select count(*) ${SHEETS_OF_REGION}) as shops,
+        (select coalesce(sum(x.revenue), 0) ${SHEETS_OF_REGION}) as revenue, r.stock_total,
         (select coalesce(sum(s.item_count), 0) from proof.shop s where s.region = r.name) as items
       from proof.region r`,
   },
@@ -141,8 +140,11 @@ export const RELATIONS: Relation[] = [
     columns: ['region', 'shops', 'revenue'],
     versioned: false,
     keys: KEYS.region,
-    truth: () => `${regionTruth('proof.shop_view')} from proof.region r
-      where exists (select from proof.shop_view s where s.region = r.name)`,
+    truth: () => `
+      select r.region,
+        (select count(*) from proof.shop_view v where v.region = r.region) as shops,
+        (select sum(v.revenue) from proof.shop_view v where v.region = r.region) as revenue
+      from (select distinct region from proof.shop_view) r`,
   },
 ];
 
@@ -212,12 +214,15 @@ export const cardDefinition = (edition: Edition) => `
 
 const WAITS = "debounce => '40 ms', max_wait => '400 ms'";
 
-export const SHEET_CALL = `select millrace.materialize('proof.shop_sheet',
+/** Declares the sheet of a shop; `waits` when other than usual. */
+export const sheetCall = (waits = WAITS) => `select millrace.materialize('proof.shop_sheet',
   'proof.shop_sheet_definition', '{region,code}', sources => $$ {
     "proof.shop": ["region", "code"],
     "proof.item": ["region", "code"],
     "proof.sale": "select i.region, i.code from proof.item i join changed on changed.item_id = i.id"
-  } $$, ${WAITS})`;
+  } $$, ${waits})`;
+
+export const SHEET_CALL = sheetCall();
 
 export const SHOP_VIEW_CALL = `select millrace.materialize('proof.shop_view',
   'proof.shop_sheet_definition', '{region,code}', 'refresh', ${WAITS})`;
@@ -234,6 +239,9 @@ export const cardCall = (strategy: Strategy) => `select millrace.materialize('pr
       join changed on (i.region, i.code) = (changed.region, changed.code)"
   } $$`.replaceAll(/\s*\n\s*/g, ' ')
   }, ${WAITS})`;
+
+/** Who holds this advisory lock holds the tasks of the reactions. */
+export const TASK_LOCK = 471103;
 
 /** Indexes that the definitions want, and what the tasks of the reactions write. */
 export const RELATIONS_SCHEMA = `
@@ -297,8 +305,11 @@ export const RELATIONS_SCHEMA = `
     commit;
     perform pg_advisory_unlock(471102, v_lock);
   end $$;
-  /* Where a test wants to stop a task between reading and writing, it replaces this. */
-  create function proof.wait_in_task() returns void language plpgsql as 'begin end';
+  /* Where a test wants to hold tasks between reading and writing, it takes this lock. */
+  create function proof.wait_in_task() returns void language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock_shared(${TASK_LOCK});
+  end $$;
 `;
 
 export const RELATIONS_DECLARATIONS = `

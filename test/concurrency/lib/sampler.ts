@@ -71,6 +71,11 @@ export function startSampler(sessions: Sessions): { stop(): Promise<WaitReport> 
           where not l.granted and a.datname = current_database()`);
         samples += 1;
         for (const row of rows) record(row);
+        const { rows: workers } = await client.query<{ pid: number }>(
+          `select a.pid from pg_stat_activity a
+          where a.datname = current_database() and a.application_name = 'millrace worker'`,
+        );
+        for (const { pid } of workers) sessions.register(pid, 'job');
       } catch (error) {
         if (!isDisconnect(error)) throw error;
         await session.reset();

@@ -1,3 +1,4 @@
+import { RELATION_SCENARIOS } from './relation-scenarios.ts';
 import type { Stage } from './stage.ts';
 import { DELIBERATION, type Derived, derived } from './world.ts';
 
@@ -442,10 +443,12 @@ const SCENARIOS = {
   },
 } satisfies Record<string, Scenario['play']>;
 
-export type ScenarioName = keyof typeof SCENARIOS;
+const ALL = { ...SCENARIOS, ...RELATION_SCENARIOS };
 
-export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
+export type ScenarioName = keyof typeof ALL;
+
+export const SCENARIO_NAMES = Object.keys(ALL) as ScenarioName[];
 
 export function scenario(name: ScenarioName): Scenario {
-  return { name, play: SCENARIOS[name] };
+  return { name, play: ALL[name] };
 }

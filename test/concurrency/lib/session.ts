@@ -1,10 +1,15 @@
 import pg from 'pg';
 
 /** Which part a connection plays; the server sees it as application_name. */
-export type Role = 'writer' | 'drain' | 'reconcile' | 'maintenance' | 'checker' | 'sampler';
+export type Role = 'writer' | 'drain' | 'job' | 'reconcile' | 'maintenance' | 'checker' | 'sampler';
 
 /** The roles in which a connection runs the engine's own work. */
-export const ENGINE_ROLES: ReadonlySet<Role> = new Set(['drain', 'reconcile', 'maintenance']);
+export const ENGINE_ROLES: ReadonlySet<Role> = new Set([
+  'drain',
+  'job',
+  'reconcile',
+  'maintenance',
+]);
 
 /** A connection that is opened again when somebody kills its backend. */
 export interface Session {
@@ -21,6 +26,8 @@ export interface Session {
 export interface Sessions {
   open(role: Role): Session;
   roleOf(pid: number): Role | undefined;
+  /** Says which role a backend has that was not opened here: one of a worker's pool. */
+  register(pid: number, role: Role): void;
   all(): Session[];
   close(): Promise<void>;
 }
@@ -64,6 +71,9 @@ export function createSessions(connectionString: string): Sessions {
   return {
     open,
     roleOf: (pid) => roles.get(pid),
+    register(pid, role) {
+      roles.set(pid, role);
+    },
     all: () => sessions,
     async close() {
       await Promise.all(sessions.map((session) => session.reset()));

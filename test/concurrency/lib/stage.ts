@@ -1,7 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
+import { guarded } from '../../../scripts/lib/pg-owner.ts';
 import { backendPid } from '../../lib/database.ts';
-import { compare, drainAll, settle } from './oracle.ts';
+import { letTimePass, runJobs, taskList } from './jobs.ts';
+import {
+  compare,
+  compareLive,
+  compareRelations,
+  drainAll,
+  keptByKey,
+  type SettleOptions,
+  settle,
+} from './oracle.ts';
+import { type Relation, TASK_LOCK } from './relations.ts';
 import { type Derived, WORLD } from './world.ts';
 
 /*
@@ -19,6 +30,8 @@ export interface Actor {
 export interface Stage {
   /** A new connection as the owner. */
   actor(): Promise<Actor>;
+  /** … as the login, which may do more than the owner. */
+  login(): Promise<Actor>;
   /** The connection that stands for everybody else. */
   query(sql: string): Promise<pg.QueryResult>;
   /**
@@ -29,10 +42,27 @@ export interface Stage {
   /** Holds, from now on, statements of this actor that update a target, at their end. */
   holdAtGate(actor: Actor): Promise<void>;
   openGate(): Promise<void>;
+  /** Holds, from now on, the tasks of reactions between reading and writing. */
+  holdTasks(): Promise<void>;
+  openTasks(): Promise<void>;
+  /** Resolves when some backend waits for this advisory lock; false if `until` is true before. */
+  waitsFor(lock: number, until: () => boolean): Promise<boolean>;
+  /** What waits for a moment is due. */
+  letTimePass(): Promise<void>;
+  /** The jobs that can be claimed now run to their end. */
+  runJobs(): Promise<void>;
+  /** Drains and ticks as if enough time had passed, and runs what is scheduled then. */
+  turn(): Promise<void>;
+  /** What the worker does for a relation, on an actor's connection. */
+  recompute(name: string, actor?: Actor): Promise<pg.QueryResult>;
+  /** Compares live reads with what they have to be. */
+  live(when: string, of?: readonly Relation[], client?: pg.ClientBase): Promise<void>;
+  /** Compares stored relations, and what reactions noted, with what they have to be now. */
+  stored(when: string): Promise<void>;
   /** Compares exact reads with recounts. */
   check(when: string, of?: readonly Derived[], client?: pg.ClientBase): Promise<void>;
   /** Drains everything and checks what must hold then; `drifts` where drift was made on purpose. */
-  settle(options?: { drifts?: boolean }): Promise<void>;
+  settle(options?: SettleOptions): Promise<void>;
   drainAll(slice?: number): Promise<void>;
   /** What was wrong, in the order of finding it. */
   faults: string[];
@@ -58,13 +88,28 @@ export const GATE = `
     return null;
   end
   $$;
+  create function proof.wait_at_command()
+    returns event_trigger
+    language plpgsql
+  as $$
+  begin
+    if current_setting('proof.gate', true) = 'closed' then
+      perform pg_advisory_xact_lock_shared(471100);
+    end if;
+  end
+  $$;
   create trigger _999_gate after update on app_public.conversation
     for each statement execute function proof.wait_at_gate();
   create trigger _999_gate after update on app_public.opinion
     for each statement execute function proof.wait_at_gate();
   create trigger _999_gate after update on proof.label
     for each statement execute function proof.wait_at_gate();
+  create trigger _999_gate after insert or update or delete on proof.shop_sheet
+    for each statement execute function proof.wait_at_gate();
 `;
+
+/** The advisory lock of the gate. */
+const GATE_LOCK = 471100;
 
 /** Votes of ten accounts on every opinion, counted and drained: what scenarios begin with. */
 export const VOTES = `
@@ -81,8 +126,8 @@ export async function withStage(
   const actors: pg.Client[] = [];
   const faults: string[] = [];
 
-  async function actor(): Promise<Actor> {
-    const client = new pg.Client({ connectionString, options: '-c role=app_owner' });
+  async function actor(options: string | undefined = '-c role=app_owner'): Promise<Actor> {
+    const client = new pg.Client({ connectionString, options });
     client.on('error', () => undefined);
     await client.connect();
     actors.push(client);
@@ -91,8 +136,14 @@ export async function withStage(
 
   const main = await actor();
   const keeper = await actor();
+  const pool = guarded(
+    new pg.Pool({ connectionString, options: '-c role=app_owner', max: 3 }),
+    'jobs',
+  );
+  const tasks = await taskList(main.client);
   const stage: Stage = {
-    actor,
+    actor: () => actor(),
+    login: () => actor(''),
     query: (sql) => main.client.query(sql),
     async untilBlocked(who, work) {
       let ended = false;
@@ -118,11 +169,49 @@ export async function withStage(
       }
     },
     async holdAtGate(who) {
-      await keeper.query('select pg_advisory_lock(471100)');
+      await keeper.query(`select pg_advisory_lock(${GATE_LOCK})`);
       await who.query("set proof.gate = 'closed'");
     },
     async openGate() {
-      await keeper.query('select pg_advisory_unlock(471100)');
+      await keeper.query(`select pg_advisory_unlock(${GATE_LOCK})`);
+    },
+    async holdTasks() {
+      await keeper.query(`select pg_advisory_lock(${TASK_LOCK})`);
+    },
+    async openTasks() {
+      await keeper.query(`select pg_advisory_unlock(${TASK_LOCK})`);
+    },
+    async waitsFor(lock, until) {
+      for (;;) {
+        const { rows } = await keeper.client.query<{ count: number }>(
+          `select count(*)::integer as count from pg_locks l
+          join pg_database d on d.oid = l.database and d.datname = current_database()
+          where l.locktype = 'advisory' and l.objid = $1 and not l.granted`,
+          [lock],
+        );
+        if (rows[0]!.count > 0) return true;
+        if (until()) return false;
+        await pause(1);
+      }
+    },
+    letTimePass: () => letTimePass(main.client),
+    runJobs: () => runJobs(pool, tasks),
+    async turn() {
+      await drainAll(main.client);
+      await letTimePass(main.client);
+      await main.query('select millrace.tick()');
+      await runJobs(pool, tasks);
+      await main.query('select millrace.tick()');
+    },
+    recompute: (name, who = main) =>
+      who.client.query('call millrace.recompute($1)', [JSON.stringify({ name })]),
+    async live(when, of, client = main.client) {
+      const { faults: found } = await compareLive(client, of ?? (await keptByKey(client)));
+      faults.push(...found.map((line) => `${when}: ${line}`));
+    },
+    async stored(when) {
+      const found = await compareRelations(main.client);
+      faults.push(...found.map((line) => `${when}: ${line}`));
     },
     async check(when, of = WORLD, client = main.client) {
       const { faults: found } = await compare(client, of);
@@ -141,6 +230,7 @@ export async function withStage(
     await work(stage);
     return faults;
   } finally {
+    await pool.end();
     await Promise.all(actors.map((client) => client.end().catch(() => undefined)));
   }
 }

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { createTestDatabase } from '../../lib/database.ts';
 import { databaseUrl } from '../../lib/database-url.ts';
+import { runToRest } from './oracle.ts';
 import { createWorld } from './world.ts';
 
 /** Databases that hold the same world, each made in a moment. */
@@ -28,7 +29,7 @@ export async function withOwner<T>(
   }
 }
 
-/** Makes a world once; `prepare` may add to it. */
+/** Makes a world once, and lets everything in it be derived; `prepare` may add to it. */
 export async function createWorlds(
   prepare: (client: pg.Client) => Promise<void> = async () => undefined,
 ): Promise<Worlds> {
@@ -36,6 +37,8 @@ export async function createWorlds(
   const owner = await template.connect();
   await createWorld(owner);
   await prepare(owner);
+  const stuck = await runToRest(owner);
+  if (stuck.length > 0) throw new Error(`the new world does not come to rest: ${stuck}`);
   // A database with a connection cannot be copied.
   await owner.end();
   const server = inject('server');
