@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TaskList } from 'graphile-worker';
+import { parseCrontab, type TaskList } from 'graphile-worker';
 import { readStatement, sqlTask } from './worker-sql-tasks.ts';
 
 /** The part of a folder of tasks that a database with nothing but the engine can run. */
@@ -8,6 +8,11 @@ export interface EngineTasks {
   taskList: TaskList;
   /** The lines of the crontab that ask for them. */
   crontab: string;
+}
+
+/** The identifiers by which graphile-worker knows the schedules of a crontab. */
+export function schedulesOf(crontab: string): string[] {
+  return parseCrontab(crontab).map(({ identifier }) => identifier);
 }
 
 /**

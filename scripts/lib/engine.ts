@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import { ROOT } from './config.ts';
-import { readEngineTasks } from './engine-tasks.ts';
+import { readEngineTasks, schedulesOf } from './engine-tasks.ts';
 import { InstallError } from './install-error.ts';
 import {
   applyMigrations,
@@ -347,12 +347,12 @@ async function checkQueue(
     );
   }
   if (makesQueue === null) {
-    const { taskList } = await readEngineTasks(join(ROOT, 'tasks'));
+    const { taskList, crontab } = await readEngineTasks(join(ROOT, 'tasks'));
     const { rows: tasks } = await client.query<{ identifier: string }>(
       `select identifier from graphile_worker._private_tasks where identifier = any($1)
-      union select identifier from graphile_worker._private_known_crontabs where identifier = any($1)
+      union select identifier from graphile_worker._private_known_crontabs where identifier = any($2)
       order by identifier`,
-      [Object.keys(taskList)],
+      [Object.keys(taskList), schedulesOf(crontab)],
     );
     if (tasks.length > 0) {
       throw refuse(
@@ -543,15 +543,16 @@ async function queueAfter(
   derivations: Derivation[],
 ): Promise<{ dropped: boolean; left: string | null; statement: string }> {
   if (!('graphile_worker' in found.schemas)) return { dropped: false, left: null, statement: '' };
-  const { taskList } = await readEngineTasks(join(ROOT, 'tasks'));
+  const { taskList, crontab } = await readEngineTasks(join(ROOT, 'tasks'));
   const engine = Object.keys(taskList);
   const own = [...engine, ...derivations.flatMap(({ task }) => task ?? [])];
+  const schedules = schedulesOf(crontab);
   const { rows } = await client.query<{ identifier: string }>(
     `select identifier from graphile_worker._private_tasks where identifier <> all($1)
     union
-    select identifier from graphile_worker._private_known_crontabs where identifier <> all($1)
+    select identifier from graphile_worker._private_known_crontabs where identifier <> all($2)
     order by identifier`,
-    [own],
+    [own, schedules],
   );
   const others = [
     ...rows.map(({ identifier }) => `task ${identifier}`),
@@ -561,7 +562,7 @@ async function queueAfter(
   if (mine && others.length === 0) {
     return { dropped: true, left: null, statement: 'drop schema graphile_worker cascade' };
   }
-  const names = engine.map(escapeLiteral).join(', ');
+  const list = (values: string[]) => values.map(escapeLiteral).join(', ');
   return {
     dropped: false,
     left: `schema graphile_worker: ${
@@ -570,9 +571,10 @@ async function queueAfter(
     statement: `
       delete from graphile_worker._private_jobs
       where task_id in (
-        select id from graphile_worker._private_tasks where identifier in (${names})
+        select id from graphile_worker._private_tasks where identifier in (${list(engine)})
       );
-      delete from graphile_worker._private_tasks where identifier in (${names});
-      delete from graphile_worker._private_known_crontabs where identifier in (${names})`,
+      delete from graphile_worker._private_tasks where identifier in (${list(engine)});
+      delete from graphile_worker._private_known_crontabs
+      where identifier in (${list(schedules)})`,
   };
 }

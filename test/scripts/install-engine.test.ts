@@ -377,7 +377,13 @@ describe('the worker schema', () => {
     const before = await catalog();
     expect(await installEngine(db.url())).toMatchObject({ queue: 'shared' });
     expect(await installEngine(db.url())).toMatchObject({ queue: 'shared', applied: [] });
+    // What a host leaves behind: the engine's tasks and schedules are known, a job waits.
+    const host = start('worker', [], { DATABASE_URL: db.url() });
+    await host.printed(/"working"/);
+    host.child.kill('SIGTERM');
+    await host.ended;
     await db.run(`select graphile_worker.add_job('reconcile', '{}'::json)`);
+    expect(await db.run('select from graphile_worker._private_known_crontabs')).not.toHaveLength(1);
     expect(await uninstallEngine(db.url())).toMatchObject({
       schemas: ['millrace', 'millrace_log', 'millrace_migration'],
       left: ['schema graphile_worker: it was there before the engine'],
@@ -387,6 +393,9 @@ describe('the worker schema', () => {
       { task_identifier: 'send_mail' },
     ]);
     expect(await db.run('select identifier from graphile_worker._private_tasks')).toEqual([
+      { identifier: 'send_mail' },
+    ]);
+    expect(await db.run('select identifier from graphile_worker._private_known_crontabs')).toEqual([
       { identifier: 'send_mail' },
     ]);
   });
