@@ -62,7 +62,8 @@ begin
     '  %3$s\n'
     '),\n'
     'pair as (\n'
-    '  select jsonb_build_array(%4$s) as key, t as stored, f as fresh,\n'
+    '  select jsonb_build_array(%4$s) as key,\n'
+    '    to_jsonb(t.*) as stored, to_jsonb(f.*) as fresh,\n'
     '    row(%5$s)::record operator(pg_catalog.*<>) row(%6$s)::record\n'
     '      and not exists (select from dirty d%7$s) as differs\n'
     '  from stored t\n'
@@ -74,7 +75,7 @@ begin
     '    ''drifted'', count(*) filter (where differs),\n'
     '    ''drift'', count(*) filter (where differs),\n'
     '    ''examples'', coalesce(jsonb_path_query_array(jsonb_agg(jsonb_build_object(\n'
-    '      ''key'', key, ''stored'', to_jsonb(stored), ''truth'', to_jsonb(fresh)\n'
+    '      ''key'', key, ''stored'', stored, ''truth'', fresh\n'
     '    )) filter (where differs), ''$[0 to 4]''), ''[]''))) as results,\n'
     '  coalesce(jsonb_agg(key) filter (where differs), ''[]'') as keys\n'
     'from pair',

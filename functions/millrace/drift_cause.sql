@@ -1,7 +1,7 @@
 /*
- * The likely cause of drift, from what can be seen afterwards: a trigger of the engine that is
- * missing or disabled, a statement that wrote what is derived itself, a write that fires no
- * statement trigger of the table, a changed definition, or a mapping that leaves keys out.
+ * The likely cause of drift, from what can be seen afterwards, the surest first: a trigger of the
+ * engine that is missing or disabled, a changed definition, a statement that wrote what is derived
+ * itself, a write that fires no statement trigger of the table, or a mapping that leaves keys out.
  */
 create or replace function millrace.drift_cause(derivation millrace.derivation)
   returns text
@@ -23,6 +23,12 @@ return (
       limit 1
     ),
     (
+      select format('a view that %s reads was changed: declare it again',
+        (drift_cause.derivation).definition)
+      where millrace.fingerprint(to_regclass((drift_cause.derivation).definition))
+        <> (drift_cause.derivation).fingerprint
+    ),
+    (
       select format('%s was written directly by %s at %s',
         (drift_cause.derivation).name, w.written_by, w.written_at)
       from millrace.direct_write w
@@ -40,12 +46,6 @@ return (
       where c.relkind = 'p' and c.oid in (
         select g.relation from millrace.reading g where g.id = (drift_cause.derivation).id)
       limit 1
-    ),
-    (
-      select format('a view that %s reads was changed: declare it again',
-        (drift_cause.derivation).definition)
-      where millrace.fingerprint(to_regclass((drift_cause.derivation).definition))
-        <> (drift_cause.derivation).fingerprint
     ),
     case when (drift_cause.derivation).strategy = 'incremental'
       then 'a mapping in sources misses keys, or ' else '' end

@@ -20,6 +20,12 @@ begin
     perform millrace.lock_relation(v_d.id);
   end if;
   perform millrace.lock_engine();
+  -- what it is of may be gone already
+  if millrace.forget_vanished()
+    and not exists (select from millrace.derivation d where d.id = v_d.id)
+  then
+    return;
+  end if;
   v_d := millrace.derivation_named("drop".name);
   v_sources := array(select distinct r.relation from millrace.reading r where r.id = v_d.id);
   if v_d.kind = 'materialize' then

@@ -31,7 +31,12 @@ begin
     v_found := true;
     delete from millrace.derivation d where d.name = v_d.name;
     if v_d.kind <> 'counter' then
-      perform millrace.drop_relation(v_d);
+      begin
+        perform millrace.drop_relation(v_d);
+      exception when dependent_objects_still_exist then
+        -- others are built on it: theirs now
+        perform millrace.drop_relation(v_d, true);
+      end;
       continue;
     end if;
     perform millrace.drop_views(v_d);

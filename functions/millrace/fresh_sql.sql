@@ -2,7 +2,8 @@
  * The rows that the definition gives for the keys of a relation, looked up key by key: the lateral
  * subquery may not be pulled up (offset 0), so the cost follows the keys whatever the statistics
  * say, and the key reaches the indexes below aggregates and windows that are made by key. With
- * all_keys there is a row for every key; "fresh.found" is null where the definition has none.
+ * all_keys there is a row for every key; "fresh.found" is null where the definition has none. Its
+ * keys are as the definition writes them, which may differ from what equals them (1.0 and 1.00).
  */
 create or replace function millrace.fresh_sql(
   derivation millrace.derivation, definition text, keys text, all_keys boolean default false
@@ -28,8 +29,12 @@ return format(
   end,
   (
     select string_agg(
-      format(case when c.name = any ((fresh_sql.derivation).target_key)
-        then 'b.%I' else 'f.%I' end, c.name), ', ' order by c.position)
+      format(
+        case
+          when c.name <> all ((fresh_sql.derivation).target_key) then 'f.%1$I'
+          when fresh_sql.all_keys then 'coalesce(f.%1$I, b.%1$I) as %1$I'
+          else 'b.%1$I'
+        end, c.name), ', ' order by c.position)
     from unnest((fresh_sql.derivation).columns) with ordinality c(name, position)
   ),
   fresh_sql.keys,

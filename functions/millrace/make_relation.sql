@@ -30,7 +30,7 @@ begin
       millrace.list(v_d.columns), make_relation.definition, v_with);
     execute format(
       E'create trigger _900_millrace_note\n'
-      '  after insert or update or delete on %s\n'
+      '  after insert or update or delete or truncate on %s\n'
       '  for each statement\n'
       '  when (current_setting(''millrace.writer'', true) is distinct from ''engine'')\n'
       '  execute function millrace.tg_target__note_direct_write(''*'')',

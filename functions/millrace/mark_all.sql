@@ -9,20 +9,11 @@ create or replace function millrace.mark_all(id bigint)
 as $$
 declare
   v_d millrace.derivation;
-  v_mapping millrace.mapping;
 begin
   select d.* into strict v_d from millrace.derivation d where d.id = mark_all.id;
-  select m.* into strict v_mapping from millrace.mapping m where m.derivation = v_d.id;
-  execute format(
-    E'insert into %s (first_at, %s)\n'
-    'select distinct clock_timestamp(), %s from (\n%s\n) k(%s) where %s',
-    millrace.qualified_name(v_d.work),
-    millrace.list(v_d.target_key),
-    millrace.list(v_d.target_key, 'k.%I'),
-    millrace.mapped_sql(
-      v_mapping.query, v_mapping.columns, millrace.qualified_name(v_mapping.source)),
-    millrace.list(v_d.target_key),
-    millrace.list(v_d.target_key, 'k.%I is not null', ' and '));
+  perform millrace.mark_rows(v_d, (
+    select millrace.qualified_name(m.source) from millrace.mapping m where m.derivation = v_d.id
+  ), clock_timestamp());
   update millrace.derivation d
     set state = 'active', failures = 0, retry_at = null, last_error = null, last_error_at = null
     where d.id = v_d.id;

@@ -181,7 +181,7 @@ begin
     select v_old.work where v_old.id is not null
   ), millrace.live_views(v_d.name));
   perform millrace.add_sources(array(select m.source from unnest(v_mappings) m));
-  v_d.id := millrace.register_relation(v_d, v_old, v_definition, v_key_types);
+  v_d.id := millrace.register_relation(v_d, v_old, v_definition);
   perform millrace.set_mappings(v_d.id, v_mappings, v_upstream);
   select d.* into v_d from millrace.derivation d where d.id = v_d.id;
   if v_d.strategy = 'incremental' then

@@ -4,6 +4,9 @@
  * last run began, one run at a time for a key, and once more when something changed during the run.
  * A run that fails is tried again by graphile-worker, after a wait that grows; other keys go on.
  *
+ * Declared again with another filter, other columns or waits it keeps what waits for it. Another
+ * source or key makes it another reaction: what waits for the old one goes with it.
+ *
  * The task is one of graphile-worker and gets the key as its payload: {"conversation_id": 7}. It
  * runs at least once for each change: after a crash it may run again.
  */
@@ -28,6 +31,7 @@ declare
   v_d millrace.derivation;
   v_old millrace.derivation;
   v_mapping millrace.mapping;
+  v_key_types text[];
   v_read record;
 begin
   perform millrace.check_declarer();
@@ -110,18 +114,44 @@ begin
         is distinct from (v_d.task, v_d.debounce, v_d.max_wait, v_d.min_interval);
     return v_d.name;
   end if;
-  if v_old.id is not null then
-    -- what waits would wait under another key
+  v_key_types := array(
+    select millrace.column_definition(v_mapping.source, k.name)
+    from unnest(v_d.target_key) with ordinality k(name, position) order by k.position
+  );
+  if v_old.id is not null and (
+    v_mapping.source <> (
+      select m.source from millrace.mapping m where m.derivation = v_old.id)
+    or v_d.target_key <> v_old.target_key
+    or v_key_types <> array(
+      select millrace.column_definition(v_old.work, k.name)
+      from unnest(v_old.target_key) with ordinality k(name, position) order by k.position)
+  ) then
     perform millrace.drop(v_old.name);
+    v_old := null;
   end if;
   perform millrace.lock_tables(array[v_mapping.source], array(
     select s.log from millrace.source s
     where s.relation = v_mapping.source and not s.columns @> v_mapping.columns
   ));
   perform millrace.add_sources(array[v_mapping.source]);
-  v_d.work := millrace.make_work(v_d.name, v_d.target_key, array(
-    select millrace.column_type(v_mapping.source, k.name)
-    from unnest(v_d.target_key) with ordinality k(name, position) order by k.position), false);
+  if v_old.id is not null then
+    begin
+      -- the old rule is the one for what is pending
+      perform millrace.mark_rows(v_old, s.log::text, clock_timestamp())
+        from millrace.source s where s.relation = v_mapping.source;
+    exception when data_exception then
+      perform millrace.fail(v_old.name, sqlstate || ': ' || sqlerrm);
+    end;
+    update millrace.derivation d
+      set task = v_d.task, debounce = v_d.debounce, max_wait = v_d.max_wait,
+        min_interval = v_d.min_interval, arguments = v_d.arguments, module = v_d.module,
+        stale_declaration = false, declared_at = clock_timestamp(),
+        state = case d.state when 'failed' then 'backfilling' else d.state end
+      where d.id = v_old.id;
+    perform millrace.set_mappings(v_old.id, array[v_mapping], '{}');
+    return v_d.name;
+  end if;
+  v_d.work := millrace.make_work(v_d.name, v_d.target_key, v_key_types, false);
   insert into millrace.derivation (
     name, kind, target_key, work, task, debounce, max_wait, min_interval, arguments, module, state
   ) values (

@@ -23,6 +23,7 @@ begin
       select d.id from millrace.derivation d where d.kind = 'materialize' order by d.id
     ) d;
   perform millrace.lock_engine();
+  perform millrace.forget_vanished();
   for v_d in
     select d.* from millrace.derivation d order by d.id
   loop

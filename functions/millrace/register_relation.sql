@@ -8,7 +8,7 @@
  * relation stays the image of one definition.
  */
 create or replace function millrace.register_relation(
-  declared millrace.derivation, old millrace.derivation, definition regclass, key_types text[]
+  declared millrace.derivation, old millrace.derivation, definition regclass
 )
   returns bigint
   language plpgsql
@@ -39,7 +39,9 @@ begin
   end if;
   v_d.work := case v_d.strategy
     when 'refresh' then millrace.make_work(v_d.name, '{}', '{}', false)
-    else millrace.make_work(v_d.name, v_d.target_key, register_relation.key_types, true)
+    else millrace.make_work(v_d.name, v_d.target_key, array(
+      select millrace.column_definition(register_relation.definition, k.name)
+      from unnest(v_d.target_key) with ordinality k(name, position) order by k.position), true)
   end;
   insert into millrace.derivation as d (
     name, kind, strategy, target, target_key, columns, definition, fingerprint, work,
@@ -80,5 +82,5 @@ end
 $$;
 
 comment on function millrace.register_relation(
-  millrace.derivation, millrace.derivation, regclass, text[]
+  millrace.derivation, millrace.derivation, regclass
 ) is 'Makes what a declared relation consists of, without its rows.';

@@ -26,7 +26,7 @@ begin
   -- dead keys wait again, and nothing waits for the moment
   execute format(
     E'insert into %s (first_at, %s)\n'
-    'select ''-infinity'', k.*\n'
+    'select clock_timestamp(), k.*\n'
     'from millrace.run r\n'
     'cross join lateral (select %s) k\n'
     'where r.derivation = $1 and r.dead_at is not null',
@@ -36,8 +36,8 @@ begin
     using v_d.id;
   update millrace.run r set dead_at = null, queued_at = null
     where r.derivation = v_d.id and r.job_id is null;
-  execute format('update %s set marked_at = ''-infinity'', first_at = ''-infinity''',
-    millrace.qualified_name(v_d.work));
+  execute format('update %s set marked_at = marked_at - $1', millrace.qualified_name(v_d.work))
+    using v_d.debounce;
   select count(*) into v_count
     from millrace.waiting(v_d.id) w
     left join millrace.run r on r.derivation = v_d.id and r.key = w.key

@@ -44,14 +44,18 @@ begin
       where d.kind <> 'counter' and d.state in ('active', 'backfilling')
         and (d.id = any (v_waiting) or d.state = 'backfilling')
       union
-      select depth.id, depth.level + 1
+      -- what reads it comes after it, over however many relations that are fresh
+      select u.derivation, depth.level + 1
       from depth
-      join millrace.dependency u on u.derivation = depth.id
+      join millrace.derivation d on d.id = depth.id
+      join millrace.dependency u on u.upstream = d.target
       where depth.level < 100
     )
     select d.id, d.name, d.kind, d.strategy, d.state, d.target, d.max_wait, r.job_id, r.look_at
     from (select depth.id, max(depth.level) as level from depth group by depth.id) o
-    join millrace.derivation d on d.id = o.id
+    join millrace.derivation d
+      on d.id = o.id and d.state in ('active', 'backfilling')
+      and (d.id = any (v_waiting) or d.state = 'backfilling')
     left join millrace.run r on r.derivation = d.id and r.key = '[]'
     order by o.level, d.id
   loop

@@ -29,28 +29,19 @@ return (
     '  left join lateral (select * from %1$s t where %5$s offset 0) t on true\n'
     '  where f."fresh.found" and %6$s\n'
     '  order by %7$s\n'
-    '  on conflict (%8$s) do %9$s\n'
+    '  on conflict (%8$s) do update set %9$s\n'
     '  returning %2$s\n'
     ')',
-    millrace.qualified_name((n.d).target),
-    millrace.list((n.d).target_key, 't.%I'),
-    millrace.list((n.d).columns),
-    millrace.list((n.d).columns, 'f.%I'),
-    millrace.list((n.d).target_key, 't.%1$I = f.%1$I', ' and '),
-    millrace.differs_sql(n.d),
-    millrace.list((n.d).target_key, 'f.%I'),
-    millrace.list((n.d).target_key),
-    case when cardinality(n.others) = 0 then 'nothing'
-      else 'update set ' || millrace.list(n.others, '%1$I = excluded.%1$I')
-    end)
-  from (
-    select write_sql.derivation as d, array(
-      select c.name
-      from unnest((write_sql.derivation).columns) with ordinality c(name, position)
-      where c.name <> all ((write_sql.derivation).target_key)
-      order by c.position
-    ) as others
-  ) n
+    millrace.qualified_name(n.target),
+    millrace.list(n.target_key, 't.%I'),
+    millrace.list(n.columns),
+    millrace.list(n.columns, 'f.%I'),
+    millrace.list(n.target_key, 't.%1$I = f.%1$I', ' and '),
+    millrace.differs_sql(write_sql.derivation),
+    millrace.list(n.target_key, 'f.%I'),
+    millrace.list(n.target_key),
+    millrace.list(n.columns, '%1$I = excluded.%1$I'))
+  from (select (write_sql.derivation).*) n
 );
 
 comment on function millrace.write_sql(millrace.derivation) is
