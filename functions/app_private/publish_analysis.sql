@@ -55,10 +55,11 @@ begin
     select c.id from app_public.conversation c
     where c.id = publish_analysis.conversation_id and c.deleted_at is null
     on conflict (conversation_id) do nothing;
-  if exists (
+  if not exists (
     select from app_private.analysis_request q
-    where q.conversation_id = publish_analysis.conversation_id
-      and q.published > publish_analysis.generation
+    join app_public.conversation c on c.id = q.conversation_id
+    where q.conversation_id = publish_analysis.conversation_id and c.deleted_at is null
+      and q.published <= publish_analysis.generation
   ) then
     return null;
   end if;

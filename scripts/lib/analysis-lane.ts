@@ -110,7 +110,7 @@ export async function startAnalysisLane({
     await boss.start();
     await makeQueues(boss);
     await boss.work(QUEUE, { notifyPollingIntervalSeconds: 5 }, work);
-    await boss.work(DEAD_QUEUE, { includeMetadata: true }, giveUp);
+    await boss.work(DEAD_QUEUE, { includeMetadata: true, notifyPollingIntervalSeconds: 5 }, giveUp);
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;
