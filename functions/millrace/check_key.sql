@@ -35,7 +35,7 @@ begin
       k.name,
       millrace.column_type(check_key.relation, k.name) as type_name,
       k.name = any (check_key.key[:k.position - 1]) as is_repeated,
-      k.name in ('first_at', 'marked_at') as is_reserved,
+      k.name in ('first_at', 'marked_at', 'marks') as is_reserved,
       not millrace.has_equality(check_key.relation, k.name) as is_incomparable,
       t.typtype = 'c' or t.typcategory = 'A' or t.oid in ('json'::regtype, 'jsonb'::regtype)
         or exists (
@@ -56,7 +56,7 @@ begin
       raise exception 'The column % of % has a name that the engine uses itself',
         v_column.name, check_key.relation using
         errcode = 'MR011',
-        detail = 'A table of waiting keys has the columns first_at and marked_at.',
+        detail = 'Keys wait with their marks, first_at and marked_at.',
         hint = 'Give the column another name: in the definition, or by a generated column.';
     end if;
     if v_column.is_incomparable or v_column.is_structured then

@@ -23,7 +23,7 @@ declare
 begin
   if recompute_sql.listed then
     v_batch := format(
-      E'  select %2$s, array(select w.ctid from %3$s w where %4$s) as "batch.marks"\n'
+      E'  select %2$s, array(select w.ctid from %3$s w where %4$s) as marks\n'
       '  from (select distinct %1$s from jsonb_array_elements($1) e) k\n',
       millrace.json_key_sql(v_d, 'e'),
       millrace.list(v_d.target_key, 'k.%I'),
@@ -31,7 +31,7 @@ begin
       millrace.list(v_d.target_key, 'w.%1$I = k.%1$I', ' and '));
   else
     v_batch := format(
-      E'  select %1$s, array_agg(w.ctid) as "batch.marks"\n'
+      E'  select %1$s, array_agg(w.ctid) as marks\n'
       '  from %2$s w\n'
       '  where $1 is null or (%1$s) > (%3$s)\n'
       '  group by %1$s\n'
@@ -57,9 +57,7 @@ begin
     '%1$s'
     '),\n'
     'taken as (\n'
-    '  delete from %2$s\n'
-    '  where ctid = any (array(select unnest("batch.marks") from batch))\n'
-    '  returning 1\n'
+    '  delete from %2$s where ctid = any (array(select unnest(marks) from batch)) returning 1\n'
     '),\n'
     'fresh as materialized (\n'
     '%3$s\n'
