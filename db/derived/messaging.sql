@@ -31,12 +31,14 @@ create policy direct_conversation_list_select on app_public.direct_conversation_
   using (account_id = (select app_hidden.current_account_id()));
 grant select on app_public.direct_conversation_list to app_anonymous, app_account, app_moderator;
 
--- The API shows the live view alone, as what my_direct_conversations gives.
+-- The API shows the live view alone, as what my_direct_conversations gives; there, among the rows
+-- of one viewer, the conversation alone tells them apart, and the order needs no more.
 comment on table app_public.direct_conversation_list is E'@behavior -*\nAs last recomputed.';
 comment on view app_public.direct_conversation_list_live is
   E'@name direct_conversation_entry\n'
   '@behavior -query:resource:list -query:resource:connection -query:resource:single '
   '-manyRelation:resource:list -manyRelation:resource:connection\n'
+  '@unique conversation_id\n'
   '@foreignKey (other_account_id) references app_public.account (id)|@fieldName otherAccount\n'
   '@foreignKey (last_sender_id) references app_public.account (id)|@fieldName lastSender\n'
   'A conversation as it stands in the list of an account that takes part in it.';
