@@ -46,7 +46,18 @@ begin
         when 'Limit' then 'A limit is over all rows.'
         else 'A window function is not partitioned by the key.'
       end,
-      hint = 'Partition windows by the key, or use the strategy refresh.';
+      hint = case
+        when v_plan::text ~ '"Node Type": "CTE Scan"'
+        then 'Partition windows by the key; write "as not materialized" where a common table '
+          'expression is read more than once, or the key does not get into it; or use refresh.'
+        else 'Partition windows by the key, or use the strategy refresh.'
+      end;
+  end if;
+  if v_plan::text ~ '"Node Type": "CTE Scan"' then
+    raise warning 'The definition % works out a common table expression as a whole',
+      check_keyed.definition using
+      detail = 'Each run and each live read does so, however few keys it is for.',
+      hint = 'Write "with x as not materialized" where it is read more than once.';
   end if;
 end
 $$;

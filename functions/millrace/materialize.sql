@@ -35,11 +35,9 @@ declare
   v_definition regclass;
   v_d millrace.derivation;
   v_old millrace.derivation;
-  v_names record;
   v_key_types text[];
   v_mappings millrace.mapping[];
   v_upstream regclass[];
-  v_soft constant text[] := '{debounce,max_wait,max_duty}';
 begin
   perform millrace.check_declarer();
   begin
@@ -129,7 +127,8 @@ begin
     'max_duty', v_d.max_duty);
 
   select d.* into v_old from millrace.derivation d where d.name = v_d.name;
-  if v_old.id is not null then
+  if v_old.id is not null and not millrace.is_declared(v_d, v_old) then
+    -- a repeated declaration does not wait for a run that is under way
     perform millrace.lock_relation(v_old.id);
   end if;
   perform millrace.lock_engine();
@@ -146,18 +145,13 @@ begin
       detail = 'The engine makes the relation itself and writes what the definition gives.',
       hint = 'Give the derived relation another name, or drop that one.';
   end if;
-  v_names := millrace.relation_names(v_d.name);
   if v_old.id is not null and v_d.target is null then
     -- somebody dropped the relation: it is made again
     perform millrace.drop_relation(v_old);
     delete from millrace.derivation d where d.id = v_old.id;
     v_old := null;
   end if;
-  if v_old.arguments - v_soft = v_d.arguments - v_soft
-    and v_old.fingerprint = v_d.fingerprint
-    and to_regclass(v_names.definition) is not null
-    and (v_d.strategy = 'refresh' or to_regclass(v_names.live) is not null)
-  then
+  if millrace.is_declared(v_d, v_old) then
     perform millrace.declared_again(v_old.id, v_d.module, v_d.notifies);
     update millrace.derivation d
       set debounce = v_d.debounce, max_wait = v_d.max_wait, max_duty = v_d.max_duty,
@@ -165,6 +159,9 @@ begin
       where d.id = v_old.id and d.arguments <> v_d.arguments;
     perform millrace.dress(v_old.id);
     return v_old.name;
+  end if;
+  if v_old.id is not null then
+    perform millrace.lock_relation(v_old.id);
   end if;
   perform millrace.check_circle(v_d.name, v_d.target, array(
     select m.source from unnest(v_mappings) m) || v_upstream);

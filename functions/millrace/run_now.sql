@@ -43,6 +43,9 @@ begin
       perform millrace.backfill();
     end loop;
   elsif v_d.kind = 'materialize' then
+    -- a job that has died keeps the next from being scheduled for an hour: no longer
+    update millrace.run r set dead_at = null, last_error = null, failures = 0
+      where r.derivation = v_d.id and r.dead_at is not null;
     loop
       v_batch := millrace.recompute_batch(v_d.id, v_after, everything => true);
       v_keys := v_keys + coalesce((v_batch ->> 'keys')::bigint, 0);
