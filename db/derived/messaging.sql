@@ -37,7 +37,8 @@ comment on table app_public.direct_conversation_list is E'@behavior -*\nAs last 
 comment on view app_public.direct_conversation_list_live is
   E'@name direct_conversation_entry\n'
   '@behavior -query:resource:list -query:resource:connection -query:resource:single '
-  '-manyRelation:resource:list -manyRelation:resource:connection\n'
+  '-singularRelation:resource:single -manyRelation:resource:list '
+  '-manyRelation:resource:connection\n'
   '@unique conversation_id\n'
   '@foreignKey (other_account_id) references app_public.account (id)|@fieldName otherAccount\n'
   '@foreignKey (last_sender_id) references app_public.account (id)|@fieldName lastSender\n'
