@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { grafserv } from 'postgraphile/grafserv/node';
 import { NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
+import { handleAnalysisPage } from './analysis-page.ts';
 import { startAnnouncements } from './announcements.ts';
 import { identityPlugin, identitySettings } from './api-identity.ts';
 import { makeApiSchema } from './api-schema.ts';
@@ -38,7 +39,8 @@ export interface ApiServer {
 const DRAIN_TIMEOUT = 10_000;
 
 /**
- * Starts the HTTP server: GraphQL at `/graphql` (subscriptions over web sockets), `/healthz`, `/readyz`, `POST /auth/guest`.
+ * Starts the HTTP server: GraphQL at `/graphql` (subscriptions over web sockets), `/healthz`, `/readyz`,
+ * `POST /auth/guest`, `/analysis/<conversation>`.
  *
  * @throws ConfigError when the address cannot be listened on.
  */
@@ -72,14 +74,16 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
         socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
       }
     });
+    const url = () => `http://${urlHost(options.host)}:${(server.address() as AddressInfo).port}`;
     server.on('request', (request, response) => {
       if (handleHealth(withPgClient, request, response)) return;
       if (handleGuest(withPgClient, options.key, request, response)) return;
+      if (handleAnalysisPage(url, request, response)) return;
       handle(request, response);
     });
     await listen(server, options.port, options.host);
     return {
-      url: `http://${urlHost(options.host)}:${(server.address() as AddressInfo).port}`,
+      url: url(),
       async reload() {
         api.setSchema((await makeApiSchema(pools, extension)).schema);
       },
