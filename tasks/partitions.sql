@@ -1,0 +1,2 @@
+-- Payload, all optional: {"table": "<schema.table>", "dryRun": false}.
+call millrace.partition_run($1)
