@@ -1,5 +1,6 @@
 /*
- * Ends what declare_start began: drops the derivations that the module declares no more.
+ * Ends what declare_start began: drops the derivations that the module declares no more, and ends
+ * the upkeep of partitions that it no longer asks for.
  */
 create or replace function millrace.declare_finish(module text)
   returns setof text
@@ -22,6 +23,16 @@ begin
     order by d.id desc
   loop
     perform millrace.drop(v_name);
+    return next v_name;
+  end loop;
+  for v_name in
+    select millrace.qualified_name(p.relation)
+    from millrace.partitioning p
+    join pg_catalog.pg_class c on c.oid = p.relation
+    where p.module = declare_finish.module and p.stale_declaration
+    order by 1
+  loop
+    perform millrace.drop_partitioning(v_name);
     return next v_name;
   end loop;
 end

@@ -12,6 +12,7 @@ begin
   perform millrace.lock_engine();
   perform set_config('millrace.module', declare_start.module, true);
   update millrace.derivation d set stale_declaration = true where d.module = declare_start.module;
+  update millrace.partitioning p set stale_declaration = true where p.module = declare_start.module;
 end
 $$;
 

@@ -1,8 +1,8 @@
 /*
  * Generates the views of one derivation, all from the delta rule of rows_sql: what is pending for
- * each key (read by the exact read, per key) and the truth (read by reconcile). They also make
- * Postgres refuse to drop a column that the derivation needs. A distinct counter has a reference
- * count for each key and member, in a table that only the engine writes.
+ * each key (read by the exact read, per key) and the truth (refresh_truth; read by reconcile). They
+ * also make Postgres refuse to drop a column that the derivation needs. A distinct counter has a
+ * reference count for each key and member, in a table that only the engine writes.
  */
 create or replace function millrace.refresh_views(derivation millrace.derivation)
   returns void
@@ -21,12 +21,9 @@ declare
     millrace.images_sql(
       'pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
       v_d.source_key, v_d.through_key)));
-  v_truth constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
-    millrace.images_sql(
-      'truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
-      v_d.source_key, v_d.through_key)));
 begin
   perform millrace.drop_views(v_d);
+  perform millrace.refresh_truth(v_d);
   if v_d.members is null then
     execute format(
       E'create view %1$s as\n'
@@ -43,23 +40,7 @@ begin
       ') pending\n'
       'group by %2$s',
       v_names.pending, v_key, v_column, v_pending, v_names.carry, v_d.target_column);
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, coalesce(sum(%3$s), 0) as value\n'
-      'from (\n'
-      '%4$s\n'
-      ') rows\n'
-      'group by %2$s',
-      v_names.truth, v_key, v_column, v_truth);
   else
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, %3$s, sum(%4$s) as n\n'
-      'from (\n'
-      '%5$s\n'
-      ') rows\n'
-      'group by %2$s, %3$s',
-      v_names.truth_members, v_key, v_member_list, v_column, v_truth);
     execute format(
       E'create view %1$s as\n'
       'select %2$s, %3$s, sum(%4$s) as n\n'
@@ -99,12 +80,6 @@ begin
       millrace.list(v_d.target_key || v_members, 'm.%1$I = p.%1$I', ' and '),
       v_names.carry,
       v_d.target_column);
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, count(*) as value\n'
-      'from %3$s\n'
-      'group by %2$s',
-      v_names.truth, v_key, v_names.truth_members);
   end if;
 end
 $$;

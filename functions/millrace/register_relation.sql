@@ -19,7 +19,7 @@ declare
   v_d millrace.derivation := register_relation.declared;
   v_old constant millrace.derivation := register_relation.old;
   v_names constant record := millrace.relation_names(v_d.name);
-  v_text constant text := rtrim(pg_get_viewdef(register_relation.definition), ';');
+  v_text constant text := millrace.definition_text(v_d.name, register_relation.definition);
 begin
   if v_old.id is null then
     execute format(E'create view %s as\n%s', v_names.definition, v_text);
