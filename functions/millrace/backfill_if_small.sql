@@ -17,7 +17,7 @@ declare
     from millrace.derivation d where d.name = backfill_if_small.name
   );
 begin
-  while v_bytes < 16 * 1024 * 1024
+  while v_bytes < 1024 * 1024
     and current_setting('transaction_isolation') = 'read committed'
     and exists (
       select from millrace.derivation d
