@@ -5,9 +5,9 @@ import type { ScenarioName } from './scenarios.ts';
  * Mistakes, planted in the engine of a test's own database: the harness has to find each of them.
  */
 
-/** One text of one function that is replaced. */
+/** One text of one function, or one view, that is replaced. */
 export interface Edit {
-  /** schema.function */
+  /** schema.function or schema.view */
   routine: string;
   /** A space stands for any white space, and for a line break of generated SQL. */
   find: string;
@@ -19,8 +19,12 @@ export interface Mutant {
   /** The mistake in one sentence. */
   mistake: string;
   edits: Edit[];
-  /** Whether what was generated before has to be generated again. */
-  regenerate?: boolean;
+  /** What has to be generated again. */
+  regenerate?: 'counters' | 'live views';
+  /** What the mistake needs in the database. */
+  setup?: string;
+  /** Whether its scenario needs a login that may make event triggers. */
+  superuser?: boolean;
   /** The scenario that shows it. */
   caughtBy: ScenarioName;
 }
@@ -35,6 +39,10 @@ const DELETE_ALL = `execute (
 const NEW_GENERATION = 'update millrace.generation g set number = g.number + 1;';
 const STORED =
   'coalesce((select t.vote_count from app_public.conversation t where t.id = $1.id), $1.vote_count, 0)';
+
+const TAKEN = 'ctid = any (array(select unnest(marks) from batch))';
+const NEW_RUN = `update millrace.progress p set number = p.number + 1, started_at = v_started
+    where p.derivation = recompute_batch.id;`;
 
 const readWithoutDelete: Edit = {
   routine: 'millrace.drain_sql',
@@ -95,7 +103,7 @@ export const MUTANTS: Mutant[] = [
       find: `'${mode}'::text,true,'-source.sign * via.sign'`,
       replace: `'${mode}'::text,true,'0 * source.sign * via.sign'`,
     })),
-    regenerate: true,
+    regenerate: 'counters',
     caughtBy: 'a vote and a moderation of its opinion, both pending',
   },
   {
@@ -164,7 +172,7 @@ export const MUTANTS: Mutant[] = [
         replace: 'case when (%s\\n) or image."image.weight" < 0 then image."image.weight"',
       },
     ],
-    regenerate: true,
+    regenerate: 'counters',
     caughtBy: 'what no longer counts goes',
   },
   {
@@ -228,6 +236,286 @@ export const MUTANTS: Mutant[] = [
     ],
     caughtBy: 'a snapshot older than a resume',
   },
+  {
+    name: 'marks deleted last',
+    mistake: 'a job reads the definition in one statement and deletes the marks in the next',
+    edits: [
+      {
+        routine: 'millrace.recompute_sql',
+        find: `delete from %2$s where ${TAKEN} returning 1`,
+        replace: 'select unnest(marks) from batch',
+      },
+      {
+        routine: 'millrace.recompute_keys',
+        find: 'recompute_keys.size, recompute_keys.everything;',
+        replace: `recompute_keys.size, recompute_keys.everything;
+          execute format('delete from %s',
+            millrace.qualified_name((recompute_keys.derivation).work));`,
+      },
+    ],
+    caughtBy: 'a change of a key while its job computes it',
+  },
+  {
+    name: 'marks do nothing on conflict',
+    mistake: 'a key that waits already is not marked again',
+    edits: [
+      {
+        routine: 'millrace.marks_sql',
+        find: "k(%s) where %s'::text,",
+        replace: "k(%s) where %s on conflict do nothing'::text,",
+      },
+    ],
+    setup: 'create unique index on millrace_log.proof__shop_sheet__work (region, code)',
+    caughtBy: 'a change of a key whose job waits for the mark',
+  },
+  {
+    name: 'marks are upserted',
+    mistake: 'one row for each key that waits, updated by drains, deleted by what recomputes it',
+    edits: [
+      {
+        routine: 'millrace.marks_sql',
+        find: "k(%s) where %s'::text,",
+        replace: `k(%s) where %s'::text || case
+          when m.source = 'proof.shop'::regclass and d.name = 'proof.shop_sheet'
+          then ' on conflict (%4$s) do update set marked_at = clock_timestamp()'
+          else ' on conflict do nothing' end,`,
+      },
+      {
+        routine: 'millrace.recompute_sql',
+        find: `delete from %2$s where ${TAKEN}`,
+        replace: 'delete from %2$s where (%7$s) in (select %7$s from batch)',
+      },
+    ],
+    setup: 'create unique index on millrace_log.proof__shop_sheet__work (region, code)',
+    caughtBy: 'two changes in one drain while a job waits',
+  },
+  {
+    name: 'mapped by the writer',
+    mistake: 'the writer looks up which keys its rows touch, in its own snapshot',
+    edits: [
+      {
+        routine: 'millrace_log.proof__sale__insert',
+        find: 'return null;',
+        replace: `insert into millrace_log.proof__shop_sheet__work (first_at, region, code)
+            select clock_timestamp(), i.region, i.code
+            from new_rows c join proof.item i on i.id = c.item_id;
+          return null;`,
+      },
+    ],
+    setup: `update millrace.mapping m set query = m.query || ' where false'
+      from millrace.derivation d
+      where d.id = m.derivation and d.name = 'proof.shop_sheet'
+        and m.source = 'proof.sale'::regclass`,
+    caughtBy: 'a sale that commits after its item has moved',
+  },
+  {
+    name: 'only new images are mapped',
+    mistake: 'the key that a row belonged to is not told that it has gone',
+    edits: [
+      {
+        routine: 'millrace.mapped_sql',
+        find: 'with changed as (select %s from %s)',
+        replace: 'with changed as (select %s from %s where sign > 0)',
+      },
+    ],
+    caughtBy: 'what moves leaves the key where it was',
+  },
+  {
+    name: 'nothing vanishes',
+    mistake: 'a run writes the rows that the definition gives and leaves those it gives no more',
+    edits: [
+      {
+        routine: 'millrace.write_sql',
+        find: 'where f."fresh.found" is null',
+        replace: 'where false',
+      },
+    ],
+    caughtBy: 'everything of a key goes',
+  },
+  {
+    name: 'read columns are not compared',
+    mistake: 'a change of a column that is in no key and no mapping is not logged',
+    edits: [{ routine: 'millrace_log.proof__shop__update', find: ' note,', replace: '' }],
+    caughtBy: 'a column that no key needs',
+  },
+  {
+    name: 'truncate ignored by relations',
+    mistake: 'a truncate of a table that only relations read appends nothing',
+    edits: [
+      {
+        routine: 'millrace_log.proof__sale__truncate',
+        find: 'from proof.sale;',
+        replace: 'from proof.sale where false;',
+      },
+    ],
+    caughtBy: 'truncated sources',
+  },
+  {
+    name: 'live reads without the logs',
+    mistake: 'a live view takes for dirty what waits for the job, not what is still to be drained',
+    edits: [
+      {
+        routine: 'millrace.dirty_sql',
+        find: '(m.query IS NOT NULL)',
+        replace: 'false',
+      },
+    ],
+    regenerate: 'live views',
+    caughtBy: 'a column that no key needs',
+  },
+  {
+    name: 'stored rows of a paused relation',
+    mistake: 'a live view goes on trusting the stored rows of a relation that is paused',
+    edits: [
+      {
+        routine: 'millrace.pause',
+        find: "kept = d.kind = 'counter'",
+        replace: 'kept = true',
+      },
+    ],
+    caughtBy: 'a paused relation and one that is resumed',
+  },
+  {
+    name: 'a paused reaction is told nothing',
+    mistake: 'what changes while a reaction is paused does not wait for it',
+    edits: [
+      {
+        routine: 'millrace.reading',
+        find: "(d.kind = 'react'::text) AND (d.state = 'paused'::text)",
+        replace: 'false',
+      },
+    ],
+    caughtBy: 'a paused reaction and one that is resumed',
+  },
+  {
+    name: 'readers of a view are not told',
+    mistake: 'what reads a refreshed relation does not follow it',
+    edits: [
+      {
+        routine: 'millrace.mark_downstream',
+        find: 'where u.upstream = mark_downstream.upstream',
+        replace: 'where false',
+      },
+    ],
+    caughtBy: 'what reads a refreshed relation follows it',
+  },
+  {
+    name: 'refresh without the earlier lock',
+    mistake: 'a refresh begins, and has its snapshot, while another one is at work',
+    edits: [
+      {
+        routine: 'millrace.recompute_batch',
+        find: 'if not millrace.try_lock_relation(recompute_batch.id) then',
+        replace: 'if false then',
+      },
+      { routine: 'millrace.recompute_batch', find: NEW_RUN, replace: '' },
+    ],
+    superuser: true,
+    caughtBy: 'a refresh overtaken by a newer one',
+  },
+  {
+    name: "repair without the relation's lock",
+    mistake: 'a reconcile recomputes a key while a job may do the same',
+    edits: [
+      {
+        routine: 'millrace.reconcile',
+        find: 'perform millrace.lock_relation(v_d.id);',
+        replace: '',
+      },
+      {
+        routine: 'millrace.reconcile_relation',
+        find: 'update millrace.progress p set number = p.number + 1 where p.derivation = v_d.id;',
+        replace: '',
+      },
+    ],
+    caughtBy: 'a repair beside a run',
+  },
+  {
+    name: 'null taken for a job',
+    mistake: 'a request that add_job drops counts as scheduled, and the marks are taken',
+    edits: [
+      {
+        routine: 'millrace.schedule_keys',
+        find: 'continue when v_job is null;',
+        replace: '',
+      },
+    ],
+    caughtBy: 'a request that is dropped because its job is just being claimed',
+  },
+  {
+    name: 'debounce without max_wait',
+    mistake: 'a key is due when it has been quiet, which it may never be',
+    edits: [
+      {
+        routine: 'millrace.due_at',
+        find: "(first_at + GREATEST((max_wait - '00:00:00.25'::interval), (max_wait / (2)::double precision)))",
+        replace: "'infinity'::timestamptz",
+      },
+    ],
+    caughtBy: 'a key that never comes to rest',
+  },
+  {
+    name: 'the clock never goes back',
+    mistake: 'what was marked in the future waits until it is the past',
+    edits: [
+      {
+        routine: 'millrace.due_at',
+        find: "(GREATEST(first_at, marked_at) > (clock_timestamp() + '00:00:01'::interval))",
+        replace: 'false',
+      },
+    ],
+    caughtBy: 'a clock that was set back',
+  },
+  {
+    name: 'marks of a run',
+    mistake: 'a job takes what was marked after the last run ended',
+    edits: [
+      {
+        routine: 'millrace.recompute_sql',
+        find: 'where $1 is null or (%1$s) > (%3$s)',
+        replace: `where ($1 is null or (%1$s) > (%3$s)) and marked_at > coalesce((
+          select p.finished_at from millrace.progress p where p.derivation = %6$s), ''-infinity'')`,
+      },
+    ],
+    caughtBy: 'a change of a key while its job computes it',
+  },
+  {
+    name: 'wake-ups of a run',
+    mistake: 'a reaction is woken by what changed after its last run ended',
+    edits: [
+      {
+        routine: 'millrace.schedule_keys',
+        find: 'where w.due_at <= v_started and r.job_id is null',
+        replace: `where w.due_at <= v_started and r.job_id is null
+          and w.marked_at > coalesce(r.finished_at, '-infinity')`,
+      },
+    ],
+    caughtBy: 'a change while a reaction runs',
+  },
+  {
+    name: 'a run beside a run',
+    mistake: 'a job that is running is taken for done',
+    edits: [
+      {
+        routine: 'millrace.follow_jobs',
+        find: 'j.id is null as is_done',
+        replace: 'j.id is null or j.locked_at is not null as is_done',
+      },
+    ],
+    caughtBy: 'a change while a reaction runs',
+  },
+  {
+    name: 'a lost job is waited for',
+    mistake: 'a job that is gone without having run is taken for one that will',
+    edits: [
+      {
+        routine: 'millrace.follow_jobs',
+        find: 'j.id is null as is_done',
+        replace: 'false as is_done',
+      },
+    ],
+    caughtBy: 'a job that is lost',
+  },
 ];
 
 /**
@@ -237,7 +525,10 @@ export async function plant(client: pg.ClientBase, mutant: Mutant): Promise<void
   for (const { routine, find, replace } of mutant.edits) {
     const { rows } = await client.query<{ definition: string }>(
       `select pg_get_functiondef(p.oid) as definition from pg_proc p
-      where p.oid = to_regproc($1)`,
+      where p.oid = to_regproc($1)
+      union all
+      select format(E'create or replace view %s as\n%s', $1::text, pg_get_viewdef(c.oid))
+      from pg_class c where c.oid = to_regclass($1)`,
       [routine],
     );
     const definition = rows[0]?.definition ?? '';
@@ -253,8 +544,9 @@ export async function plant(client: pg.ClientBase, mutant: Mutant): Promise<void
     }
     await client.query(definition.replaceAll(pattern, () => replace));
   }
+  if (mutant.setup !== undefined) await client.query(mutant.setup);
   await client.query('select millrace.forget_plans()');
-  if (mutant.regenerate) {
+  if (mutant.regenerate === 'counters') {
     await client.query(
       "select millrace.refresh_views(d) from millrace.derivation d where d.kind = 'counter'",
     );
@@ -265,5 +557,9 @@ export async function plant(client: pg.ClientBase, mutant: Mutant): Promise<void
       await client.query('select millrace.pause($1)', [name]);
       await client.query('select millrace.resume($1)', [name]);
     }
+  } else if (mutant.regenerate === 'live views') {
+    await client.query(
+      "select millrace.make_views(d) from millrace.derivation d where d.kind = 'materialize'",
+    );
   }
 }
