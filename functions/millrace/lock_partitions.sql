@@ -1,7 +1,7 @@
 /*
  * The lock of the upkeep of one table's partitions: only one step of it happens at a time. Held to
- * the end of the transaction; nobody else takes it, so a removal may hold it for as long as it reads
- * the rows that go.
+ * the end of the transaction; nobody else takes it, so a removal may hold it for as long as it
+ * reads the rows that go.
  */
 create or replace function millrace.lock_partitions(relation regclass)
   returns void
