@@ -156,3 +156,12 @@ export async function expectExactCounts(
     ).toEqual(rows.map(({ id, expected }) => ({ id, found: expected })));
   }
 }
+
+/** Drains, and recomputes every derived relation, due or not. */
+export async function settle(db: TestDatabase): Promise<void> {
+  await db.pool.query('select millrace.drain()');
+  // What reads another derived relation comes after it.
+  await db.pool.query(`
+    select millrace.run_now(d.name) from millrace.derivation d
+    where d.kind = 'materialize' order by d.id`);
+}
