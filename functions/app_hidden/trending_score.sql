@@ -16,3 +16,6 @@ return pg_catalog.log(1 + greatest(trending_score.activity, 0)::double precision
 
 comment on function app_hidden.trending_score(timestamptz, bigint) is
   'The logarithm of the activity plus the days since 2020 of the publication.';
+
+grant execute on function app_hidden.trending_score(timestamptz, bigint)
+  to app_anonymous, app_account, app_moderator;
