@@ -13,6 +13,7 @@ import { createWorlds, type Worlds, withOwner } from './lib/worlds.ts';
  * PROOF_MUTANT_TRANSACTIONS  also runs a random history on each mutant, of so many transactions of
  *                            each client or until it is caught; default 0. A mistake that needs a
  *                            rare meeting needs thousands.
+ * PROOF_FAULTS               prints by what each mistake is found
  */
 
 const transactions = Number(process.env.PROOF_MUTANT_TRANSACTIONS ?? 0);
@@ -80,6 +81,7 @@ describe('a mistake is found', () => {
     const begun = performance.now();
     const faults = await play(mutant.caughtBy, mutant);
     expect(faults).not.toEqual([]);
+    if (process.env.PROOF_FAULTS) console.log(`${mutant.name}: ${faults[0]?.slice(0, 300)}`);
     caught.push({ name: mutant.name, seconds: (performance.now() - begun) / 1000 });
   });
 
