@@ -129,13 +129,16 @@ export function analysisPage({ topic, description, analysis, lists, points }: An
     points.length < analysis.participantCount
       ? ` Shown are ${points.length.toLocaleString('en')} of them, drawn at random.`
       : '';
+  const grey =
+    groups.length > 0 && points.some(({ group }) => group === null)
+      ? ' Grey dots voted too little to be placed in a group.'
+      : '';
   const plot =
     points.length === 0
       ? ''
       : `<figure>
 ${plotSvg(points, 'Participants by how they vote, each group in its colour')}
-<figcaption>Each dot is a participant: the closer two are, the more they voted alike.${shown}
-Grey dots voted too little to be placed in a group.</figcaption>
+<figcaption>Each dot is a participant: the closer two are, the more they voted alike.${shown}${grey}</figcaption>
 </figure>`;
   const consensus = (direction: string) =>
     analysis.consensus.filter((it) => it.direction === direction);
@@ -162,18 +165,30 @@ ${list(
       ),
       '</section>',
       '</div>',
-      section('Most agree', 'Opinions that participants agree with, whatever their group.', [
-        ...consensus('agree').map(
-          ({ opinion, successCount, voteCount }) =>
-            `${verdict('agree', successCount, voteCount)} ${statement(opinion)}${bars(opinion, names)}`,
-        ),
-      ]),
-      section('Most disagree', 'Opinions that participants disagree with, whatever their group.', [
-        ...consensus('disagree').map(
-          ({ opinion, successCount, voteCount }) =>
-            `${verdict('disagree', successCount, voteCount)} ${statement(opinion)}${bars(opinion, names)}`,
-        ),
-      ]),
+      groups.length === 0
+        ? ''
+        : '<p class="legend">Bars: <span class="agree">agree</span>, <span>pass</span>, ' +
+          '<span class="disagree">disagree</span>.</p>',
+      section(
+        'Most agree',
+        'Opinions that most of all participants agree with, whatever group they are in.',
+        [
+          ...consensus('agree').map(
+            ({ opinion, successCount, voteCount }) =>
+              `${verdict('agree', successCount, voteCount)} ${statement(opinion)}${bars(opinion, names)}`,
+          ),
+        ],
+      ),
+      section(
+        'Most disagree',
+        'Opinions that most of all participants disagree with, whatever group they are in.',
+        [
+          ...consensus('disagree').map(
+            ({ opinion, successCount, voteCount }) =>
+              `${verdict('disagree', successCount, voteCount)} ${statement(opinion)}${bars(opinion, names)}`,
+          ),
+        ],
+      ),
       section(
         'All groups agree',
         'Opinions that most of every group agree with.',
