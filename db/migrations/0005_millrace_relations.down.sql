@@ -19,6 +19,7 @@ alter table millrace.derivation
   drop column fingerprint,
   drop column columns,
   drop column kept,
+  drop column edition,
   drop column work,
   drop column task,
   drop column debounce,

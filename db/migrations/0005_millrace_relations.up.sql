@@ -20,6 +20,7 @@ alter table millrace.derivation
   add column fingerprint text,
   add column columns name[],
   add column kept boolean not null default true,
+  add column edition bigint not null default 0,
   add column work regclass,
   add column task text,
   add column debounce interval,
@@ -61,6 +62,9 @@ comment on column millrace.derivation.columns is 'The columns of a derived relat
 comment on column millrace.derivation.kept is
   'Whether stored rows and waiting keys together are the whole truth; where they are not (first '
   'population, rebuild, pause, failure) live reads compute everything.';
+comment on column millrace.derivation.edition is
+  'Counts the replacements of what live reads read: to a snapshot that is older than one, and '
+  'finds another number, the stored rows say nothing.';
 comment on column millrace.derivation.work is
   'The table of keys that wait for a job: appended by drains, taken by the job or the tick.';
 comment on column millrace.derivation.task is 'The graphile-worker task of a reaction.';

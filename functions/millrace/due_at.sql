@@ -13,7 +13,7 @@ create or replace function millrace.due_at(
   set search_path to ''
 return case
   when greatest(due_at.first_at, due_at.marked_at) > clock_timestamp() + interval '1 second'
-    then clock_timestamp()
+    then '-infinity'
   else least(
     due_at.marked_at + due_at.debounce,
     due_at.first_at + greatest(due_at.max_wait - interval '250 ms', due_at.max_wait / 2))

@@ -2,7 +2,8 @@
  * The exact rows of a derived relation, whatever its state: the stored rows, except those whose key
  * is dirty, which the definition gives; all of them in one snapshot, so a read by key is exact
  * whatever waits. While the stored rows are not kept (first population, rebuild, pause, failure)
- * the definition gives everything.
+ * the definition gives everything. So it does for a snapshot that is older than the tables which
+ * the view reads, for it would miss their rows: it finds another edition.
  */
 create or replace function millrace.exact_rows_sql(derivation millrace.derivation)
   returns text
@@ -14,7 +15,8 @@ declare
   v_d constant millrace.derivation := exact_rows_sql.derivation;
   v_names constant record := millrace.relation_names(v_d.name);
   v_kept constant text := format(
-    '(select d.kept from millrace.derivation d where d.id = %s)', v_d.id);
+    '(select d.kept and d.edition = %s from millrace.derivation d where d.id = %s)',
+    v_d.edition, v_d.id);
 begin
   return format(
     E'create or replace view %1$s as\n'

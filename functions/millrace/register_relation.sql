@@ -67,6 +67,7 @@ begin
       stale_declaration = false,
       state = 'backfilling',
       kept = false,
+      edition = d.edition + 1,
       failures = 0,
       retry_at = null,
       last_error = null,
