@@ -203,7 +203,8 @@ async function loadAccounts(
 /**
  * Analyzes, so that the drain of so much is planned well (but nothing empty: a table known to be so
  * is read as a whole, which it soon should not be), drains what the load has logged (or
- * leaves it to a drain that is running) and computes the derived relations.
+ * leaves it to a drain that is running), computes the derived relations, and gives back the space
+ * of the logs.
  */
 async function settle(client: pg.Client, onProgress: Loader['onProgress']): Promise<void> {
   await client.query('set role app_owner');
@@ -235,4 +236,15 @@ async function settle(client: pg.Client, onProgress: Loader['onProgress']): Prom
     await client.query('select millrace.run_now($1)', [name]);
   }
   onProgress('Relations', relations.length, relations.length);
+
+  // What was so large stays so otherwise: nobody reads an empty table of many pages for long.
+  const { rows: emptied } = await client.query<{ name: string }>(`
+    select oid::regclass::text as name from pg_class
+    where relkind = 'r' and relnamespace = 'millrace_log'::regnamespace
+      and pg_relation_size(oid) > 1000000`);
+  for (const [index, { name }] of emptied.entries()) {
+    onProgress('Logs', index, emptied.length);
+    await client.query(`vacuum (analyze, truncate) ${name}`);
+  }
+  onProgress('Logs', emptied.length, emptied.length);
 }

@@ -151,6 +151,7 @@ describe('the loaded data', () => {
       'Statistics',
       'Counters',
       'Relations',
+      'Logs',
     ]);
 
     const { rows: pending } = await db.pool.query(
