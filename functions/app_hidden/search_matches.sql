@@ -24,7 +24,12 @@ begin
         end
         + 0.03 * i.popularity
         + 0.2 / (1 + pg_catalog.char_length(i.folded_title)),
-      i.kind, i.subject_id, i.title, null
+      i.kind, i.subject_id, i.title, null,
+      case i.kind when 'project' then i.subject_id end,
+      case i.kind when 'person' then i.subject_id end,
+      case i.kind when 'chain' then i.subject_id end,
+      case i.kind when 'post' then i.subject_id end,
+      case i.kind when 'investor' then i.subject_id end
     )::app_public.search_result
     from app_hidden.search_index i
     where i.vector @@ search_matches.query

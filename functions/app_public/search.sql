@@ -70,7 +70,8 @@ begin
     exit when pg_catalog.cardinality(v_found) >= c_enough;
   end loop;
   return query
-    select f.id, f.score, f.kind, f.subject_id, f.title, search.query
+    select f.id, f.score, f.kind, f.subject_id, f.title, search.query,
+      f.project_id, f.account_id, f.chain_id, f.post_id, f.investor_id
     from pg_catalog.unnest(v_found) f;
 end
 $$;

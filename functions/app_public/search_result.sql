@@ -1,6 +1,7 @@
 /*
  * What search returns: its results are rows of this view's type. As a view it is everything that
- * can be found, each as the result of no search.
+ * can be found, each as the result of no search. What was found is joined by its key, which of the
+ * five columns it stands in says of which kind it is.
  */
 create or replace view app_public.search_result
   with (security_invoker = true)
@@ -11,13 +12,23 @@ select
   i.kind,
   i.subject_id,
   i.title,
-  '' as query
+  '' as query,
+  case i.kind when 'project' then i.subject_id end as project_id,
+  case i.kind when 'person' then i.subject_id end as account_id,
+  case i.kind when 'chain' then i.subject_id end as chain_id,
+  case i.kind when 'post' then i.subject_id end as post_id,
+  case i.kind when 'investor' then i.subject_id end as investor_id
 from app_hidden.search_index i;
 
 comment on view app_public.search_result is
   E'@behavior -insert -update -delete -query:resource:list -query:resource:connection '
-  '-query:resource:single -node\n'
+  '-query:resource:single -node -manyRelation:resource:list -manyRelation:resource:connection\n'
   '@primaryKey id\n'
+  '@foreignKey (project_id) references app_public.project (id)|@fieldName project\n'
+  '@foreignKey (account_id) references app_public.account (id)|@fieldName person\n'
+  '@foreignKey (chain_id) references app_public.chain (id)|@fieldName chain\n'
+  '@foreignKey (post_id) references app_public.chain_post (id)|@fieldName post\n'
+  '@foreignKey (investor_id) references app_public.investor (id)|@fieldName investor\n'
   'Something that a search has found.';
 comment on column app_public.search_result.id is
   E'@isIndexed\n@notNull\n'
@@ -37,5 +48,20 @@ comment on column app_public.search_result.title is
 comment on column app_public.search_result.query is
   E'@behavior -attribute:orderBy -attribute:filterBy\n@notNull\n'
   'What was searched for.';
+comment on column app_public.search_result.project_id is
+  E'@behavior -attribute:select -attribute:orderBy -attribute:filterBy\n'
+  'The project, if it is one.';
+comment on column app_public.search_result.account_id is
+  E'@behavior -attribute:select -attribute:orderBy -attribute:filterBy\n'
+  'The person, if it is one.';
+comment on column app_public.search_result.chain_id is
+  E'@behavior -attribute:select -attribute:orderBy -attribute:filterBy\n'
+  'The chain, if it is one.';
+comment on column app_public.search_result.post_id is
+  E'@behavior -attribute:select -attribute:orderBy -attribute:filterBy\n'
+  'The post, if it is one.';
+comment on column app_public.search_result.investor_id is
+  E'@behavior -attribute:select -attribute:orderBy -attribute:filterBy\n'
+  'The investor, if it is one.';
 
 grant select on app_public.search_result to app_anonymous, app_account, app_moderator;
