@@ -12,7 +12,8 @@ create or replace function millrace.forget_vanished()
 as $$
 declare
   v_d millrace.derivation;
-  v_log regclass;
+  v_source record;
+  v_operation text;
   v_found boolean := false;
 begin
   for v_d in
@@ -46,13 +47,17 @@ begin
     end if;
     perform millrace.refresh_target(v_d.target);
   end loop;
-  for v_log in
+  for v_source in
     delete from millrace.source s
     where not exists (select from pg_catalog.pg_class c where c.oid = s.relation)
       and not exists (select from millrace.reading r where r.relation = s.relation)
-    returning s.log
+    returning s.relation, s.log
   loop
-    execute format('drop table if exists %s', millrace.qualified_name(v_log));
+    execute format('drop table if exists %s', millrace.qualified_name(v_source.log));
+    foreach v_operation in array array['insert', 'update', 'delete', 'truncate'] loop
+      execute format('drop function if exists millrace_log.%I()',
+        millrace.generated_name(v_source.relation, '__' || v_operation));
+    end loop;
     v_found := true;
   end loop;
   if v_found then

@@ -36,6 +36,7 @@ declare
   v_d millrace.derivation;
   v_old millrace.derivation;
   v_key_types text[];
+  v_taken regclass;
   v_mappings millrace.mapping[];
   v_upstream regclass[];
 begin
@@ -139,11 +140,22 @@ begin
       detail = 'A name stands for one derivation.',
       hint = format('Give the relation another name, or select millrace.drop(%L);', v_d.name);
   end if;
-  if v_d.target is distinct from v_old.target and v_d.target is not null then
-    raise exception '% exists already', v_d.target using
+  v_taken := case when v_d.target is distinct from v_old.target then v_d.target end;
+  if v_taken is null and (v_old.id is null or v_old.strategy <> v_d.strategy) then
+    -- what is generated beside the relation has a name too
+    v_taken := (
+      select coalesce(
+        case when v_d.strategy = 'incremental' and to_regclass(n.exact) is null
+          then to_regclass(n.live) end,
+        case when v_old.id is null then to_regclass(n.definition) else to_regclass(n.next) end)
+      from millrace.relation_names(v_d.name) n
+    );
+  end if;
+  if v_taken is not null then
+    raise exception '% exists already', v_taken using
       errcode = 'MR025',
       detail = 'The engine makes the relation itself and writes what the definition gives.',
-      hint = 'Give the derived relation another name, or drop that one.';
+      hint = 'Give the derived relation another name, or drop what has it.';
   end if;
   if v_old.id is not null and v_d.target is null then
     -- somebody dropped the relation: it is made again

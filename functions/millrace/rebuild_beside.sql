@@ -15,9 +15,6 @@ declare
   v_index record;
   v_rows bigint;
 begin
-  execute format('drop %s if exists %s',
-    case (select c.relkind from pg_catalog.pg_class c where c.oid = to_regclass(v_next))
-      when 'm' then 'materialized view' else 'table' end, v_next);
   perform millrace.make_relation(v_d, v_next, rebuild_beside.definition, true);
   for v_index in
     select
