@@ -57,8 +57,9 @@ begin
   end if;
   -- either one or the other, in turn, so that no row is written twice in a transaction:
   -- for the second time Postgres checks its foreign keys again, even unchanged ones, and would wait
-  -- for whoever holds the referenced row
-  if v_backfilling and (cardinality(v_pending) = 0 or v_generation % 2 = 0) then
+  -- for whoever holds the referenced row; by thirds, because a backfill moves the generation on by
+  -- one more: by halves it would always be its turn, and nothing drained until it is done
+  if v_backfilling and (cardinality(v_pending) = 0 or v_generation % 3 = 0) then
     v_more := millrace.backfill() or cardinality(v_pending) > 0;
   else
     loop
