@@ -9,7 +9,11 @@
  *
  * batch: keys ($1: the last key of the batch before, as text, or null; $2: how many) or listed ($1:
  * keys as a jsonb array of arrays). Keys that are noted to be counted afresh are left to the drain:
- * exact reads recount them until then. indexed: look each key up, or else read everything once.
+ * exact reads recount them until then. indexed: read what the batch needs by index, or else
+ * everything once. What a batch of keys needs is read as one range of the key, from its first to
+ * its last: looked up key by key, the rows of the through table's log would be gone through for
+ * each. Listed keys, and keys in an order that is not Postgres' own (is_ranged), are looked up one
+ * by one.
  */
 create or replace function millrace.reconcile_sql(
   names text[], batch text, indexed boolean, repair boolean
@@ -34,13 +38,24 @@ declare
   v_key_t constant text := millrace.list(v_d.target_key, 't.%I');
   v_key_text constant text := 'array[' || millrace.list(v_d.target_key, '%I::text') || ']';
   v_on constant text := millrace.list(v_d.target_key, 'x.%1$I = b.%1$I', ' and ');
-  -- $look$ a view by the keys of the batch
-  v_look constant text := case when reconcile_sql.indexed
-    then '(select x.* from %s x where ' || v_on || ' offset 0) %s on true'
-    else '(select x.* from %s x) %s on ' || replace(v_on, 'x.', '%2$s.')
+  v_ranged constant boolean := reconcile_sql.indexed and reconcile_sql.batch = 'keys' and (
+    select bool_and(millrace.is_ranged(d)) from unnest(v_derivations) d
+  );
+  v_each constant boolean := reconcile_sql.indexed and not v_ranged;
+  -- what of a view x belongs to the batch
+  v_where constant text := case
+    when v_each then ' where ' || v_on
+    when v_ranged then format(
+      ' where (%1$s) >= (select %2$s from batch order by %2$s limit 1)'
+      ' and (%1$s) <= (select %2$s from batch order by %3$s limit 1)',
+      millrace.list(v_d.target_key, 'x.%I'), v_key, millrace.list(v_d.target_key, '%I desc'))
+    else ''
   end;
-  v_lateral constant text :=
-    case when reconcile_sql.indexed then 'left join lateral ' else 'left join ' end;
+  v_look constant text := case when v_each
+    then '(select x.* from %s x' || v_where || ' offset 0) %s on true'
+    else '(select x.* from %s x' || v_where || ') %s on ' || replace(v_on, 'x.', '%2$s.')
+  end;
+  v_lateral constant text := case when v_each then 'left join lateral ' else 'left join ' end;
   v_columns constant name[] := array(select (d).target_column from unnest(v_derivations) d);
   v_members name[];
   v_member_columns text;
@@ -134,12 +149,12 @@ begin
         quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
         v_key_b,
         millrace.list(v_members, 'c.%I'),
-        case when reconcile_sql.indexed then 'lateral ' else '' end,
+        case when v_each then 'lateral ' else '' end,
         v_names.truth_members,
         v_names.pending_members,
         v_names.members,
-        case when reconcile_sql.indexed then ' where ' || v_on else '' end,
-        case when reconcile_sql.indexed then 'true' else replace(v_on, 'x.', 'c.') end);
+        v_where,
+        case when v_each then 'true' else replace(v_on, 'x.', 'c.') end);
       v_ctes := v_ctes || format(
         E'%1$s as materialized (\n'
         '  select %2$s, b.is_noted,\n'
