@@ -1,7 +1,9 @@
 /*
  * The indexes that exact reads of a derivation need on the log of one of its tables. A read comes
  * with a key: it enters each log by the key where the log has it, and goes from one log to the
- * other along the foreign key.
+ * other along the foreign key. A drain comes with no key and goes along the foreign key for every
+ * row of the through table's log: without an index that begins with it, it would read the source's
+ * log for each.
  */
 create or replace function millrace.log_index_columns(
   derivation millrace.derivation, relation regclass
@@ -41,10 +43,10 @@ begin atomic
   where array_position(e.columns, null) is null
   union
   select log_index_columns.derivation.source_key from entry e
-  where e.name = 'source' and array_position(e.columns, null) is not null
+  where e.name = 'source' and (log_index_columns.derivation).source_key is not null
   union
   select log_index_columns.derivation.through_key from entry e where e.name = 'via';
 end;
 
 comment on function millrace.log_index_columns(millrace.derivation, regclass) is
-  'The column lists by which reads of a derivation enter the log of a table.';
+  'The column lists by which reads and drains of a derivation enter the log of a table.';
