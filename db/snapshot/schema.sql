@@ -40,12 +40,62 @@ comment on schema public is 'standard public schema';
 
 -- default privileges of app_owner on functions: app_owner=execute
 
+create type app_public.analysis_outcome as enum (
+  'grouped',
+  'no_votes',
+  'not_enough_participants',
+  'not_enough_opinions',
+  'no_groups'
+);
+comment on type app_public.analysis_outcome is 'grouped: there are opinion groups; no_votes, not_enough_participants, not_enough_opinions: too little to tell; no_groups: the participants do not fall into groups.';
+grant usage on type app_public.analysis_outcome to public;
+
+create type app_public.badge_kind as enum (
+  'demo',
+  'source',
+  'users',
+  'revenue',
+  'demerit'
+);
+comment on type app_public.badge_kind is 'What a validator has seen of a project: that it works (demo), its source, its users, its revenue; or that something it says is not so (demerit).';
+grant usage on type app_public.badge_kind to public;
+
 create type app_public.conversation_action as enum (
   'locked',
   'closed'
 );
 comment on type app_public.conversation_action is 'locked: by a moderator; closed: by its owner or a moderator. Neither takes votes or opinions.';
 grant usage on type app_public.conversation_action to public;
+
+create type app_public.group_votes as (
+  group_key integer,
+  label text,
+  agree_count integer,
+  disagree_count integer,
+  pass_count integer
+);
+comment on type app_public.group_votes is 'How an opinion group voted on an opinion.';
+grant usage on type app_public.group_votes to public;
+
+create type app_public.intro_state as enum (
+  'requested',
+  'accepted',
+  'declined',
+  'withdrawn',
+  'expired'
+);
+comment on type app_public.intro_state is 'Requested until the other side accepts or declines, its sender withdraws it, or it expires.';
+grant usage on type app_public.intro_state to public;
+
+create type app_public.investor_stage as enum (
+  'pre_seed',
+  'seed',
+  'series_a',
+  'series_b',
+  'growth'
+);
+comment on type app_public.investor_stage is 'At what stage of a company somebody invests.';
+grant usage on type app_public.investor_stage to public;
 
 create type app_public.moderation_action as enum (
   'moved',
@@ -61,6 +111,24 @@ create type app_public.moderation_decision as enum (
 );
 comment on type app_public.moderation_decision is 'What a moderator decides on an opinion: to move it, to hide it, or to withdraw the moderation.';
 grant usage on type app_public.moderation_decision to public;
+
+create type app_public.opinion_standing as enum (
+  'agreed',
+  'disagreed',
+  'divisive'
+);
+comment on type app_public.opinion_standing is 'agreed: most of every group agree; disagreed: most of every group disagree; divisive: most of one group agree and most of another disagree. Each beyond chance.';
+grant usage on type app_public.opinion_standing to public;
+
+create type app_public.search_kind as enum (
+  'project',
+  'person',
+  'chain',
+  'post',
+  'investor'
+);
+comment on type app_public.search_kind is 'What can be searched for.';
+grant usage on type app_public.search_kind to public;
 
 create type app_public.vote_choice as enum (
   'agree',
@@ -82,6 +150,59 @@ create type millrace.reconciliation as (
 comment on type millrace.reconciliation is 'What a reconcile found for one derivation: keys compared, keys that differ, the sum of the absolute differences, whether they were repaired, the likely cause, and up to five examples.';
 grant usage on type millrace.reconciliation to public;
 
+create table app_hidden.direct_unread (
+  account_id bigint not null,
+  conversation_id bigint not null,
+  message_id bigint not null,
+  constraint direct_unread_pkey PRIMARY KEY (account_id, conversation_id, message_id),
+  constraint direct_unread_conversation_id_message_id_fkey FOREIGN KEY (conversation_id, message_id) REFERENCES app_public.direct_message(conversation_id, id) ON DELETE CASCADE
+);
+comment on table app_hidden.direct_unread is 'Which messages an account has not read yet: written with the message, deleted by reading.';
+grant select on table app_hidden.direct_unread to app_account;
+grant select on table app_hidden.direct_unread to app_anonymous;
+grant select on table app_hidden.direct_unread to app_moderator;
+comment on column app_hidden.direct_unread.account_id is 'The account that has not read it.';
+comment on column app_hidden.direct_unread.conversation_id is 'The conversation.';
+comment on column app_hidden.direct_unread.message_id is 'The message.';
+create index direct_unread_conversation_id_idx ON app_hidden.direct_unread USING btree (conversation_id, message_id);
+alter table app_hidden.direct_unread enable row level security;
+create policy direct_unread_select on app_hidden.direct_unread for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_hidden.direct_unread REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_hidden__direct_unread__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_hidden.direct_unread REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_hidden__direct_unread__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_hidden.direct_unread FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_hidden__direct_unread__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_hidden.direct_unread REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_hidden__direct_unread__update();
+
+create table app_hidden.search_index (
+  kind app_public.search_kind not null,
+  subject_id bigint not null,
+  title text not null,
+  folded_title text not null,
+  summary text not null,
+  body text not null,
+  popularity smallint not null,
+  vector tsvector not null,
+  constraint search_index_pkey PRIMARY KEY (kind, subject_id)
+);
+comment on table app_hidden.search_index is '@behavior -insert -update -delete
+What can be searched, one row each.';
+grant select on table app_hidden.search_index to app_account;
+grant select on table app_hidden.search_index to app_anonymous;
+grant select on table app_hidden.search_index to app_moderator;
+comment on column app_hidden.search_index.kind is 'What it is.';
+comment on column app_hidden.search_index.subject_id is 'Which of its kind.';
+comment on column app_hidden.search_index.title is 'Its name.';
+comment on column app_hidden.search_index.folded_title is 'The words of its name, as search compares them.';
+comment on column app_hidden.search_index.summary is 'What it is, in a line or two.';
+comment on column app_hidden.search_index.body is 'How its text begins, at most 2,000 characters.';
+comment on column app_hidden.search_index.popularity is 'How popular it is, from 0 to 9.';
+comment on column app_hidden.search_index.vector is 'What it is found by: see app_hidden.search_vector.';
+create index search_index_vector_idx ON app_hidden.search_index USING gin (vector) WITH (fastupdate=off);
+alter table app_hidden.search_index enable row level security;
+create policy search_index_select on app_hidden.search_index for select to app_account, app_anonymous, app_moderator
+  using (true);
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_hidden.search_index FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
 create table app_private.account_origin (
   account_id bigint not null,
   external_id text not null,
@@ -100,13 +221,32 @@ create table app_private.account_role (
   granted_at timestamp with time zone not null default now(),
   constraint account_role_pkey PRIMARY KEY (account_id, role),
   constraint account_role_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id) ON DELETE CASCADE,
-  constraint account_role_role_check CHECK ((role = 'moderator'::text))
+  constraint account_role_role_check CHECK ((role = ANY (ARRAY['moderator'::text, 'validator'::text])))
 );
 comment on table app_private.account_role is 'What an account may be beyond an ordinary one.';
 comment on column app_private.account_role.account_id is 'The account.';
-comment on column app_private.account_role.role is 'moderator: moderates opinions, locks conversations.';
+comment on column app_private.account_role.role is 'moderator: moderates opinions, locks conversations, deletes what others show; validator: awards badges.';
 comment on column app_private.account_role.granted_at is 'When it was granted.';
 alter table app_private.account_role enable row level security;
+
+create table app_private.analysis_request (
+  conversation_id bigint not null,
+  requested bigint not null default 0,
+  requested_at timestamp with time zone,
+  published bigint not null default 0,
+  failed_at timestamp with time zone,
+  last_error text,
+  constraint analysis_request_pkey PRIMARY KEY (conversation_id),
+  constraint analysis_request_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES app_public.conversation(id) ON DELETE CASCADE
+);
+comment on table app_private.analysis_request is 'Which analysis of a conversation was asked for last, and which its published result covers.';
+comment on column app_private.analysis_request.conversation_id is 'The conversation.';
+comment on column app_private.analysis_request.requested is 'How often an analysis was asked for: the number of the last request.';
+comment on column app_private.analysis_request.requested_at is 'When that was.';
+comment on column app_private.analysis_request.published is 'The last request that the published result covers.';
+comment on column app_private.analysis_request.failed_at is 'When an analysis was last given up after all its attempts; null since one has succeeded.';
+comment on column app_private.analysis_request.last_error is 'Why.';
+alter table app_private.analysis_request enable row level security;
 
 create table app_private.conversation_origin (
   conversation_id bigint not null,
@@ -119,6 +259,53 @@ comment on table app_private.conversation_origin is 'Where a conversation came f
 comment on column app_private.conversation_origin.conversation_id is 'The conversation.';
 comment on column app_private.conversation_origin.external_id is 'Its name at the origin, prefixed with the origin''s.';
 alter table app_private.conversation_origin enable row level security;
+
+create table app_private.group_label (
+  conversation_id bigint not null,
+  key smallint not null,
+  label text not null,
+  moderator_id bigint not null,
+  edited_at timestamp with time zone not null default now(),
+  constraint group_label_pkey PRIMARY KEY (conversation_id, key),
+  constraint group_label_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES app_public.conversation(id) ON DELETE CASCADE,
+  constraint group_label_moderator_id_fkey FOREIGN KEY (moderator_id) REFERENCES app_public.account(id)
+);
+comment on table app_private.group_label is 'Names that moderators gave to opinion groups; gone when the group is.';
+comment on column app_private.group_label.conversation_id is 'The conversation.';
+comment on column app_private.group_label.key is 'The key of the group.';
+comment on column app_private.group_label.label is 'Its name.';
+comment on column app_private.group_label.moderator_id is 'Who gave it.';
+comment on column app_private.group_label.edited_at is 'When it was given.';
+create index group_label_moderator_id_idx ON app_private.group_label USING btree (moderator_id);
+alter table app_private.group_label enable row level security;
+
+create table app_private.opinion_group_stats (
+  run_id bigint not null,
+  opinion_id bigint not null,
+  agrees integer[] not null,
+  disagrees integer[] not null,
+  passes integer[] not null,
+  standing app_public.opinion_standing,
+  consensus double precision not null,
+  dissent double precision not null,
+  divisiveness double precision not null,
+  extremity double precision not null,
+  priority double precision not null,
+  constraint opinion_group_stats_pkey PRIMARY KEY (run_id, opinion_id)
+);
+comment on table app_private.opinion_group_stats is 'What an analysis says of each opinion with votes.';
+comment on column app_private.opinion_group_stats.run_id is 'The analysis.';
+comment on column app_private.opinion_group_stats.opinion_id is 'The opinion.';
+comment on column app_private.opinion_group_stats.agrees is 'Members who agree, group by group in the order of analysis_run.group_keys.';
+comment on column app_private.opinion_group_stats.disagrees is 'Members who disagree, likewise.';
+comment on column app_private.opinion_group_stats.passes is 'Members who pass, likewise.';
+comment on column app_private.opinion_group_stats.standing is 'How the groups stand to it; null where that is not clear.';
+comment on column app_private.opinion_group_stats.consensus is 'Group-aware consensus: the product over groups of the probability to agree.';
+comment on column app_private.opinion_group_stats.dissent is 'The same of the one to disagree.';
+comment on column app_private.opinion_group_stats.divisiveness is 'The greatest probability that a member of one group agrees and one of another disagrees.';
+comment on column app_private.opinion_group_stats.extremity is 'How far from the centre somebody stands who only agrees with it.';
+comment on column app_private.opinion_group_stats.priority is 'How much it is worth to be shown to somebody who has not voted on it.';
+alter table app_private.opinion_group_stats enable row level security;
 
 create table app_private.opinion_origin (
   opinion_id bigint not null,
@@ -142,6 +329,14 @@ create table app_public.account (
   is_guest boolean not null default false,
   created_at timestamp with time zone not null default now(),
   deleted_at timestamp with time zone,
+  suspended_at timestamp with time zone,
+  project_count bigint not null default 0,
+  chain_count bigint not null default 0,
+  comment_count bigint not null default 0,
+  upvote_count bigint not null default 0,
+  badge_count bigint not null default 0,
+  proof_score bigint not null default 0,
+  follower_count bigint not null default 0,
   constraint account_pkey PRIMARY KEY (id),
   constraint account_display_name_check CHECK (((char_length(display_name) <= 80) AND (display_name = btrim(display_name, '
 '::text)) AND (display_name <> ''::text)))
@@ -156,6 +351,21 @@ comment on column app_public.account.display_name is 'The name shown to others, 
 comment on column app_public.account.is_guest is 'Whether the account was made without signing in.';
 comment on column app_public.account.created_at is 'When the account was made.';
 comment on column app_public.account.deleted_at is 'When the account was deleted; then it can do nothing any more.';
+comment on column app_public.account.suspended_at is 'Since when moderators keep it suspended: it can read, but write nothing; null if not suspended.';
+comment on column app_public.account.project_count is '@behavior -attribute:select
+Projects that the account shows.';
+comment on column app_public.account.chain_count is '@behavior -attribute:select
+Chains that it keeps.';
+comment on column app_public.account.comment_count is '@behavior -attribute:select
+Comments that it has written.';
+comment on column app_public.account.upvote_count is '@behavior -attribute:select
+Upvotes of its projects.';
+comment on column app_public.account.badge_count is '@behavior -attribute:select
+Badges of its projects.';
+comment on column app_public.account.proof_score is '@behavior -attribute:select
+Points of these badges.';
+comment on column app_public.account.follower_count is '@behavior -attribute:select
+Accounts that follow one of its chains.';
 grant update (display_name, deleted_at) on table app_public.account to app_account;
 grant insert (display_name, is_guest) on table app_public.account to app_anonymous;
 grant update (display_name, deleted_at) on table app_public.account to app_moderator;
@@ -167,6 +377,562 @@ create policy account_select on app_public.account for select to app_account, ap
 create policy account_update on app_public.account for update to app_account, app_moderator
   using (((id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (deleted_at IS NULL)))
   with check ((id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.account FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.account REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__account__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.account REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__account__insert();
+CREATE TRIGGER _900_millrace_note_badge_count AFTER UPDATE OF badge_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('badge_count');
+CREATE TRIGGER _900_millrace_note_chain_count AFTER UPDATE OF chain_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('chain_count');
+CREATE TRIGGER _900_millrace_note_comment_count AFTER UPDATE OF comment_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('comment_count');
+CREATE TRIGGER _900_millrace_note_follower_count AFTER UPDATE OF follower_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('follower_count');
+CREATE TRIGGER _900_millrace_note_project_count AFTER UPDATE OF project_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('project_count');
+CREATE TRIGGER _900_millrace_note_proof_score AFTER UPDATE OF proof_score ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('proof_score');
+CREATE TRIGGER _900_millrace_note_upvote_count AFTER UPDATE OF upvote_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('upvote_count');
+CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.account REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__account__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.account FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__account__note_recount();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.account FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__account__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.account REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__account__update();
+
+create table app_public.account_suspension (
+  id bigint not null generated always as identity,
+  account_id bigint not null,
+  moderator_id bigint not null,
+  reason text not null default ''::text,
+  created_at timestamp with time zone not null default now(),
+  withdrawn_at timestamp with time zone,
+  withdrawn_by_id bigint,
+  constraint account_suspension_pkey PRIMARY KEY (id),
+  constraint account_suspension_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id) ON DELETE CASCADE,
+  constraint account_suspension_moderator_id_fkey FOREIGN KEY (moderator_id) REFERENCES app_public.account(id),
+  constraint account_suspension_reason_check CHECK ((char_length(reason) <= 2000)),
+  constraint account_suspension_withdrawn_by_id_fkey FOREIGN KEY (withdrawn_by_id) REFERENCES app_public.account(id),
+  constraint account_suspension_withdrawn_check CHECK (((withdrawn_by_id IS NULL) OR (withdrawn_at IS NOT NULL)))
+);
+comment on table app_public.account_suspension is '@behavior -query:resource:list -query:resource:connection
+Who suspended an account, when and why, and who withdrew it: for moderators and the account.';
+grant select on table app_public.account_suspension to app_account;
+grant select on table app_public.account_suspension to app_anonymous;
+grant select on table app_public.account_suspension to app_moderator;
+comment on column app_public.account_suspension.id is 'Identifies the decision.';
+comment on column app_public.account_suspension.account_id is 'The account.';
+comment on column app_public.account_suspension.moderator_id is 'The moderator who decided.';
+comment on column app_public.account_suspension.reason is 'Why, at most 2,000 characters.';
+comment on column app_public.account_suspension.created_at is 'When it was decided.';
+comment on column app_public.account_suspension.withdrawn_at is 'When it was withdrawn; null while it stands.';
+comment on column app_public.account_suspension.withdrawn_by_id is 'The moderator who withdrew it.';
+comment on constraint account_suspension_account_id_fkey on app_public.account_suspension is '@foreignFieldName suspensions';
+comment on constraint account_suspension_moderator_id_fkey on app_public.account_suspension is '@backwardBehavior -list -connection';
+comment on constraint account_suspension_withdrawn_by_id_fkey on app_public.account_suspension is '@fieldName withdrawnBy
+@backwardBehavior -list -connection';
+create index account_suspension_account_id_idx ON app_public.account_suspension USING btree (account_id, id);
+create uniquE INDEX account_suspension_account_id_key ON app_public.account_suspension USING btree (account_id) WHERE (withdrawn_at IS NULL);
+create index account_suspension_moderator_id_idx ON app_public.account_suspension USING btree (moderator_id);
+create index account_suspension_withdrawn_by_id_idx ON app_public.account_suspension USING btree (withdrawn_by_id);
+alter table app_public.account_suspension enable row level security;
+create policy account_suspension_select on app_public.account_suspension for select to app_account, app_anonymous, app_moderator
+  using (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator)));
+
+create table app_public.analysis_run (
+  id bigint not null generated always as identity,
+  conversation_id bigint not null,
+  generation bigint not null,
+  outcome app_public.analysis_outcome not null,
+  is_published boolean not null default false,
+  read_at timestamp with time zone not null,
+  published_at timestamp with time zone not null default clock_timestamp(),
+  vote_count integer not null,
+  opinion_count integer not null,
+  participant_count integer not null,
+  member_count integer not null,
+  group_keys smallint[] not null default '{}'::smallint[],
+  labels text[] not null default '{}'::text[],
+  silhouette double precision,
+  details jsonb not null default '{}'::jsonb,
+  constraint analysis_run_pkey PRIMARY KEY (id),
+  constraint analysis_run_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES app_public.conversation(id) ON DELETE CASCADE
+);
+comment on table app_public.analysis_run is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+What an analysis of all votes of a conversation has found: opinion groups, and what unites and divides them.';
+grant select on table app_public.analysis_run to app_account;
+grant select on table app_public.analysis_run to app_anonymous;
+grant select on table app_public.analysis_run to app_moderator;
+comment on column app_public.analysis_run.id is 'Identifies the result.';
+comment on column app_public.analysis_run.conversation_id is 'The conversation.';
+comment on column app_public.analysis_run.generation is '@behavior -*
+The last request for an analysis that this result covers.';
+comment on column app_public.analysis_run.outcome is 'Whether there are groups, and if not why.';
+comment on column app_public.analysis_run.is_published is '@behavior -*
+Whether it is the result that is shown; one of each conversation is.';
+comment on column app_public.analysis_run.read_at is 'The votes are those cast until this moment.';
+comment on column app_public.analysis_run.published_at is 'When it was published.';
+comment on column app_public.analysis_run.vote_count is 'Votes analysed, those on moderated opinions included.';
+comment on column app_public.analysis_run.opinion_count is 'Opinions with at least one of them.';
+comment on column app_public.analysis_run.participant_count is 'Accounts that cast at least one of them.';
+comment on column app_public.analysis_run.member_count is 'Participants that are in a group: those who voted enough to be placed.';
+comment on column app_public.analysis_run.group_keys is '@behavior -*
+The keys of the groups, ascending.';
+comment on column app_public.analysis_run.labels is '@behavior -*
+Their names, in the same order.';
+comment on column app_public.analysis_run.silhouette is 'How well the groups are separated, from -1 to 1; null without groups.';
+comment on column app_public.analysis_run.details is '@behavior -*
+Numbers of groups tried, singular values, milliseconds of each stage.';
+comment on constraint analysis_run_conversation_id_fkey on app_public.analysis_run is '@backwardBehavior -list -connection -single';
+create index analysis_run_conversation_id_idx ON app_public.analysis_run USING btree (conversation_id, id);
+create uniquE INDEX analysis_run_conversation_id_key ON app_public.analysis_run USING btree (conversation_id) WHERE is_published;
+alter table app_public.analysis_run enable row level security;
+create policy analysis_run_select on app_public.analysis_run for select to app_account, app_anonymous, app_moderator
+  using ((is_published AND (EXISTS ( SELECT
+   FROM app_public.conversation c
+  WHERE (c.id = analysis_run.conversation_id)))));
+CREATE TRIGGER _500_delete_results AFTER DELETE ON app_public.analysis_run REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app_private.tg_analysis_run__delete_results();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.analysis_run REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__analysis_run__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.analysis_run REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__analysis_run__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.analysis_run FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__analysis_run__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.analysis_run REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__analysis_run__update();
+
+create table app_public.badge (
+  id bigint not null generated always as identity,
+  project_id bigint not null,
+  validator_id bigint not null,
+  kind app_public.badge_kind not null,
+  points smallint not null,
+  note text not null default ''::text,
+  awarded_at timestamp with time zone not null default now(),
+  revoked_at timestamp with time zone,
+  revoked_by_id bigint,
+  constraint badge_pkey PRIMARY KEY (id),
+  constraint badge_note_check CHECK ((char_length(note) <= 2000)),
+  constraint badge_project_id_fkey FOREIGN KEY (project_id) REFERENCES app_public.project(id) ON DELETE CASCADE,
+  constraint badge_revoked_by_id_fkey FOREIGN KEY (revoked_by_id) REFERENCES app_public.account(id),
+  constraint badge_revoked_check CHECK (((revoked_by_id IS NULL) OR (revoked_at IS NOT NULL))),
+  constraint badge_validator_id_fkey FOREIGN KEY (validator_id) REFERENCES app_public.account(id)
+);
+comment on table app_public.badge is '@behavior -query:resource:list -query:resource:connection
+What a validator vouches for: at most one badge of a kind stands on a project.';
+grant select on table app_public.badge to app_account;
+grant select on table app_public.badge to app_anonymous;
+grant select on table app_public.badge to app_moderator;
+comment on column app_public.badge.id is 'Identifies the badge.';
+comment on column app_public.badge.project_id is 'The project.';
+comment on column app_public.badge.validator_id is 'The validator who awarded it.';
+comment on column app_public.badge.kind is 'What was proven.';
+comment on column app_public.badge.points is 'How much it adds to the proof score.';
+comment on column app_public.badge.note is 'What the validator saw, at most 2,000 characters.';
+comment on column app_public.badge.awarded_at is 'When it was awarded.';
+comment on column app_public.badge.revoked_at is 'When it was revoked; null while it stands.';
+comment on column app_public.badge.revoked_by_id is 'The validator who revoked it.';
+grant insert (project_id, validator_id, kind, points, note) on table app_public.badge to app_account;
+grant update (revoked_at, revoked_by_id) on table app_public.badge to app_account;
+grant insert (project_id, validator_id, kind, points, note) on table app_public.badge to app_moderator;
+grant update (revoked_at, revoked_by_id) on table app_public.badge to app_moderator;
+comment on constraint badge_project_id_fkey on app_public.badge is '@foreignFieldName badges';
+comment on constraint badge_revoked_by_id_fkey on app_public.badge is '@fieldName revokedBy
+@backwardBehavior -list -connection';
+comment on constraint badge_validator_id_fkey on app_public.badge is '@backwardBehavior -list -connection';
+create index badge_project_id_idx ON app_public.badge USING btree (project_id, id);
+create uniquE INDEX badge_project_id_kind_key ON app_public.badge USING btree (project_id, kind) WHERE (revoked_at IS NULL);
+create index badge_revoked_by_id_idx ON app_public.badge USING btree (revoked_by_id);
+create index badge_validator_id_idx ON app_public.badge USING btree (validator_id);
+alter table app_public.badge enable row level security;
+create policy badge_insert on app_public.badge for insert to app_account, app_moderator
+  with check ((( SELECT app_hidden.is_validator() AS is_validator) AND (validator_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (points = app_hidden.badge_points(kind)) AND app_hidden.require_project(project_id) AND (NOT (EXISTS ( SELECT
+   FROM app_public.project p
+  WHERE ((p.id = badge.project_id) AND (p.owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id))))))));
+create policy badge_select on app_public.badge for select to app_account, app_anonymous, app_moderator
+  using (((revoked_at IS NULL) OR ( SELECT app_hidden.is_validator() AS is_validator) OR ( SELECT app_hidden.is_moderator() AS is_moderator)));
+create policy badge_update on app_public.badge for update to app_account, app_moderator
+  using (((revoked_at IS NULL) AND ( SELECT app_hidden.is_validator() AS is_validator)))
+  with check ((revoked_by_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.badge REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__badge__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.badge REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__badge__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.badge FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__badge__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.badge REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__badge__update();
+
+create table app_public.block (
+  blocker_id bigint not null,
+  blocked_id bigint not null,
+  created_at timestamp with time zone not null default now(),
+  constraint block_pkey PRIMARY KEY (blocker_id, blocked_id),
+  constraint block_blocked_id_check CHECK ((blocked_id <> blocker_id)),
+  constraint block_blocked_id_fkey FOREIGN KEY (blocked_id) REFERENCES app_public.account(id) ON DELETE CASCADE,
+  constraint block_blocker_id_fkey FOREIGN KEY (blocker_id) REFERENCES app_public.account(id) ON DELETE CASCADE
+);
+comment on table app_public.block is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+That an account wants nothing to do with another. Only the one who blocks sees it.';
+grant delete, select on table app_public.block to app_account;
+grant select on table app_public.block to app_anonymous;
+grant delete, select on table app_public.block to app_moderator;
+comment on column app_public.block.blocker_id is 'The account that blocks.';
+comment on column app_public.block.blocked_id is 'The account that is blocked.';
+comment on column app_public.block.created_at is 'When it was blocked.';
+grant insert (blocker_id, blocked_id) on table app_public.block to app_account;
+grant insert (blocker_id, blocked_id) on table app_public.block to app_moderator;
+comment on constraint block_blocked_id_fkey on app_public.block is '@fieldName blocked
+@backwardBehavior -list -connection';
+comment on constraint block_blocker_id_fkey on app_public.block is '@fieldName blocker
+@foreignFieldName blocks';
+create index block_blocked_id_idx ON app_public.block USING btree (blocked_id);
+alter table app_public.block enable row level security;
+create policy block_delete on app_public.block for delete to app_account, app_moderator
+  using ((blocker_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+create policy block_insert on app_public.block for insert to app_account, app_moderator
+  with check ((blocker_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+create policy block_select on app_public.block for select to app_account, app_anonymous, app_moderator
+  using ((blocker_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+
+create table app_public.chain (
+  id bigint not null generated always as identity,
+  owner_id bigint not null,
+  slug text not null,
+  name text not null,
+  description text not null default ''::text,
+  request_id uuid,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  project_count bigint not null default 0,
+  follower_count bigint not null default 0,
+  post_count bigint not null default 0,
+  reply_count bigint not null default 0,
+  constraint chain_pkey PRIMARY KEY (id),
+  constraint chain_description_check CHECK ((char_length(description) <= 5000)),
+  constraint chain_name_check CHECK (((char_length(name) <= 80) AND (btrim(name, '
+'::text) <> ''::text))),
+  constraint chain_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES app_public.account(id),
+  constraint chain_slug_check CHECK ((((char_length(slug) >= 2) AND (char_length(slug) <= 60)) AND (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text))),
+  constraint chain_slug_key UNIQUE (slug)
+);
+comment on table app_public.chain is '@behavior -query:resource:list -query:resource:connection
+A collection of projects on one subject, with a forum.';
+grant select on table app_public.chain to app_account;
+grant select on table app_public.chain to app_anonymous;
+grant select on table app_public.chain to app_moderator;
+comment on column app_public.chain.id is 'Identifies the chain.';
+comment on column app_public.chain.owner_id is 'The account that keeps it.';
+comment on column app_public.chain.slug is 'Its name in addresses: 2 to 60 of a–z, 0–9 and single hyphens. It never changes, and a deleted chain keeps it.';
+comment on column app_public.chain.name is 'Its name, at most 80 characters.';
+comment on column app_public.chain.description is 'What belongs in it, at most 5,000 characters.';
+comment on column app_public.chain.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that made it.';
+comment on column app_public.chain.created_at is '@isIndexed
+When it was begun.';
+comment on column app_public.chain.updated_at is 'When its owner last changed it; null if never.';
+comment on column app_public.chain.deleted_at is 'When it was deleted.';
+comment on column app_public.chain.project_count is '@behavior -attribute:select
+Projects in it, without deleted ones.';
+comment on column app_public.chain.follower_count is '@behavior -attribute:select
+Accounts that follow it.';
+comment on column app_public.chain.post_count is '@behavior -attribute:select
+Posts, without replies and deleted ones.';
+comment on column app_public.chain.reply_count is '@behavior -attribute:select
+Replies to posts, without deleted ones.';
+grant insert (owner_id, slug, name, description, request_id) on table app_public.chain to app_account;
+grant update (name, description, updated_at, deleted_at) on table app_public.chain to app_account;
+grant insert (owner_id, slug, name, description, request_id) on table app_public.chain to app_moderator;
+grant update (name, description, updated_at, deleted_at) on table app_public.chain to app_moderator;
+comment on constraint chain_owner_id_fkey on app_public.chain is '@backwardBehavior -list -connection';
+create index chain_owner_id_idx ON app_public.chain USING btree (owner_id, created_at, id);
+create uniquE INDEX chain_owner_id_request_id_key ON app_public.chain USING btree (owner_id, request_id) WHERE (request_id IS NOT NULL);
+alter table app_public.chain enable row level security;
+create policy chain_insert on app_public.chain for insert to app_account, app_moderator
+  with check ((owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+create policy chain_select on app_public.chain for select to app_account, app_anonymous, app_moderator
+  using (((deleted_at IS NULL) OR (owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator)));
+create policy chain_update on app_public.chain for update to app_account, app_moderator
+  using (((deleted_at IS NULL) AND ((owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator))))
+  with check (((deleted_at IS NOT NULL) OR (owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id))));
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.chain FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.chain REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.chain REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain__insert();
+CREATE TRIGGER _900_millrace_note_follower_count AFTER UPDATE OF follower_count ON app_public.chain FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('follower_count');
+CREATE TRIGGER _900_millrace_note_post_count AFTER UPDATE OF post_count ON app_public.chain FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('post_count');
+CREATE TRIGGER _900_millrace_note_project_count AFTER UPDATE OF project_count ON app_public.chain FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('project_count');
+CREATE TRIGGER _900_millrace_note_reply_count AFTER UPDATE OF reply_count ON app_public.chain FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('reply_count');
+CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.chain REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.chain FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain__note_recount();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.chain FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.chain REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain__update();
+
+create table app_public.chain_discovery (
+  chain_id bigint not null,
+  owner_id bigint not null,
+  owner_name text,
+  slug text not null,
+  name text not null,
+  summary text not null,
+  created_at timestamp with time zone not null,
+  project_count bigint not null,
+  follower_count bigint not null,
+  post_count bigint not null,
+  reply_count bigint not null,
+  last_active_at timestamp with time zone not null,
+  activity_score double precision not null,
+  constraint chain_discovery_pkey PRIMARY KEY (chain_id)
+);
+comment on table app_public.chain_discovery is '@behavior -insert -update -delete
+@foreignKey (chain_id) references app_public.chain (id)
+@foreignKey (owner_id) references app_public.account (id)
+@behavior -query:resource:list -query:resource:connection -query:resource:single -manyRelation:resource:list -manyRelation:resource:connection
+A chain as it stands in the lists of chains, less than a second old.';
+grant select on table app_public.chain_discovery to app_account;
+grant select on table app_public.chain_discovery to app_anonymous;
+grant select on table app_public.chain_discovery to app_moderator;
+comment on column app_public.chain_discovery.chain_id is 'Identifies the chain.';
+comment on column app_public.chain_discovery.owner_id is 'The account that keeps it.';
+comment on column app_public.chain_discovery.owner_name is 'The name of the account that keeps it.';
+comment on column app_public.chain_discovery.slug is 'Its name in addresses: 2 to 60 of a–z, 0–9 and single hyphens. It never changes, and a deleted chain keeps it.';
+comment on column app_public.chain_discovery.name is 'Its name, at most 80 characters.';
+comment on column app_public.chain_discovery.summary is 'How its description begins, at most 300 characters.';
+comment on column app_public.chain_discovery.created_at is 'When it was begun.';
+comment on column app_public.chain_discovery.project_count is 'Projects in it, without deleted ones.';
+comment on column app_public.chain_discovery.follower_count is 'Accounts that follow it.';
+comment on column app_public.chain_discovery.post_count is 'Posts, without replies and deleted ones.';
+comment on column app_public.chain_discovery.reply_count is 'Replies to posts, without deleted ones.';
+comment on column app_public.chain_discovery.last_active_at is 'When somebody last posted or replied in it; when it was begun, if nobody has.';
+comment on column app_public.chain_discovery.activity_score is 'The logarithm of its followers, projects and posts, plus the days of the latest of these posts: see activeChains.';
+create index chain_discovery_activity_score_idx ON app_public.chain_discovery USING btree (activity_score, chain_id);
+create index chain_discovery_created_at_idx ON app_public.chain_discovery USING btree (created_at, chain_id);
+create index chain_discovery_follower_count_idx ON app_public.chain_discovery USING btree (follower_count, chain_id);
+alter table app_public.chain_discovery enable row level security;
+create policy chain_discovery_select on app_public.chain_discovery for select to app_account, app_anonymous, app_moderator
+  using (true);
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.chain_discovery FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_public.chain_follow (
+  chain_id bigint not null,
+  account_id bigint not null,
+  followed_at timestamp with time zone not null default now(),
+  unfollowed_at timestamp with time zone,
+  constraint chain_follow_pkey PRIMARY KEY (chain_id, account_id),
+  constraint chain_follow_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id),
+  constraint chain_follow_chain_id_fkey FOREIGN KEY (chain_id) REFERENCES app_public.chain(id) ON DELETE CASCADE
+);
+comment on table app_public.chain_follow is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+That an account follows a chain, which it alone can see.';
+grant select on table app_public.chain_follow to app_account;
+grant select on table app_public.chain_follow to app_anonymous;
+grant select on table app_public.chain_follow to app_moderator;
+comment on column app_public.chain_follow.chain_id is 'The chain.';
+comment on column app_public.chain_follow.account_id is 'The account that follows it.';
+comment on column app_public.chain_follow.followed_at is '@isIndexed
+When it last began to follow.';
+comment on column app_public.chain_follow.unfollowed_at is 'When it stopped; null while it follows. Following again clears it.';
+grant insert (chain_id, account_id) on table app_public.chain_follow to app_account;
+grant update (followed_at, unfollowed_at) on table app_public.chain_follow to app_account;
+grant insert (chain_id, account_id) on table app_public.chain_follow to app_moderator;
+grant update (followed_at, unfollowed_at) on table app_public.chain_follow to app_moderator;
+comment on constraint chain_follow_account_id_fkey on app_public.chain_follow is '@backwardBehavior -list -connection';
+comment on constraint chain_follow_chain_id_fkey on app_public.chain_follow is '@backwardBehavior -list -connection';
+create index chain_follow_account_id_idx ON app_public.chain_follow USING btree (account_id, followed_at, chain_id);
+alter table app_public.chain_follow enable row level security;
+create policy chain_follow_insert on app_public.chain_follow for insert to app_account, app_moderator
+  with check (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND app_hidden.require_chain(chain_id)));
+create policy chain_follow_select on app_public.chain_follow for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+create policy chain_follow_update on app_public.chain_follow for update to app_account, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))
+  with check (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND ((unfollowed_at IS NOT NULL) OR app_hidden.require_chain(chain_id))));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.chain_follow REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_follow__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.chain_follow REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_follow__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.chain_follow FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_follow__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.chain_follow REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_follow__update();
+
+create table app_public.chain_post (
+  id bigint not null generated always as identity,
+  chain_id bigint not null,
+  author_id bigint not null,
+  parent_id bigint,
+  title text not null default ''::text,
+  content text not null,
+  request_id uuid,
+  created_at timestamp with time zone not null default now(),
+  edited_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  reply_count bigint not null default 0,
+  constraint chain_post_pkey PRIMARY KEY (id),
+  constraint chain_post_author_id_fkey FOREIGN KEY (author_id) REFERENCES app_public.account(id),
+  constraint chain_post_chain_id_fkey FOREIGN KEY (chain_id) REFERENCES app_public.chain(id) ON DELETE CASCADE,
+  constraint chain_post_content_check CHECK (((char_length(content) <= 10000) AND ((btrim(content, '
+'::text) = ''::text) = (deleted_at IS NOT NULL)))),
+  constraint chain_post_id_chain_id_key UNIQUE (id, chain_id),
+  constraint chain_post_parent_id_chain_id_fkey FOREIGN KEY (parent_id, chain_id) REFERENCES app_public.chain_post(id, chain_id) ON DELETE CASCADE,
+  constraint chain_post_title_check CHECK (((char_length(title) <= 200) AND ((btrim(title, '
+'::text) = ''::text) = ((parent_id IS NOT NULL) OR (deleted_at IS NOT NULL)))))
+);
+comment on table app_public.chain_post is '@behavior -query:resource:list -query:resource:connection
+A post in the forum of a chain, or a reply to one. One that is deleted stays without its text.';
+grant select on table app_public.chain_post to app_account;
+grant select on table app_public.chain_post to app_anonymous;
+grant select on table app_public.chain_post to app_moderator;
+comment on column app_public.chain_post.id is 'Identifies the post.';
+comment on column app_public.chain_post.chain_id is 'The chain.';
+comment on column app_public.chain_post.author_id is 'The account that wrote it.';
+comment on column app_public.chain_post.parent_id is 'The post that it replies to, which is no reply itself; null for a post.';
+comment on column app_public.chain_post.title is 'What it is about, at most 200 characters; replies and deleted posts have none.';
+comment on column app_public.chain_post.content is 'The text, at most 10,000 characters; empty once deleted.';
+comment on column app_public.chain_post.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that made it.';
+comment on column app_public.chain_post.created_at is '@isIndexed
+When it was written.';
+comment on column app_public.chain_post.edited_at is 'When its author last changed it; null if never.';
+comment on column app_public.chain_post.deleted_at is 'When it was deleted.';
+comment on column app_public.chain_post.reply_count is '@behavior -attribute:select
+Replies, without deleted ones.';
+grant insert (chain_id, author_id, parent_id, title, content, request_id) on table app_public.chain_post to app_account;
+grant update (title, content, edited_at, deleted_at) on table app_public.chain_post to app_account;
+grant insert (chain_id, author_id, parent_id, title, content, request_id) on table app_public.chain_post to app_moderator;
+grant update (title, content, edited_at, deleted_at) on table app_public.chain_post to app_moderator;
+comment on constraint chain_post_author_id_fkey on app_public.chain_post is '@backwardBehavior -list -connection';
+comment on constraint chain_post_chain_id_fkey on app_public.chain_post is '@backwardBehavior -list -connection';
+comment on constraint chain_post_id_chain_id_key on app_public.chain_post is '@behavior -single';
+comment on constraint chain_post_parent_id_chain_id_fkey on app_public.chain_post is '@fieldName parent
+@backwardBehavior -list -connection';
+create index chain_post_author_id_idx ON app_public.chain_post USING btree (author_id, id);
+create uniquE INDEX chain_post_author_id_request_id_key ON app_public.chain_post USING btree (author_id, request_id) WHERE (request_id IS NOT NULL);
+create index chain_post_chain_id_idx ON app_public.chain_post USING btree (chain_id, created_at);
+create index chain_post_parent_id_idx ON app_public.chain_post USING btree (parent_id, created_at, id);
+alter table app_public.chain_post enable row level security;
+create policy chain_post_insert on app_public.chain_post for insert to app_account, app_moderator
+  with check (((author_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND app_hidden.require_postable(chain_id, parent_id)));
+create policy chain_post_select on app_public.chain_post for select to app_account, app_anonymous, app_moderator
+  using (true);
+create policy chain_post_update on app_public.chain_post for update to app_account, app_moderator
+  using (((deleted_at IS NULL) AND ((author_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR (EXISTS ( SELECT
+   FROM app_public.chain c
+  WHERE ((c.id = chain_post.chain_id) AND (c.owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id))))) OR ( SELECT app_hidden.is_moderator() AS is_moderator))))
+  with check (((deleted_at IS NOT NULL) OR (author_id = ( SELECT app_hidden.current_account_id() AS current_account_id))));
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.chain_post FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.chain_post REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_post__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.chain_post REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_post__insert();
+CREATE TRIGGER _900_millrace_note_reply_count AFTER UPDATE OF reply_count ON app_public.chain_post FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('reply_count');
+CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.chain_post REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_post__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.chain_post FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_post__note_recount();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.chain_post FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_post__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.chain_post REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_post__update();
+
+create table app_public.chain_post_feed (
+  post_id bigint not null,
+  chain_id bigint not null,
+  author_id bigint not null,
+  author_name text,
+  title text not null,
+  summary text not null,
+  created_at timestamp with time zone not null,
+  edited_at timestamp with time zone,
+  reply_count bigint not null,
+  last_active_at timestamp with time zone not null,
+  last_author_id bigint,
+  constraint chain_post_feed_pkey PRIMARY KEY (post_id)
+);
+comment on table app_public.chain_post_feed is '@behavior -insert -update -delete
+@foreignKey (chain_id) references app_public.chain (id)
+@foreignKey (post_id) references app_public.chain_post (id)
+@behavior -query:resource:list -query:resource:connection -query:resource:single -manyRelation:resource:list -manyRelation:resource:connection
+A post as it stands in the list of its chain, less than a second old.';
+grant select on table app_public.chain_post_feed to app_account;
+grant select on table app_public.chain_post_feed to app_anonymous;
+grant select on table app_public.chain_post_feed to app_moderator;
+comment on column app_public.chain_post_feed.post_id is 'Identifies the post.';
+comment on column app_public.chain_post_feed.chain_id is 'The chain.';
+comment on column app_public.chain_post_feed.author_id is 'The account that wrote it.';
+comment on column app_public.chain_post_feed.author_name is 'The name of the account that wrote it.';
+comment on column app_public.chain_post_feed.title is 'What it is about, at most 200 characters; replies and deleted posts have none.';
+comment on column app_public.chain_post_feed.summary is 'How it begins, at most 300 characters.';
+comment on column app_public.chain_post_feed.created_at is 'When it was written.';
+comment on column app_public.chain_post_feed.edited_at is 'When its author last changed it; null if never.';
+comment on column app_public.chain_post_feed.reply_count is 'Replies, without deleted ones.';
+comment on column app_public.chain_post_feed.last_active_at is 'When somebody last replied; when it was written, if nobody has.';
+comment on column app_public.chain_post_feed.last_author_id is 'Who last replied; null if nobody has.';
+create index chain_post_feed_chain_id_active_idx ON app_public.chain_post_feed USING btree (chain_id, last_active_at, post_id);
+create index chain_post_feed_chain_id_new_idx ON app_public.chain_post_feed USING btree (chain_id, created_at, post_id);
+alter table app_public.chain_post_feed enable row level security;
+create policy chain_post_feed_select on app_public.chain_post_feed for select to app_account, app_anonymous, app_moderator
+  using (true);
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.chain_post_feed FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_public.chain_project (
+  chain_id bigint not null,
+  project_id bigint not null,
+  added_by_id bigint not null,
+  added_at timestamp with time zone not null default now(),
+  removed_at timestamp with time zone,
+  constraint chain_project_pkey PRIMARY KEY (chain_id, project_id),
+  constraint chain_project_added_by_id_fkey FOREIGN KEY (added_by_id) REFERENCES app_public.account(id),
+  constraint chain_project_chain_id_fkey FOREIGN KEY (chain_id) REFERENCES app_public.chain(id) ON DELETE CASCADE,
+  constraint chain_project_project_id_fkey FOREIGN KEY (project_id) REFERENCES app_public.project(id) ON DELETE CASCADE
+);
+comment on table app_public.chain_project is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+That a project is in a chain.';
+grant select on table app_public.chain_project to app_account;
+grant select on table app_public.chain_project to app_anonymous;
+grant select on table app_public.chain_project to app_moderator;
+comment on column app_public.chain_project.chain_id is 'The chain.';
+comment on column app_public.chain_project.project_id is 'The project.';
+comment on column app_public.chain_project.added_by_id is 'Who added it: the owner of the chain or of the project.';
+comment on column app_public.chain_project.added_at is '@isIndexed
+When it was last added.';
+comment on column app_public.chain_project.removed_at is 'When it was removed; null while it is in the chain. Adding it again clears it.';
+grant insert (chain_id, project_id, added_by_id) on table app_public.chain_project to app_account;
+grant update (added_by_id, added_at, removed_at) on table app_public.chain_project to app_account;
+grant insert (chain_id, project_id, added_by_id) on table app_public.chain_project to app_moderator;
+grant update (added_by_id, added_at, removed_at) on table app_public.chain_project to app_moderator;
+comment on constraint chain_project_added_by_id_fkey on app_public.chain_project is '@fieldName addedBy
+@backwardBehavior -list -connection';
+comment on constraint chain_project_chain_id_fkey on app_public.chain_project is '@backwardBehavior -list -connection';
+comment on constraint chain_project_project_id_fkey on app_public.chain_project is '@backwardBehavior -list -connection';
+create index chain_project_added_by_id_idx ON app_public.chain_project USING btree (added_by_id);
+create index chain_project_chain_id_added_at_idx ON app_public.chain_project USING btree (chain_id, added_at, project_id) WHERE (removed_at IS NULL);
+create index chain_project_project_id_idx ON app_public.chain_project USING btree (project_id, added_at, chain_id);
+alter table app_public.chain_project enable row level security;
+create policy chain_project_insert on app_public.chain_project for insert to app_account, app_moderator
+  with check (((added_by_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND app_hidden.require_chain_curator(chain_id, project_id)));
+create policy chain_project_select on app_public.chain_project for select to app_account, app_anonymous, app_moderator
+  using (true);
+create policy chain_project_update on app_public.chain_project for update to app_account, app_moderator
+  using (((EXISTS ( SELECT
+   FROM app_public.chain c
+  WHERE ((c.id = chain_project.chain_id) AND (c.owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id))))) OR (EXISTS ( SELECT
+   FROM app_public.project p
+  WHERE ((p.id = chain_project.project_id) AND (p.owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))))))
+  with check (((removed_at IS NOT NULL) OR ((added_by_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND app_hidden.require_chain_curator(chain_id, project_id))));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.chain_project REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_project__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.chain_project REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_project__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.chain_project FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_project__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.chain_project REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__chain_project__update();
+
+create table app_public.consensus_opinion (
+  run_id bigint not null,
+  direction app_public.vote_choice not null,
+  rank integer not null,
+  opinion_id bigint not null,
+  success_count integer not null,
+  vote_count integer not null,
+  probability double precision not null,
+  probability_test double precision not null,
+  constraint consensus_opinion_pkey PRIMARY KEY (run_id, direction, rank),
+  constraint consensus_opinion_direction_check CHECK ((direction = ANY (ARRAY['agree'::app_public.vote_choice, 'disagree'::app_public.vote_choice]))),
+  constraint consensus_opinion_run_id_fkey FOREIGN KEY (run_id) REFERENCES app_public.analysis_run(id) ON DELETE CASCADE
+);
+comment on table app_public.consensus_opinion is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+@foreignKey (opinion_id) references app_public.opinion (id)|@fieldName opinion|@backwardBehavior -list -connection
+An opinion on which the conversation as a whole is of one mind.';
+grant select on table app_public.consensus_opinion to app_account;
+grant select on table app_public.consensus_opinion to app_anonymous;
+grant select on table app_public.consensus_opinion to app_moderator;
+comment on column app_public.consensus_opinion.run_id is 'The analysis.';
+comment on column app_public.consensus_opinion.direction is 'Whether most agree or most disagree with it.';
+comment on column app_public.consensus_opinion.rank is 'Its place, from 1 to 5, among those of its direction.';
+comment on column app_public.consensus_opinion.opinion_id is 'The opinion.';
+comment on column app_public.consensus_opinion.success_count is 'Participants who vote in that direction.';
+comment on column app_public.consensus_opinion.vote_count is 'Participants who vote on it.';
+comment on column app_public.consensus_opinion.probability is 'How likely a participant votes in that direction.';
+comment on column app_public.consensus_opinion.probability_test is 'z score of more than half of the participants voting so.';
+comment on constraint consensus_opinion_run_id_fkey on app_public.consensus_opinion is '@fieldName analysis
+@foreignFieldName consensusOpinions';
+alter table app_public.consensus_opinion enable row level security;
+create policy consensus_opinion_select on app_public.consensus_opinion for select to app_account, app_anonymous, app_moderator
+  using ((EXISTS ( SELECT
+   FROM app_public.analysis_run r
+  WHERE (r.id = consensus_opinion.run_id))));
 
 create table app_public.conversation (
   id bigint not null generated always as identity,
@@ -302,6 +1068,427 @@ create policy conversation_moderation_update on app_public.conversation_moderati
   WHERE ((c.id = conversation_moderation.conversation_id) AND (c.owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))))))))
   with check ((withdrawn_by_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
 
+create table app_public.direct_conversation (
+  id bigint not null generated always as identity,
+  created_by_id bigint not null,
+  first_account_id bigint,
+  second_account_id bigint,
+  is_group boolean not null generated always as ((first_account_id IS NULL)) stored,
+  title text not null default ''::text,
+  request_id uuid,
+  created_at timestamp with time zone not null default now(),
+  constraint direct_conversation_pkey PRIMARY KEY (id),
+  constraint direct_conversation_created_by_id_fkey FOREIGN KEY (created_by_id) REFERENCES app_public.account(id),
+  constraint direct_conversation_first_account_id_fkey FOREIGN KEY (first_account_id) REFERENCES app_public.account(id),
+  constraint direct_conversation_pair_check CHECK ((((first_account_id IS NULL) = (second_account_id IS NULL)) AND (first_account_id < second_account_id) AND ((first_account_id IS NULL) OR ((title = ''::text) AND (request_id IS NULL))))),
+  constraint direct_conversation_pair_key UNIQUE (first_account_id, second_account_id),
+  constraint direct_conversation_second_account_id_fkey FOREIGN KEY (second_account_id) REFERENCES app_public.account(id),
+  constraint direct_conversation_title_check CHECK ((char_length(title) <= 120))
+);
+comment on table app_public.direct_conversation is '@behavior -query:resource:list -query:resource:connection
+A conversation of two accounts or of a small group. Only its members see it.';
+grant select on table app_public.direct_conversation to app_account;
+grant select on table app_public.direct_conversation to app_anonymous;
+grant select on table app_public.direct_conversation to app_moderator;
+comment on column app_public.direct_conversation.id is 'Identifies the conversation.';
+comment on column app_public.direct_conversation.created_by_id is 'The account that started it.';
+comment on column app_public.direct_conversation.first_account_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+In a conversation of two the account with the smaller id; null in a group.';
+comment on column app_public.direct_conversation.second_account_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+In a conversation of two the account with the greater id; null in a group.';
+comment on column app_public.direct_conversation.is_group is 'Whether it was started as a group; two accounts have one other conversation at most.';
+comment on column app_public.direct_conversation.title is 'What a group calls itself, at most 120 characters; empty in a conversation of two.';
+comment on column app_public.direct_conversation.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that started it.';
+comment on column app_public.direct_conversation.created_at is 'When it was started.';
+comment on constraint direct_conversation_created_by_id_fkey on app_public.direct_conversation is '@fieldName createdBy
+@backwardBehavior -list -connection';
+comment on constraint direct_conversation_first_account_id_fkey on app_public.direct_conversation is '@behavior -*';
+comment on constraint direct_conversation_pair_key on app_public.direct_conversation is '@behavior -single';
+comment on constraint direct_conversation_second_account_id_fkey on app_public.direct_conversation is '@behavior -*';
+create index direct_conversation_created_by_id_idx ON app_public.direct_conversation USING btree (created_by_id);
+create uniquE INDEX direct_conversation_created_by_id_request_id_key ON app_public.direct_conversation USING btree (created_by_id, request_id) WHERE (request_id IS NOT NULL);
+create index direct_conversation_second_account_id_idx ON app_public.direct_conversation USING btree (second_account_id);
+alter table app_public.direct_conversation enable row level security;
+create policy direct_conversation_select on app_public.direct_conversation for select to app_account, app_anonymous, app_moderator
+  using (( SELECT (m.left_at IS NULL)
+   FROM app_public.direct_member m
+  WHERE ((m.conversation_id = direct_conversation.id) AND (m.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.direct_conversation REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_conversation__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.direct_conversation REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_conversation__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.direct_conversation FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_conversation__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.direct_conversation REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_conversation__update();
+
+create table app_public.direct_conversation_list (
+  account_id bigint not null,
+  conversation_id bigint not null,
+  is_group boolean,
+  title text,
+  other_account_id bigint,
+  active_at timestamp with time zone,
+  last_message_id bigint,
+  last_sender_id bigint,
+  last_content text,
+  unread_count bigint,
+  constraint direct_conversation_list_pkey PRIMARY KEY (account_id, conversation_id)
+);
+comment on table app_public.direct_conversation_list is '@behavior -insert -update -delete
+@foreignKey (account_id) references app_public.account (id)
+@foreignKey (conversation_id) references app_public.direct_conversation (id)
+@behavior -*
+As last recomputed.';
+grant select on table app_public.direct_conversation_list to app_account;
+grant select on table app_public.direct_conversation_list to app_anonymous;
+grant select on table app_public.direct_conversation_list to app_moderator;
+comment on column app_public.direct_conversation_list.account_id is 'The account whose list it is.';
+comment on column app_public.direct_conversation_list.conversation_id is 'Identifies the conversation.';
+comment on column app_public.direct_conversation_list.is_group is 'Whether it is a group and not a conversation of two.';
+comment on column app_public.direct_conversation_list.title is 'What the group calls itself; empty in a conversation of two.';
+comment on column app_public.direct_conversation_list.other_account_id is 'In a conversation of two the other account; null in a group.';
+comment on column app_public.direct_conversation_list.active_at is 'When the latest message was sent; before there is one, when it was started.';
+comment on column app_public.direct_conversation_list.last_message_id is 'The latest message; null if there is none.';
+comment on column app_public.direct_conversation_list.last_sender_id is 'Who sent it.';
+comment on column app_public.direct_conversation_list.last_content is 'How it begins: at most 200 characters; empty if it is deleted.';
+comment on column app_public.direct_conversation_list.unread_count is 'How many messages the account has not read.';
+create index direct_conversation_list_active_at_idx ON app_public.direct_conversation_list USING btree (account_id, active_at, conversation_id);
+alter table app_public.direct_conversation_list enable row level security;
+create policy direct_conversation_list_select on app_public.direct_conversation_list for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.direct_conversation_list FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_public.direct_member (
+  conversation_id bigint not null,
+  account_id bigint not null,
+  joined_at timestamp with time zone not null default now(),
+  left_at timestamp with time zone,
+  last_read_message_id bigint,
+  constraint direct_member_pkey PRIMARY KEY (conversation_id, account_id),
+  constraint direct_member_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id),
+  constraint direct_member_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES app_public.direct_conversation(id) ON DELETE CASCADE
+);
+comment on table app_public.direct_member is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+That an account takes part in a direct conversation, and how far it has read.';
+grant select on table app_public.direct_member to app_account;
+grant select on table app_public.direct_member to app_anonymous;
+grant select on table app_public.direct_member to app_moderator;
+comment on column app_public.direct_member.conversation_id is 'The conversation.';
+comment on column app_public.direct_member.account_id is 'The account.';
+comment on column app_public.direct_member.joined_at is 'When it was brought in.';
+comment on column app_public.direct_member.left_at is 'When it left; null while it takes part. Starting the conversation of two again clears it.';
+comment on column app_public.direct_member.last_read_message_id is 'The latest message that it has read, for the others to see; null if none.';
+comment on constraint direct_member_account_id_fkey on app_public.direct_member is '@backwardBehavior -list -connection';
+comment on constraint direct_member_conversation_id_fkey on app_public.direct_member is '@fieldName conversation
+@foreignFieldName members';
+create index direct_member_account_id_idx ON app_public.direct_member USING btree (account_id, conversation_id);
+alter table app_public.direct_member enable row level security;
+create policy direct_member_select on app_public.direct_member for select to app_account, app_anonymous, app_moderator
+  using ((((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (left_at IS NULL)) OR app_hidden.is_direct_member(conversation_id)));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.direct_member REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_member__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.direct_member REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_member__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.direct_member FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_member__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.direct_member REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_member__update();
+
+create table app_public.direct_message (
+  conversation_id bigint not null,
+  id bigint not null generated always as identity,
+  sender_id bigint not null,
+  content text not null,
+  request_id uuid,
+  created_at timestamp with time zone not null default now(),
+  edited_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  constraint direct_message_pkey PRIMARY KEY (conversation_id, id),
+  constraint direct_message_content_check CHECK (((char_length(content) <= 4000) AND ((btrim(content, '
+'::text) = ''::text) = (deleted_at IS NOT NULL)))),
+  constraint direct_message_conversation_id_sender_id_fkey FOREIGN KEY (conversation_id, sender_id) REFERENCES app_public.direct_member(conversation_id, account_id) ON DELETE CASCADE
+);
+comment on table app_public.direct_message is '@behavior -query:resource:list -query:resource:connection
+@foreignKey (conversation_id) references app_public.direct_conversation (id)|@fieldName conversation|@backwardBehavior -list -connection
+@foreignKey (sender_id) references app_public.account (id)|@fieldName sender|@backwardBehavior -list -connection
+A message in a direct conversation. Only its members see it.';
+grant select on table app_public.direct_message to app_account;
+grant select on table app_public.direct_message to app_anonymous;
+grant select on table app_public.direct_message to app_moderator;
+comment on column app_public.direct_message.conversation_id is 'The conversation.';
+comment on column app_public.direct_message.id is 'Identifies the message; later ones have greater ids.';
+comment on column app_public.direct_message.sender_id is 'The account that wrote it.';
+comment on column app_public.direct_message.content is 'The text, at most 4,000 characters; empty once it is deleted.';
+comment on column app_public.direct_message.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that sent it.';
+comment on column app_public.direct_message.created_at is 'When it was sent.';
+comment on column app_public.direct_message.edited_at is 'When it was last changed; null if never.';
+comment on column app_public.direct_message.deleted_at is 'When its sender deleted it.';
+comment on constraint direct_message_conversation_id_sender_id_fkey on app_public.direct_message is '@behavior -*';
+create uniquE INDEX direct_message_conversation_id_sender_id_request_id_key ON app_public.direct_message USING btree (conversation_id, sender_id, request_id) WHERE (request_id IS NOT NULL);
+alter table app_public.direct_message enable row level security;
+create policy direct_message_select on app_public.direct_message for select to app_account, app_anonymous, app_moderator
+  using (( SELECT (m.left_at IS NULL)
+   FROM app_public.direct_member m
+  WHERE ((m.conversation_id = direct_message.conversation_id) AND (m.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.direct_message REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_message__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.direct_message REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_message__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.direct_message FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_message__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.direct_message REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__direct_message__update();
+
+create table app_public.feed_project (
+  project_id bigint not null,
+  owner_id bigint not null,
+  owner_name text,
+  title text not null,
+  tagline text not null,
+  tags text[] not null,
+  created_at timestamp with time zone not null,
+  upvote_count bigint not null,
+  comment_count bigint not null,
+  badge_count bigint not null,
+  proof_score bigint not null,
+  trending_score double precision not null,
+  constraint feed_project_pkey PRIMARY KEY (project_id)
+);
+comment on table app_public.feed_project is '@behavior -insert -update -delete
+@foreignKey (owner_id) references app_public.account (id)
+@foreignKey (project_id) references app_public.project (id)
+@behavior -query:resource:list -query:resource:connection -query:resource:single -manyRelation:resource:list -manyRelation:resource:connection
+A project as it stands in the feeds, less than a second old.';
+grant select on table app_public.feed_project to app_account;
+grant select on table app_public.feed_project to app_anonymous;
+grant select on table app_public.feed_project to app_moderator;
+comment on column app_public.feed_project.project_id is 'Identifies the project.';
+comment on column app_public.feed_project.owner_id is 'The account that shows it.';
+comment on column app_public.feed_project.owner_name is 'The name of the account that shows it.';
+comment on column app_public.feed_project.title is 'Its name, at most 120 characters.';
+comment on column app_public.feed_project.tagline is 'In one line, at most 200 characters.';
+comment on column app_public.feed_project.tags is 'What it is about: at most 8 words or short phrases, in lower case.';
+comment on column app_public.feed_project.created_at is 'When it was first shown.';
+comment on column app_public.feed_project.upvote_count is 'Upvotes that stand.';
+comment on column app_public.feed_project.comment_count is 'Comments and replies, without deleted ones.';
+comment on column app_public.feed_project.badge_count is 'Badges that stand.';
+comment on column app_public.feed_project.proof_score is 'The points of these badges.';
+comment on column app_public.feed_project.trending_score is 'The logarithm of its upvotes, comments and proof, plus the days of its publication: see trendingProjects.';
+create index feed_project_created_at_idx ON app_public.feed_project USING btree (created_at, project_id);
+create index feed_project_trending_score_idx ON app_public.feed_project USING btree (trending_score, project_id);
+create index feed_project_upvote_count_idx ON app_public.feed_project USING btree (upvote_count, project_id);
+alter table app_public.feed_project enable row level security;
+create policy feed_project_select on app_public.feed_project for select to app_account, app_anonymous, app_moderator
+  using (true);
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.feed_project FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_public.intro_request (
+  id bigint not null generated always as identity,
+  project_id bigint not null,
+  investor_id bigint not null,
+  requester_id bigint not null,
+  recipient_id bigint not null,
+  message text not null,
+  state app_public.intro_state not null default 'requested'::app_public.intro_state,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null default (now() + '14 days'::interval),
+  ended_at timestamp with time zone,
+  answer text not null default ''::text,
+  constraint intro_request_pkey PRIMARY KEY (id),
+  constraint intro_request_answer_check CHECK ((char_length(answer) <= 2000)),
+  constraint intro_request_ended_at_check CHECK (((state = 'requested'::app_public.intro_state) = (ended_at IS NULL))),
+  constraint intro_request_investor_id_fkey FOREIGN KEY (investor_id) REFERENCES app_public.investor(id) ON DELETE CASCADE,
+  constraint intro_request_message_check CHECK (((char_length(message) <= 2000) AND (btrim(message, '
+'::text) <> ''::text))),
+  constraint intro_request_project_id_fkey FOREIGN KEY (project_id) REFERENCES app_public.project(id) ON DELETE CASCADE,
+  constraint intro_request_recipient_id_check CHECK ((recipient_id <> requester_id)),
+  constraint intro_request_recipient_id_fkey FOREIGN KEY (recipient_id) REFERENCES app_public.account(id),
+  constraint intro_request_requester_id_fkey FOREIGN KEY (requester_id) REFERENCES app_public.account(id)
+);
+comment on table app_public.intro_request is '@behavior -query:resource:list -query:resource:connection
+That the owner of a project asks an investor for an intro, or an investor the owner. Only these two see it; at most one is open or accepted between a project and an investor.';
+grant select on table app_public.intro_request to app_account;
+grant select on table app_public.intro_request to app_anonymous;
+grant select on table app_public.intro_request to app_moderator;
+comment on column app_public.intro_request.id is 'Identifies the request.';
+comment on column app_public.intro_request.project_id is 'The project.';
+comment on column app_public.intro_request.investor_id is 'The investor.';
+comment on column app_public.intro_request.requester_id is 'The account that asks.';
+comment on column app_public.intro_request.recipient_id is 'The account that is asked.';
+comment on column app_public.intro_request.message is 'Why, at most 2,000 characters.';
+comment on column app_public.intro_request.state is 'What became of it.';
+comment on column app_public.intro_request.created_at is '@isIndexed
+When it was sent.';
+comment on column app_public.intro_request.expires_at is 'Until when it can be accepted; open ones expire then.';
+comment on column app_public.intro_request.ended_at is 'When it was answered, withdrawn or expired; null while it is open.';
+comment on column app_public.intro_request.answer is 'What the recipient answered, at most 2,000 characters.';
+grant insert (project_id, investor_id, requester_id, recipient_id, message) on table app_public.intro_request to app_account;
+grant update (state, ended_at, answer) on table app_public.intro_request to app_account;
+grant insert (project_id, investor_id, requester_id, recipient_id, message) on table app_public.intro_request to app_moderator;
+grant update (state, ended_at, answer) on table app_public.intro_request to app_moderator;
+comment on constraint intro_request_investor_id_fkey on app_public.intro_request is '@backwardBehavior -list -connection';
+comment on constraint intro_request_project_id_fkey on app_public.intro_request is '@backwardBehavior -list -connection';
+comment on constraint intro_request_recipient_id_fkey on app_public.intro_request is '@fieldName recipient
+@backwardBehavior -list -connection';
+comment on constraint intro_request_requester_id_fkey on app_public.intro_request is '@fieldName requester
+@backwardBehavior -list -connection';
+create index intro_request_expires_at_idx ON app_public.intro_request USING btree (expires_at) WHERE (state = 'requested'::app_public.intro_state);
+create index intro_request_investor_id_idx ON app_public.intro_request USING btree (investor_id, project_id, id);
+create index intro_request_project_id_idx ON app_public.intro_request USING btree (project_id);
+create uniquE INDEX intro_request_project_id_investor_id_key ON app_public.intro_request USING btree (project_id, investor_id) WHERE (state = ANY (ARRAY['requested'::app_public.intro_state, 'accepted'::app_public.intro_state]));
+create index intro_request_recipient_id_idx ON app_public.intro_request USING btree (recipient_id, created_at, id);
+create index intro_request_requester_id_idx ON app_public.intro_request USING btree (requester_id, created_at, id);
+alter table app_public.intro_request enable row level security;
+create policy intro_request_insert on app_public.intro_request for insert to app_account, app_moderator
+  with check (((requester_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (state = 'requested'::app_public.intro_state) AND app_hidden.require_introducible(project_id, investor_id, requester_id, recipient_id)));
+create policy intro_request_select on app_public.intro_request for select to app_account, app_anonymous, app_moderator
+  using (((requester_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR (recipient_id = ( SELECT app_hidden.current_account_id() AS current_account_id))));
+create policy intro_request_update on app_public.intro_request for update to app_account, app_moderator
+  using (((state = 'requested'::app_public.intro_state) AND ((requester_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR (recipient_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))))
+  with check ((((state = ANY (ARRAY['accepted'::app_public.intro_state, 'declined'::app_public.intro_state])) AND (recipient_id = ( SELECT app_hidden.current_account_id() AS current_account_id))) OR ((state = 'withdrawn'::app_public.intro_state) AND (requester_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.intro_request REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__intro_request__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.intro_request REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__intro_request__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.intro_request FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__intro_request__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.intro_request REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__intro_request__update();
+
+create table app_public.intro_request_stats (
+  account_id bigint not null,
+  sent_requested_count bigint,
+  sent_accepted_count bigint,
+  sent_declined_count bigint,
+  sent_withdrawn_count bigint,
+  sent_expired_count bigint,
+  received_requested_count bigint,
+  received_accepted_count bigint,
+  received_declined_count bigint,
+  received_withdrawn_count bigint,
+  received_expired_count bigint,
+  constraint intro_request_stats_pkey PRIMARY KEY (account_id)
+);
+comment on table app_public.intro_request_stats is '@behavior -insert -update -delete
+@behavior -*
+Intro requests of an account by state, as last recomputed.';
+grant select on table app_public.intro_request_stats to app_account;
+grant select on table app_public.intro_request_stats to app_anonymous;
+grant select on table app_public.intro_request_stats to app_moderator;
+alter table app_public.intro_request_stats enable row level security;
+create policy intro_request_stats_select on app_public.intro_request_stats for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.intro_request_stats FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_public.investor (
+  id bigint not null generated always as identity,
+  account_id bigint not null,
+  name text not null,
+  headline text not null default ''::text,
+  thesis text not null default ''::text,
+  location text not null default ''::text,
+  website_url text,
+  stages app_public.investor_stage[] not null default '{}'::app_public.investor_stage[],
+  sectors text[] not null default '{}'::text[],
+  min_check bigint,
+  max_check bigint,
+  is_open boolean not null default true,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  intro_count bigint not null default 0,
+  constraint investor_pkey PRIMARY KEY (id),
+  constraint investor_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id),
+  constraint investor_account_id_key UNIQUE (account_id),
+  constraint investor_headline_check CHECK ((char_length(headline) <= 200)),
+  constraint investor_location_check CHECK ((char_length(location) <= 100)),
+  constraint investor_max_check_check CHECK ((((max_check >= 0) AND (max_check <= '1000000000000'::bigint)) AND (max_check >= min_check))),
+  constraint investor_min_check_check CHECK (((min_check >= 0) AND (min_check <= '1000000000000'::bigint))),
+  constraint investor_name_check CHECK (((char_length(name) <= 120) AND (btrim(name, '
+'::text) <> ''::text))),
+  constraint investor_sectors_check CHECK (((cardinality(sectors) <= 12) AND (array_position(sectors, NULL::text) IS NULL) AND (char_length(array_to_string(sectors, ''::text)) <= 360))),
+  constraint investor_stages_check CHECK (((cardinality(stages) <= 5) AND (array_position(stages, NULL::app_public.investor_stage) IS NULL))),
+  constraint investor_thesis_check CHECK ((char_length(thesis) <= 5000)),
+  constraint investor_website_url_check CHECK (((char_length(website_url) <= 500) AND (website_url ~ '^https?://[^[:space:]]+$'::text)))
+);
+comment on table app_public.investor is '@behavior -query:resource:list -query:resource:connection
+What somebody who invests in projects says about that, one per account.';
+grant select on table app_public.investor to app_account;
+grant select on table app_public.investor to app_anonymous;
+grant select on table app_public.investor to app_moderator;
+comment on column app_public.investor.id is 'Identifies the investor.';
+comment on column app_public.investor.account_id is 'The account.';
+comment on column app_public.investor.name is 'Under which name they invest, at most 120 characters.';
+comment on column app_public.investor.headline is 'In one line, at most 200 characters.';
+comment on column app_public.investor.thesis is 'What they look for, at most 5,000 characters.';
+comment on column app_public.investor.location is 'Where they are, at most 100 characters.';
+comment on column app_public.investor.website_url is 'Their page.';
+comment on column app_public.investor.stages is 'At which stages they invest.';
+comment on column app_public.investor.sectors is 'In what they invest: at most 12 words or short phrases, in lower case.';
+comment on column app_public.investor.min_check is 'The least they invest, in US dollars.';
+comment on column app_public.investor.max_check is 'The most they invest, in US dollars.';
+comment on column app_public.investor.is_open is 'Whether founders may ask them for an intro.';
+comment on column app_public.investor.created_at is '@isIndexed
+When they joined the directory.';
+comment on column app_public.investor.updated_at is 'When they last changed this; null if never.';
+comment on column app_public.investor.deleted_at is 'When they left the directory.';
+comment on column app_public.investor.intro_count is '@behavior -attribute:select
+Intros that were accepted.';
+grant insert (account_id, name, headline, thesis, location, website_url, stages, sectors, min_check, max_check, is_open) on table app_public.investor to app_account;
+grant update (name, headline, thesis, location, website_url, stages, sectors, min_check, max_check, is_open, updated_at, deleted_at) on table app_public.investor to app_account;
+grant insert (account_id, name, headline, thesis, location, website_url, stages, sectors, min_check, max_check, is_open) on table app_public.investor to app_moderator;
+grant update (name, headline, thesis, location, website_url, stages, sectors, min_check, max_check, is_open, updated_at, deleted_at) on table app_public.investor to app_moderator;
+comment on constraint investor_account_id_fkey on app_public.investor is '@foreignSingleFieldName investor';
+alter table app_public.investor enable row level security;
+create policy investor_insert on app_public.investor for insert to app_account, app_moderator
+  with check ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+create policy investor_select on app_public.investor for select to app_account, app_anonymous, app_moderator
+  using (((deleted_at IS NULL) OR (account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator)));
+create policy investor_update on app_public.investor for update to app_account, app_moderator
+  using (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ((deleted_at IS NULL) AND ( SELECT app_hidden.is_moderator() AS is_moderator))))
+  with check (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR (deleted_at IS NOT NULL)));
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.investor FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.investor REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__investor__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.investor REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__investor__insert();
+CREATE TRIGGER _900_millrace_note_intro_count AFTER UPDATE OF intro_count ON app_public.investor FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('intro_count');
+CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.investor REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__investor__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.investor FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__investor__note_recount();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.investor FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__investor__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.investor REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__investor__update();
+
+create table app_public.investor_directory (
+  investor_id bigint not null,
+  account_id bigint not null,
+  account_name text,
+  name text not null,
+  headline text not null,
+  summary text not null,
+  location text not null,
+  stages app_public.investor_stage[] not null,
+  sectors text[] not null,
+  min_check bigint,
+  max_check bigint,
+  is_open boolean not null,
+  created_at timestamp with time zone not null,
+  intro_count bigint not null,
+  constraint investor_directory_pkey PRIMARY KEY (investor_id)
+);
+comment on table app_public.investor_directory is '@behavior -insert -update -delete
+@foreignKey (account_id) references app_public.account (id)
+@foreignKey (investor_id) references app_public.investor (id)
+@behavior -query:resource:list -query:resource:connection -query:resource:single -manyRelation:resource:list -manyRelation:resource:connection
+An investor as they stand in the directory.';
+grant select on table app_public.investor_directory to app_account;
+grant select on table app_public.investor_directory to app_anonymous;
+grant select on table app_public.investor_directory to app_moderator;
+comment on column app_public.investor_directory.investor_id is 'Identifies the investor.';
+comment on column app_public.investor_directory.account_id is 'The account.';
+comment on column app_public.investor_directory.account_name is 'The name of their account.';
+comment on column app_public.investor_directory.name is 'Under which name they invest, at most 120 characters.';
+comment on column app_public.investor_directory.headline is 'In one line, at most 200 characters.';
+comment on column app_public.investor_directory.summary is 'How their thesis begins, at most 300 characters.';
+comment on column app_public.investor_directory.location is 'Where they are, at most 100 characters.';
+comment on column app_public.investor_directory.stages is 'At which stages they invest.';
+comment on column app_public.investor_directory.sectors is 'In what they invest: at most 12 words or short phrases, in lower case.';
+comment on column app_public.investor_directory.min_check is 'The least they invest, in US dollars.';
+comment on column app_public.investor_directory.max_check is 'The most they invest, in US dollars.';
+comment on column app_public.investor_directory.is_open is 'Whether founders may ask them for an intro.';
+comment on column app_public.investor_directory.created_at is 'When they joined the directory.';
+comment on column app_public.investor_directory.intro_count is 'Intros that were accepted.';
+create index investor_directory_created_at_idx ON app_public.investor_directory USING btree (created_at, investor_id);
+create index investor_directory_intro_count_idx ON app_public.investor_directory USING btree (intro_count, investor_id);
+alter table app_public.investor_directory enable row level security;
+create policy investor_directory_select on app_public.investor_directory for select to app_account, app_anonymous, app_moderator
+  using (true);
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.investor_directory FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
 create table app_public.opinion (
   id bigint not null generated always as identity,
   conversation_id bigint not null,
@@ -373,6 +1560,91 @@ CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.opinion REFERENC
 CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.opinion FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__opinion__note_recount();
 CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.opinion FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__opinion__truncate();
 CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.opinion REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__opinion__update();
+
+create table app_public.opinion_analysis (
+  opinion_id bigint not null,
+  conversation_id bigint not null,
+  run_id bigint,
+  is_listed boolean not null,
+  standing app_public.opinion_standing,
+  consensus double precision not null,
+  dissent double precision not null,
+  divisiveness double precision not null,
+  extremity double precision not null,
+  priority double precision not null,
+  group_votes app_public.group_votes[] not null,
+  constraint opinion_analysis_pkey PRIMARY KEY (opinion_id)
+);
+comment on table app_public.opinion_analysis is '@behavior -insert -update -delete
+@foreignKey (conversation_id) references app_public.conversation (id)
+@foreignKey (opinion_id) references app_public.opinion (id)
+@foreignKey (run_id) references app_public.analysis_run (id)
+@behavior -query:resource:list -query:resource:connection -query:resource:single -manyRelation:resource:list -manyRelation:resource:connection
+What the published analysis says of an opinion.';
+grant select on table app_public.opinion_analysis to app_account;
+grant select on table app_public.opinion_analysis to app_anonymous;
+grant select on table app_public.opinion_analysis to app_moderator;
+comment on column app_public.opinion_analysis.opinion_id is '@isIndexed
+The opinion.';
+comment on column app_public.opinion_analysis.conversation_id is 'Its conversation.';
+comment on column app_public.opinion_analysis.run_id is 'The analysis; null before the first.';
+comment on column app_public.opinion_analysis.is_listed is '@behavior -*
+Whether it is neither moderated nor deleted.';
+comment on column app_public.opinion_analysis.standing is 'How the groups stand to it; null where that is not clear.';
+comment on column app_public.opinion_analysis.consensus is '@isIndexed
+How likely a member of every group agrees: the product over the groups.';
+comment on column app_public.opinion_analysis.dissent is '@isIndexed
+How likely a member of every group disagrees.';
+comment on column app_public.opinion_analysis.divisiveness is '@isIndexed
+How likely a member of one group agrees and one of another disagrees, at most.';
+comment on column app_public.opinion_analysis.extremity is 'How far from the centre somebody stands who agrees with it and votes on nothing else.';
+comment on column app_public.opinion_analysis.priority is '@isIndexed
+How much a vote on it would tell.';
+comment on column app_public.opinion_analysis.group_votes is 'How each group voted on it, in the order of the groups'' keys.';
+create index opinion_analysis_agreed_idx ON app_public.opinion_analysis USING btree (conversation_id, consensus, opinion_id) WHERE (is_listed AND (standing = 'agreed'::app_public.opinion_standing));
+create index opinion_analysis_disagreed_idx ON app_public.opinion_analysis USING btree (conversation_id, dissent, opinion_id) WHERE (is_listed AND (standing = 'disagreed'::app_public.opinion_standing));
+create index opinion_analysis_divisive_idx ON app_public.opinion_analysis USING btree (conversation_id, divisiveness, opinion_id) WHERE (is_listed AND (standing = 'divisive'::app_public.opinion_standing));
+create index opinion_analysis_priority_idx ON app_public.opinion_analysis USING btree (conversation_id, priority, opinion_id) WHERE is_listed;
+alter table app_public.opinion_analysis enable row level security;
+create policy opinion_analysis_select on app_public.opinion_analysis for select to app_account, app_anonymous, app_moderator
+  using ((EXISTS ( SELECT
+   FROM app_public.opinion o
+  WHERE (o.id = opinion_analysis.opinion_id))));
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.opinion_analysis FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_public.opinion_group (
+  run_id bigint not null,
+  key smallint not null,
+  label text not null,
+  made_label text not null,
+  is_label_edited boolean not null default false,
+  size integer not null,
+  since timestamp with time zone not null,
+  constraint opinion_group_pkey PRIMARY KEY (run_id, key),
+  constraint opinion_group_key_check CHECK (((key >= 0) AND (key <= 5))),
+  constraint opinion_group_label_check CHECK ((char_length(label) <= 80)),
+  constraint opinion_group_run_id_fkey FOREIGN KEY (run_id) REFERENCES app_public.analysis_run(id) ON DELETE CASCADE
+);
+comment on table app_public.opinion_group is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+Participants who vote alike.';
+grant select on table app_public.opinion_group to app_account;
+grant select on table app_public.opinion_group to app_anonymous;
+grant select on table app_public.opinion_group to app_moderator;
+comment on column app_public.opinion_group.run_id is 'The analysis that found it.';
+comment on column app_public.opinion_group.key is 'A number from 0 to 5 that the group goes by, and its colour: the group of the next analysis that has the most of its members gets it too.';
+comment on column app_public.opinion_group.label is 'Its name: words that tell the opinions it agrees with from others, or what a moderator wrote.';
+comment on column app_public.opinion_group.made_label is '@behavior -*
+The name made of its opinions.';
+comment on column app_public.opinion_group.is_label_edited is 'Whether a moderator wrote the name.';
+comment on column app_public.opinion_group.size is 'How many members it has.';
+comment on column app_public.opinion_group.since is 'Since when there is this group: more than half of the members have been the same from one analysis to the next.';
+comment on constraint opinion_group_run_id_fkey on app_public.opinion_group is '@fieldName analysis
+@foreignFieldName groups';
+alter table app_public.opinion_group enable row level security;
+create policy opinion_group_select on app_public.opinion_group for select to app_account, app_anonymous, app_moderator
+  using ((EXISTS ( SELECT
+   FROM app_public.analysis_run r
+  WHERE (r.id = opinion_group.run_id))));
 
 create table app_public.opinion_moderation (
   id bigint not null generated always as identity,
@@ -466,24 +1738,389 @@ CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.opinion_vote REFE
 CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.opinion_vote FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__opinion_vote__truncate();
 CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.opinion_vote REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__opinion_vote__update();
 
+create table app_public.participant_position (
+  run_id bigint not null,
+  point integer not null,
+  account_id bigint not null,
+  x double precision not null,
+  y double precision not null,
+  group_key smallint,
+  constraint participant_position_pkey PRIMARY KEY (run_id, point)
+);
+comment on table app_public.participant_position is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+@foreignKey (run_id) references app_public.analysis_run (id)|@fieldName analysis|@foreignFieldName positions
+@foreignKey (run_id, group_key) references app_public.opinion_group (run_id, key)|@fieldName group|@backwardBehavior -list -connection
+Where a participant stands: the closer two are, the more they voted alike.';
+comment on column app_public.participant_position.run_id is 'The analysis.';
+comment on column app_public.participant_position.point is 'Numbers the points of an analysis from 0, in an order that says nothing of who they are.';
+comment on column app_public.participant_position.account_id is 'Whose position it is.';
+comment on column app_public.participant_position.x is 'Along what divides participants most.';
+comment on column app_public.participant_position.y is 'Along what divides them second most.';
+comment on column app_public.participant_position.group_key is 'The key of their group; null for those who voted too little to be placed in one.';
+grant select (run_id, point, x, y, group_key) on table app_public.participant_position to app_account;
+grant select (run_id, point, x, y, group_key) on table app_public.participant_position to app_anonymous;
+grant select (run_id, point, x, y, group_key) on table app_public.participant_position to app_moderator;
+create uniquE INDEX participant_position_account_id_key ON app_public.participant_position USING btree (run_id, account_id);
+alter table app_public.participant_position enable row level security;
+create policy participant_position_select on app_public.participant_position for select to app_account, app_anonymous, app_moderator
+  using ((EXISTS ( SELECT
+   FROM app_public.analysis_run r
+  WHERE (r.id = participant_position.run_id))));
+
+create table app_public.profile (
+  account_id bigint not null,
+  headline text not null default ''::text,
+  bio text not null default ''::text,
+  location text not null default ''::text,
+  skills text[] not null default '{}'::text[],
+  website_url text,
+  updated_at timestamp with time zone not null default now(),
+  constraint profile_pkey PRIMARY KEY (account_id),
+  constraint profile_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id) ON DELETE CASCADE,
+  constraint profile_bio_check CHECK ((char_length(bio) <= 4000)),
+  constraint profile_headline_check CHECK ((char_length(headline) <= 160)),
+  constraint profile_location_check CHECK ((char_length(location) <= 100)),
+  constraint profile_skills_check CHECK (((cardinality(skills) <= 20) AND (array_position(skills, NULL::text) IS NULL) AND (char_length(array_to_string(skills, ''::text)) <= 600))),
+  constraint profile_website_url_check CHECK (((char_length(website_url) <= 500) AND (website_url ~ '^https?://[^[:space:]]+$'::text)))
+);
+comment on table app_public.profile is '@behavior -query:resource:list -query:resource:connection
+What a person says about themselves.';
+grant select on table app_public.profile to app_account;
+grant select on table app_public.profile to app_anonymous;
+grant select on table app_public.profile to app_moderator;
+comment on column app_public.profile.account_id is 'The account.';
+comment on column app_public.profile.headline is 'In one line, at most 160 characters.';
+comment on column app_public.profile.bio is 'At length, at most 4,000 characters.';
+comment on column app_public.profile.location is 'Where they are, at most 100 characters.';
+comment on column app_public.profile.skills is 'What they can do: at most 20 words or short phrases, in lower case.';
+comment on column app_public.profile.website_url is 'Their own page.';
+comment on column app_public.profile.updated_at is 'When it was last changed.';
+grant insert (account_id, headline, bio, location, skills, website_url) on table app_public.profile to app_account;
+grant update (headline, bio, location, skills, website_url, updated_at) on table app_public.profile to app_account;
+grant insert (account_id, headline, bio, location, skills, website_url) on table app_public.profile to app_moderator;
+grant update (headline, bio, location, skills, website_url, updated_at) on table app_public.profile to app_moderator;
+comment on constraint profile_account_id_fkey on app_public.profile is '@foreignSingleFieldName profile';
+alter table app_public.profile enable row level security;
+create policy profile_insert on app_public.profile for insert to app_account, app_moderator
+  with check ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+create policy profile_select on app_public.profile for select to app_account, app_anonymous, app_moderator
+  using (true);
+create policy profile_update on app_public.profile for update to app_account, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))
+  with check ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.profile REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__profile__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.profile REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__profile__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.profile FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__profile__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.profile REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__profile__update();
+
+create table app_public.project (
+  id bigint not null generated always as identity,
+  owner_id bigint not null,
+  title text not null,
+  tagline text not null default ''::text,
+  description text not null default ''::text,
+  website_url text,
+  tags text[] not null default '{}'::text[],
+  request_id uuid,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  upvote_count bigint not null default 0,
+  comment_count bigint not null default 0,
+  badge_count bigint not null default 0,
+  proof_score bigint not null default 0,
+  constraint project_pkey PRIMARY KEY (id),
+  constraint project_description_check CHECK ((char_length(description) <= 20000)),
+  constraint project_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES app_public.account(id),
+  constraint project_tagline_check CHECK ((char_length(tagline) <= 200)),
+  constraint project_tags_check CHECK (((cardinality(tags) <= 8) AND (array_position(tags, NULL::text) IS NULL) AND (char_length(array_to_string(tags, ''::text)) <= 240))),
+  constraint project_title_check CHECK (((char_length(title) <= 120) AND (btrim(title, '
+'::text) <> ''::text))),
+  constraint project_website_url_check CHECK (((char_length(website_url) <= 500) AND (website_url ~ '^https?://[^[:space:]]+$'::text)))
+);
+comment on table app_public.project is '@behavior -query:resource:list -query:resource:connection
+Something that a person has made and shows to others.';
+grant select on table app_public.project to app_account;
+grant select on table app_public.project to app_anonymous;
+grant select on table app_public.project to app_moderator;
+comment on column app_public.project.id is 'Identifies the project.';
+comment on column app_public.project.owner_id is 'The account that shows it.';
+comment on column app_public.project.title is 'Its name, at most 120 characters.';
+comment on column app_public.project.tagline is 'In one line, at most 200 characters.';
+comment on column app_public.project.description is 'At length, at most 20,000 characters.';
+comment on column app_public.project.website_url is 'Where it can be seen.';
+comment on column app_public.project.tags is 'What it is about: at most 8 words or short phrases, in lower case.';
+comment on column app_public.project.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that made it.';
+comment on column app_public.project.created_at is '@isIndexed
+When it was first shown.';
+comment on column app_public.project.updated_at is 'When its owner last changed it; null if never.';
+comment on column app_public.project.deleted_at is 'When it was deleted.';
+comment on column app_public.project.upvote_count is '@behavior -attribute:select
+Upvotes that stand.';
+comment on column app_public.project.comment_count is '@behavior -attribute:select
+Comments and replies, without deleted ones.';
+comment on column app_public.project.badge_count is '@behavior -attribute:select
+Badges that stand.';
+comment on column app_public.project.proof_score is '@behavior -attribute:select
+The points of these badges.';
+grant insert (owner_id, title, tagline, description, website_url, tags, request_id) on table app_public.project to app_account;
+grant update (title, tagline, description, website_url, tags, updated_at, deleted_at) on table app_public.project to app_account;
+grant insert (owner_id, title, tagline, description, website_url, tags, request_id) on table app_public.project to app_moderator;
+grant update (title, tagline, description, website_url, tags, updated_at, deleted_at) on table app_public.project to app_moderator;
+comment on constraint project_owner_id_fkey on app_public.project is '@backwardBehavior -list -connection';
+create index project_owner_id_idx ON app_public.project USING btree (owner_id, created_at, id);
+create uniquE INDEX project_owner_id_request_id_key ON app_public.project USING btree (owner_id, request_id) WHERE (request_id IS NOT NULL);
+alter table app_public.project enable row level security;
+create policy project_insert on app_public.project for insert to app_account, app_moderator
+  with check ((owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+create policy project_select on app_public.project for select to app_account, app_anonymous, app_moderator
+  using (((deleted_at IS NULL) OR (owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator)));
+create policy project_update on app_public.project for update to app_account, app_moderator
+  using (((deleted_at IS NULL) AND ((owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator))))
+  with check (((deleted_at IS NOT NULL) OR (owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id))));
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.project FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.project REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.project REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project__insert();
+CREATE TRIGGER _900_millrace_note_badge_count AFTER UPDATE OF badge_count ON app_public.project FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('badge_count');
+CREATE TRIGGER _900_millrace_note_comment_count AFTER UPDATE OF comment_count ON app_public.project FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('comment_count');
+CREATE TRIGGER _900_millrace_note_proof_score AFTER UPDATE OF proof_score ON app_public.project FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('proof_score');
+CREATE TRIGGER _900_millrace_note_upvote_count AFTER UPDATE OF upvote_count ON app_public.project FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('upvote_count');
+CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.project REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.project FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project__note_recount();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.project FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.project REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project__update();
+
+create table app_public.project_comment (
+  id bigint not null generated always as identity,
+  project_id bigint not null,
+  author_id bigint not null,
+  parent_id bigint,
+  content text not null,
+  request_id uuid,
+  created_at timestamp with time zone not null default now(),
+  edited_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  reply_count bigint not null default 0,
+  constraint project_comment_pkey PRIMARY KEY (id),
+  constraint project_comment_author_id_fkey FOREIGN KEY (author_id) REFERENCES app_public.account(id),
+  constraint project_comment_content_check CHECK (((char_length(content) <= 5000) AND ((btrim(content, '
+'::text) = ''::text) = (deleted_at IS NOT NULL)))),
+  constraint project_comment_id_project_id_key UNIQUE (id, project_id),
+  constraint project_comment_parent_id_project_id_fkey FOREIGN KEY (parent_id, project_id) REFERENCES app_public.project_comment(id, project_id) ON DELETE CASCADE,
+  constraint project_comment_project_id_fkey FOREIGN KEY (project_id) REFERENCES app_public.project(id) ON DELETE CASCADE
+);
+comment on table app_public.project_comment is '@behavior -query:resource:list -query:resource:connection
+What somebody has to say about a project, or in reply to such a comment. One that is deleted stays without its text.';
+grant select on table app_public.project_comment to app_account;
+grant select on table app_public.project_comment to app_anonymous;
+grant select on table app_public.project_comment to app_moderator;
+comment on column app_public.project_comment.id is 'Identifies the comment.';
+comment on column app_public.project_comment.project_id is 'The project.';
+comment on column app_public.project_comment.author_id is 'The account that wrote it.';
+comment on column app_public.project_comment.parent_id is 'The comment that it replies to, which is no reply itself; null for a comment on the project.';
+comment on column app_public.project_comment.content is 'The text, at most 5,000 characters; empty once deleted.';
+comment on column app_public.project_comment.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that made it.';
+comment on column app_public.project_comment.created_at is '@isIndexed
+When it was written.';
+comment on column app_public.project_comment.edited_at is 'When its author last changed it; null if never.';
+comment on column app_public.project_comment.deleted_at is 'When it was deleted.';
+comment on column app_public.project_comment.reply_count is '@behavior -attribute:select
+Replies, without deleted ones.';
+grant insert (project_id, author_id, parent_id, content, request_id) on table app_public.project_comment to app_account;
+grant update (content, edited_at, deleted_at) on table app_public.project_comment to app_account;
+grant insert (project_id, author_id, parent_id, content, request_id) on table app_public.project_comment to app_moderator;
+grant update (content, edited_at, deleted_at) on table app_public.project_comment to app_moderator;
+comment on constraint project_comment_author_id_fkey on app_public.project_comment is '@backwardBehavior -list -connection';
+comment on constraint project_comment_id_project_id_key on app_public.project_comment is '@behavior -single';
+comment on constraint project_comment_parent_id_project_id_fkey on app_public.project_comment is '@fieldName parent
+@backwardBehavior -list -connection';
+comment on constraint project_comment_project_id_fkey on app_public.project_comment is '@backwardBehavior -list -connection';
+create index project_comment_author_id_idx ON app_public.project_comment USING btree (author_id, id);
+create uniquE INDEX project_comment_author_id_request_id_key ON app_public.project_comment USING btree (author_id, request_id) WHERE (request_id IS NOT NULL);
+create index project_comment_parent_id_idx ON app_public.project_comment USING btree (parent_id, created_at, id);
+create index project_comment_project_id_idx ON app_public.project_comment USING btree (project_id);
+create index project_comment_project_id_thread_idx ON app_public.project_comment USING btree (project_id, created_at, id) WHERE (parent_id IS NULL);
+alter table app_public.project_comment enable row level security;
+create policy project_comment_insert on app_public.project_comment for insert to app_account, app_moderator
+  with check (((author_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND app_hidden.require_commentable(project_id, parent_id)));
+create policy project_comment_select on app_public.project_comment for select to app_account, app_anonymous, app_moderator
+  using (true);
+create policy project_comment_update on app_public.project_comment for update to app_account, app_moderator
+  using (((deleted_at IS NULL) AND ((author_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator))))
+  with check (((deleted_at IS NOT NULL) OR (author_id = ( SELECT app_hidden.current_account_id() AS current_account_id))));
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.project_comment FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.project_comment REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_comment__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.project_comment REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_comment__insert();
+CREATE TRIGGER _900_millrace_note_reply_count AFTER UPDATE OF reply_count ON app_public.project_comment FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('reply_count');
+CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.project_comment REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_comment__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.project_comment FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_comment__note_recount();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.project_comment FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_comment__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.project_comment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_comment__update();
+
+create table app_public.project_details (
+  project_id bigint not null,
+  owner_id bigint not null,
+  owner_name text,
+  owner_headline text not null,
+  title text not null,
+  tagline text not null,
+  description text not null,
+  website_url text,
+  tags text[] not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone,
+  upvote_count bigint not null,
+  comment_count bigint not null,
+  badge_count bigint not null,
+  proof_score bigint not null,
+  badges jsonb not null,
+  chains jsonb not null,
+  constraint project_details_pkey PRIMARY KEY (project_id)
+);
+comment on table app_public.project_details is '@behavior -insert -update -delete
+@foreignKey (owner_id) references app_public.account (id)
+@foreignKey (project_id) references app_public.project (id)
+@behavior -query:resource:list -query:resource:connection -manyRelation:resource:list -manyRelation:resource:connection
+What the page of a project shows, less than a second old.';
+grant select on table app_public.project_details to app_account;
+grant select on table app_public.project_details to app_anonymous;
+grant select on table app_public.project_details to app_moderator;
+comment on column app_public.project_details.project_id is 'Identifies the project.';
+comment on column app_public.project_details.owner_id is 'The account that shows it.';
+comment on column app_public.project_details.owner_name is 'The name of the account that shows it.';
+comment on column app_public.project_details.owner_headline is 'What its owner says of themselves, in one line.';
+comment on column app_public.project_details.title is 'Its name, at most 120 characters.';
+comment on column app_public.project_details.tagline is 'In one line, at most 200 characters.';
+comment on column app_public.project_details.description is 'At length, at most 20,000 characters.';
+comment on column app_public.project_details.website_url is 'Where it can be seen.';
+comment on column app_public.project_details.tags is 'What it is about: at most 8 words or short phrases, in lower case.';
+comment on column app_public.project_details.created_at is 'When it was first shown.';
+comment on column app_public.project_details.updated_at is 'When its owner last changed it; null if never.';
+comment on column app_public.project_details.upvote_count is 'Upvotes that stand.';
+comment on column app_public.project_details.comment_count is 'Comments and replies, without deleted ones.';
+comment on column app_public.project_details.badge_count is 'Badges that stand.';
+comment on column app_public.project_details.proof_score is 'The points of these badges.';
+comment on column app_public.project_details.badges is 'Its badges, oldest first: id, kind, points, note, validatorName, awardedAt.';
+comment on column app_public.project_details.chains is 'The ten chains that it was last added to: id, slug, name.';
+alter table app_public.project_details enable row level security;
+create policy project_details_select on app_public.project_details for select to app_account, app_anonymous, app_moderator
+  using (true);
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.project_details FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_public.project_upvote (
+  project_id bigint not null,
+  account_id bigint not null,
+  created_at timestamp with time zone not null default now(),
+  withdrawn_at timestamp with time zone,
+  constraint project_upvote_pkey PRIMARY KEY (project_id, account_id),
+  constraint project_upvote_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id),
+  constraint project_upvote_project_id_fkey FOREIGN KEY (project_id) REFERENCES app_public.project(id) ON DELETE CASCADE
+);
+comment on table app_public.project_upvote is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+An upvote of a project, one per account: the account may withdraw it, and alone can see it.';
+grant select on table app_public.project_upvote to app_account;
+grant select on table app_public.project_upvote to app_anonymous;
+grant select on table app_public.project_upvote to app_moderator;
+comment on column app_public.project_upvote.project_id is 'The project.';
+comment on column app_public.project_upvote.account_id is 'The account that upvoted it.';
+comment on column app_public.project_upvote.created_at is '@isIndexed
+When it was last given.';
+comment on column app_public.project_upvote.withdrawn_at is 'When it was withdrawn; null while it stands. Giving it again clears it.';
+grant insert (project_id, account_id) on table app_public.project_upvote to app_account;
+grant update (created_at, withdrawn_at) on table app_public.project_upvote to app_account;
+grant insert (project_id, account_id) on table app_public.project_upvote to app_moderator;
+grant update (created_at, withdrawn_at) on table app_public.project_upvote to app_moderator;
+comment on constraint project_upvote_account_id_fkey on app_public.project_upvote is '@backwardBehavior -list -connection';
+comment on constraint project_upvote_project_id_fkey on app_public.project_upvote is '@backwardBehavior -list -connection';
+create index project_upvote_account_id_idx ON app_public.project_upvote USING btree (account_id, created_at, project_id);
+alter table app_public.project_upvote enable row level security;
+create policy project_upvote_insert on app_public.project_upvote for insert to app_account, app_moderator
+  with check (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND app_hidden.require_upvotable_project(project_id)));
+create policy project_upvote_select on app_public.project_upvote for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+create policy project_upvote_update on app_public.project_upvote for update to app_account, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))
+  with check (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND ((withdrawn_at IS NOT NULL) OR app_hidden.require_upvotable_project(project_id))));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.project_upvote REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_upvote__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.project_upvote REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_upvote__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.project_upvote FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_upvote__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.project_upvote REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_upvote__update();
+
+create table app_public.representative_opinion (
+  run_id bigint not null,
+  group_key smallint not null,
+  rank integer not null,
+  opinion_id bigint not null,
+  direction app_public.vote_choice not null,
+  is_selected boolean not null,
+  is_best_agree boolean not null,
+  success_count integer not null,
+  vote_count integer not null,
+  probability double precision not null,
+  probability_test double precision not null,
+  ratio double precision not null,
+  ratio_test double precision not null,
+  constraint representative_opinion_pkey PRIMARY KEY (run_id, group_key, rank),
+  constraint representative_opinion_direction_check CHECK ((direction = ANY (ARRAY['agree'::app_public.vote_choice, 'disagree'::app_public.vote_choice]))),
+  constraint representative_opinion_group_fkey FOREIGN KEY (run_id, group_key) REFERENCES app_public.opinion_group(run_id, key) ON DELETE CASCADE
+);
+comment on table app_public.representative_opinion is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+@foreignKey (opinion_id) references app_public.opinion (id)|@fieldName opinion|@backwardBehavior -list -connection
+An opinion that tells a group from the others by how it votes on it.';
+grant select on table app_public.representative_opinion to app_account;
+grant select on table app_public.representative_opinion to app_anonymous;
+grant select on table app_public.representative_opinion to app_moderator;
+comment on column app_public.representative_opinion.run_id is 'The analysis.';
+comment on column app_public.representative_opinion.group_key is 'The key of the group.';
+comment on column app_public.representative_opinion.rank is 'Its place, from 1: the selected ones first, then the others by how strongly they tell.';
+comment on column app_public.representative_opinion.opinion_id is 'The opinion.';
+comment on column app_public.representative_opinion.direction is 'Whether the group is told by agreeing or by disagreeing with it.';
+comment on column app_public.representative_opinion.is_selected is 'Whether it is among the five at most that describe the group best.';
+comment on column app_public.representative_opinion.is_best_agree is 'Whether it is the one that the group agrees with best.';
+comment on column app_public.representative_opinion.success_count is 'Members who vote in that direction.';
+comment on column app_public.representative_opinion.vote_count is 'Members who vote on it.';
+comment on column app_public.representative_opinion.probability is 'How likely a member votes in that direction.';
+comment on column app_public.representative_opinion.probability_test is 'z score of more than half of the group voting so.';
+comment on column app_public.representative_opinion.ratio is 'How much likelier a member votes so than anybody else.';
+comment on column app_public.representative_opinion.ratio_test is 'z score of the group voting so more often than everybody else.';
+comment on constraint representative_opinion_group_fkey on app_public.representative_opinion is '@fieldName group
+@foreignFieldName representativeOpinions';
+alter table app_public.representative_opinion enable row level security;
+create policy representative_opinion_select on app_public.representative_opinion for select to app_account, app_anonymous, app_moderator
+  using ((EXISTS ( SELECT
+   FROM app_public.analysis_run r
+  WHERE (r.id = representative_opinion.run_id))));
+
+create table millrace.dependency (
+  derivation bigint not null,
+  upstream regclass not null,
+  constraint dependency_pkey PRIMARY KEY (derivation, upstream),
+  constraint dependency_derivation_fkey FOREIGN KEY (derivation) REFERENCES millrace.derivation(id) ON DELETE CASCADE
+);
+comment on table millrace.dependency is 'Derived relations that a derivation reads: it runs after them.';
+comment on column millrace.dependency.derivation is 'The derivation that reads.';
+comment on column millrace.dependency.upstream is 'The derived relation that it reads.';
+
 create table millrace.derivation (
   id bigint not null generated always as identity,
   name text not null,
   kind text not null,
-  target regclass not null,
-  target_column name not null,
+  target regclass,
+  target_column name,
   target_key name[] not null,
-  source regclass not null,
+  source regclass,
   through regclass,
   source_key name[],
   through_key name[],
-  key text[] not null,
+  key text[],
   members text[],
-  filter text not null,
-  value text not null,
-  source_columns name[] not null,
-  through_columns name[] not null,
-  guarded boolean not null,
+  filter text,
+  value text,
+  source_columns name[],
+  through_columns name[],
+  guarded boolean,
   arguments jsonb not null,
   module text,
   stale_declaration boolean not null default false,
@@ -495,9 +2132,27 @@ create table millrace.derivation (
   retry_at timestamp with time zone,
   last_reconciled_at timestamp with time zone,
   declared_at timestamp with time zone not null default clock_timestamp(),
+  strategy text,
+  definition text,
+  fingerprint text,
+  columns name[],
+  kept boolean not null default true,
+  edition bigint not null default 0,
+  work regclass,
+  task text,
+  debounce interval,
+  max_wait interval,
+  min_interval interval,
+  max_duty double precision,
+  notifies boolean not null default false,
+  rolling_after text[],
+  rolled_at timestamp with time zone,
   constraint derivation_pkey PRIMARY KEY (id),
-  constraint derivation_kind_check CHECK ((kind = 'counter'::text)),
+  constraint derivation_counter_check CHECK (((kind <> 'counter'::text) OR (num_nulls(target, target_column, source, key, filter, value, source_columns, through_columns, guarded) = 0))),
+  constraint derivation_kind_check CHECK ((kind = ANY (ARRAY['counter'::text, 'materialize'::text, 'react'::text]))),
+  constraint derivation_materialize_check CHECK (((kind <> 'materialize'::text) OR ((strategy = ANY (ARRAY['incremental'::text, 'refresh'::text])) AND (num_nulls(target, definition, fingerprint, columns, work, debounce, max_wait) = 0)))),
   constraint derivation_name_key UNIQUE (name),
+  constraint derivation_react_check CHECK (((kind <> 'react'::text) OR (num_nulls(work, task, debounce, max_wait, min_interval) = 0))),
   constraint derivation_source_fkey FOREIGN KEY (source) REFERENCES millrace.source(relation),
   constraint derivation_state_check CHECK ((state = ANY (ARRAY['active'::text, 'backfilling'::text, 'paused'::text, 'failed'::text]))),
   constraint derivation_target_column_key UNIQUE (target, target_column),
@@ -506,10 +2161,10 @@ create table millrace.derivation (
 comment on table millrace.derivation is 'Everything that is declared to be derived from ordinary rows.';
 comment on column millrace.derivation.id is 'Identifies this declaration; a changed one gets another.';
 comment on column millrace.derivation.name is 'Schema, table and column of what is maintained.';
-comment on column millrace.derivation.kind is 'counter: a maintained count, sum or distinct count.';
-comment on column millrace.derivation.target is 'The table that holds the derived column.';
+comment on column millrace.derivation.kind is 'counter: a maintained count, sum or distinct count; materialize: a relation kept equal to its definition; react: a task run for each changed key.';
+comment on column millrace.derivation.target is 'The table that holds the derived column, or the derived relation; null for a reaction.';
 comment on column millrace.derivation.target_column is 'The derived column.';
-comment on column millrace.derivation.target_key is 'The primary key of the target.';
+comment on column millrace.derivation.target_key is 'The primary key of the target, or the columns of a reaction''s key.';
 comment on column millrace.derivation.source is 'The table whose rows are counted.';
 comment on column millrace.derivation.through is 'The table one foreign key further that key or filter look at.';
 comment on column millrace.derivation.source_key is 'The columns of source that reference through.';
@@ -532,9 +2187,26 @@ comment on column millrace.derivation.last_error_at is 'When the last error happ
 comment on column millrace.derivation.retry_at is 'When a failed derivation is tried again.';
 comment on column millrace.derivation.last_reconciled_at is 'When all of its keys were last compared with a recount.';
 comment on column millrace.derivation.declared_at is 'When it was declared or last changed.';
+comment on column millrace.derivation.strategy is 'incremental: a table kept key by key; refresh: a materialized view.';
+comment on column millrace.derivation.definition is 'The view that defines a derived relation.';
+comment on column millrace.derivation.fingerprint is 'Hash of the definition and of the views that it reads, to see whether they changed.';
+comment on column millrace.derivation.columns is 'The columns of a derived relation.';
+comment on column millrace.derivation.kept is 'Whether stored rows and waiting keys together are the whole truth; where they are not (first population, rebuild, pause, failure) live reads compute everything.';
+comment on column millrace.derivation.edition is 'Counts the replacements of what live reads read: to a snapshot that is older than one, and finds another number, the stored rows say nothing.';
+comment on column millrace.derivation.work is 'The table of keys that wait for a job: appended by drains, taken by the job or the tick.';
+comment on column millrace.derivation.task is 'The graphile-worker task of a reaction.';
+comment on column millrace.derivation.debounce is 'How long a key must have been quiet before its job runs.';
+comment on column millrace.derivation.max_wait is 'How long a key waits at most, however often it changes.';
+comment on column millrace.derivation.min_interval is 'The least time between the starts of two runs for the same key.';
+comment on column millrace.derivation.max_duty is 'The largest share of the time that refreshes may take.';
+comment on column millrace.derivation.notifies is 'Whether changed keys are announced on channel millrace.';
+comment on column millrace.derivation.rolling_after is 'The last key that the rolling reconcile has compared; null before the first and after the last.';
+comment on column millrace.derivation.rolled_at is 'When the rolling reconcile last came by.';
 create index derivation_source_idx ON millrace.derivation USING btree (source);
+create index derivation_target_idx ON millrace.derivation USING btree (target);
 create index derivation_through_idx ON millrace.derivation USING btree (through);
-CREATE TRIGGER _900_forget_plans AFTER INSERT OR DELETE OR UPDATE OF state ON millrace.derivation FOR EACH STATEMENT EXECUTE FUNCTION millrace.tg_derivation__forget_plans();
+CREATE TRIGGER _300_check_kept BEFORE INSERT ON millrace.derivation FOR EACH ROW EXECUTE FUNCTION millrace.tg_derivation__check_kept();
+CREATE TRIGGER _900_forget_plans AFTER INSERT OR DELETE OR UPDATE OF state, notifies ON millrace.derivation FOR EACH STATEMENT EXECUTE FUNCTION millrace.tg_derivation__forget_plans();
 
 create table millrace.direct_write (
   id bigint not null generated always as identity,
@@ -591,6 +2263,24 @@ comment on column millrace.drift_log.cause is 'The likely cause.';
 comment on column millrace.drift_log.examples is 'Up to five keys with their exact value and the recount.';
 create index drift_log_name_idx ON millrace.drift_log USING btree (name, found_at);
 
+create table millrace.failed_key (
+  derivation bigint not null,
+  key jsonb not null,
+  failures integer not null,
+  last_error text not null,
+  last_error_at timestamp with time zone not null default clock_timestamp(),
+  retry_at timestamp with time zone not null,
+  constraint failed_key_pkey PRIMARY KEY (derivation, key),
+  constraint failed_key_derivation_fkey FOREIGN KEY (derivation) REFERENCES millrace.derivation(id) ON DELETE CASCADE
+);
+comment on table millrace.failed_key is 'Keys of derived relations whose definition raises an error: they wait, the others go on. Written by the jobs only.';
+comment on column millrace.failed_key.derivation is 'The derivation.';
+comment on column millrace.failed_key.key is 'The key as a JSON array.';
+comment on column millrace.failed_key.failures is 'Failures in a row.';
+comment on column millrace.failed_key.last_error is 'The last error.';
+comment on column millrace.failed_key.last_error_at is 'When it happened.';
+comment on column millrace.failed_key.retry_at is 'When the key is tried again.';
+
 create table millrace.generation (
   id boolean not null default true,
   number bigint not null default 0,
@@ -610,6 +2300,156 @@ comment on table millrace.host is 'The worker pools that are alive.';
 comment on column millrace.host.id is 'The pool''s id, by which graphile_worker locks its jobs.';
 comment on column millrace.host.seen_at is 'Its last heartbeat.';
 
+create table millrace.mapping (
+  derivation bigint not null,
+  source regclass not null,
+  columns name[] not null,
+  compared name[] not null,
+  query text,
+  key_columns name[],
+  constraint mapping_pkey PRIMARY KEY (derivation, source),
+  constraint mapping_derivation_fkey FOREIGN KEY (derivation) REFERENCES millrace.derivation(id) ON DELETE CASCADE,
+  constraint mapping_source_fkey FOREIGN KEY (source) REFERENCES millrace.source(relation)
+);
+comment on table millrace.mapping is 'How changes of a table concern a derived relation or a reaction: which of its keys they touch.';
+comment on column millrace.mapping.derivation is 'The derivation.';
+comment on column millrace.mapping.source is 'The table that it reads.';
+comment on column millrace.mapping.columns is 'The columns of changed rows that the query needs; none where a change touches everything.';
+comment on column millrace.mapping.compared is 'The columns whose change matters.';
+comment on column millrace.mapping.query is 'The touched keys, as SQL over the relation changed (old and new images of changed rows); null where a change touches everything.';
+comment on column millrace.mapping.key_columns is 'The columns that hold the key, where the query is no more than that.';
+create index mapping_source_idx ON millrace.mapping USING btree (source);
+
+create table millrace.partition_change (
+  id bigint not null generated always as identity,
+  partition oid not null,
+  changed_by xid8 not null,
+  sign smallint not null,
+  image jsonb not null,
+  constraint partition_change_pkey PRIMARY KEY (id)
+);
+comment on table millrace.partition_change is 'Changes of the rows of a partition that is being removed, since its images began to be logged: they are taken into account when it goes. Empty at other times.';
+comment on column millrace.partition_change.id is 'Order of the changes, roughly.';
+comment on column millrace.partition_change.partition is 'The partition.';
+comment on column millrace.partition_change.changed_by is 'The transaction that changed the row.';
+comment on column millrace.partition_change.sign is '-1 for the old image, +1 for the new one.';
+comment on column millrace.partition_change.image is 'The row.';
+
+create table millrace.partition_kept (
+  name text not null,
+  kind text not null,
+  target regclass not null,
+  relation regclass not null,
+  kept regclass not null,
+  arguments jsonb not null,
+  partitions integer not null default 0,
+  kept_at timestamp with time zone not null default clock_timestamp(),
+  constraint partition_kept_pkey PRIMARY KEY (name),
+  constraint partition_kept_kind_check CHECK ((kind = ANY (ARRAY['counter'::text, 'materialize'::text])))
+);
+comment on table millrace.partition_kept is 'Derivations that hold what rows of removed partitions contributed: neither a recount nor a definition can find it any more, so it is kept, and belongs to the truth.';
+comment on column millrace.partition_kept.name is 'The derivation.';
+comment on column millrace.partition_kept.kind is 'counter or materialize.';
+comment on column millrace.partition_kept.target is 'The table of the derived column, or the derived relation, when the first was removed.';
+comment on column millrace.partition_kept.relation is 'The table whose partitions were removed.';
+comment on column millrace.partition_kept.kept is 'The table of what is kept: contributions by key, or rows of the derived relation.';
+comment on column millrace.partition_kept.arguments is 'What of the declaration must not change while something is kept.';
+comment on column millrace.partition_kept.partitions is 'How many partitions were removed.';
+comment on column millrace.partition_kept.kept_at is 'When the last of them was removed.';
+
+create table millrace.partition_key (
+  derivation bigint not null,
+  partition oid not null,
+  key jsonb not null,
+  constraint partition_key_pkey PRIMARY KEY (derivation, partition, key)
+);
+comment on table millrace.partition_key is 'Keys of derived relations that rows of a partition touch, while it is being removed. Empty at other times.';
+comment on column millrace.partition_key.derivation is 'The derived relation.';
+comment on column millrace.partition_key.partition is 'The partition.';
+comment on column millrace.partition_key.key is 'The key as a JSON array.';
+
+create table millrace.partitioning (
+  relation regclass not null,
+  column_name name not null,
+  period interval not null,
+  origin timestamp with time zone not null,
+  premake integer not null,
+  retain interval,
+  retention text not null,
+  default_partition boolean not null,
+  keep_derived boolean not null,
+  lock_timeout interval not null,
+  module text,
+  stale_declaration boolean not null default false,
+  declared_at timestamp with time zone not null default clock_timestamp(),
+  last_run_at timestamp with time zone,
+  failures integer not null default 0,
+  last_error text,
+  last_error_at timestamp with time zone,
+  constraint partitioning_pkey PRIMARY KEY (relation),
+  constraint partitioning_premake_check CHECK ((premake > 0)),
+  constraint partitioning_retention_check CHECK ((retention = ANY (ARRAY['detach'::text, 'drop'::text])))
+);
+comment on table millrace.partitioning is 'The tables whose partitions by time are made ahead and removed when they are old.';
+comment on column millrace.partitioning.relation is 'The partitioned table.';
+comment on column millrace.partitioning.column_name is 'The column that it is partitioned by.';
+comment on column millrace.partitioning.period is 'How long a partition is: whole months, or whole days; in UTC.';
+comment on column millrace.partitioning.origin is 'A moment at which a partition begins; the others begin whole periods before and after it.';
+comment on column millrace.partitioning.premake is 'How many partitions there are to be ahead of the current one.';
+comment on column millrace.partitioning.retain is 'Partitions whose end is longer ago are removed; null keeps all.';
+comment on column millrace.partitioning.retention is 'detach: a removed partition stays as a table of its own; drop: it goes with its rows.';
+comment on column millrace.partitioning.default_partition is 'Whether a default partition is made, for rows that no other takes.';
+comment on column millrace.partitioning.keep_derived is 'Whether what is derived from the rows outlives the removal of their partition.';
+comment on column millrace.partitioning.lock_timeout is 'How long the upkeep waits for a lock before it gives up until the next attempt.';
+comment on column millrace.partitioning.module is 'The file of db/derived that declares it.';
+comment on column millrace.partitioning.stale_declaration is 'Its file is being applied again and has not declared it yet.';
+comment on column millrace.partitioning.declared_at is 'When it was declared or last changed.';
+comment on column millrace.partitioning.last_run_at is 'When its upkeep last ran.';
+comment on column millrace.partitioning.failures is 'Runs in a row that could not do everything.';
+comment on column millrace.partitioning.last_error is 'What the last run could not do; null if it did everything.';
+comment on column millrace.partitioning.last_error_at is 'When that was.';
+
+create table millrace.progress (
+  derivation bigint not null,
+  number bigint not null default 0,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  taken_rows bigint not null default 0,
+  constraint progress_pkey PRIMARY KEY (derivation),
+  constraint progress_derivation_fkey FOREIGN KEY (derivation) REFERENCES millrace.derivation(id) ON DELETE CASCADE
+) with (fillfactor=50);
+comment on table millrace.progress is 'The runs of a derived relation''s job. Each updates the row, so that one with an old snapshot fails instead of moving the relation back in time. Written by the jobs only.';
+comment on column millrace.progress.derivation is 'The derivation.';
+comment on column millrace.progress.number is 'How many runs there were.';
+comment on column millrace.progress.started_at is 'When the last one began.';
+comment on column millrace.progress.finished_at is 'When it ended.';
+comment on column millrace.progress.taken_rows is 'Rows taken from the work table since it was last vacuumed.';
+
+create table millrace.run (
+  derivation bigint not null,
+  key jsonb not null,
+  job_id bigint,
+  queued_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  look_at timestamp with time zone,
+  failures integer not null default 0,
+  last_error text,
+  dead_at timestamp with time zone,
+  constraint run_pkey PRIMARY KEY (derivation, key),
+  constraint run_derivation_fkey FOREIGN KEY (derivation) REFERENCES millrace.derivation(id) ON DELETE CASCADE
+) with (fillfactor=50);
+comment on table millrace.run is 'The job that was last scheduled for a derived relation (key []), or for a key of a reaction. Written by the tick only.';
+comment on column millrace.run.derivation is 'The derivation.';
+comment on column millrace.run.key is 'The key as a JSON array; [] for a whole relation.';
+comment on column millrace.run.job_id is 'Its job in graphile_worker; null when none is under way.';
+comment on column millrace.run.queued_at is 'When it was scheduled.';
+comment on column millrace.run.finished_at is 'When the tick found it finished.';
+comment on column millrace.run.look_at is 'When the tick looks again at what waits: it is not due before.';
+comment on column millrace.run.failures is 'Failed attempts in a row.';
+comment on column millrace.run.last_error is 'The error of the last of them.';
+comment on column millrace.run.dead_at is 'When the job had used up its attempts; the next change of the key tries again, an hour later.';
+create index run_job_id_idx ON millrace.run USING btree (job_id) WHERE (job_id IS NOT NULL);
+
 create table millrace.run_log (
   id bigint not null generated always as identity,
   kind text not null,
@@ -619,17 +2459,19 @@ create table millrace.run_log (
   rows bigint not null default 0,
   keys bigint not null default 0,
   error text,
+  note text,
   constraint run_log_pkey PRIMARY KEY (id),
-  constraint run_log_kind_check CHECK ((kind = ANY (ARRAY['drain'::text, 'backfill'::text, 'reconcile'::text, 'failure'::text])))
+  constraint run_log_kind_check CHECK ((kind = ANY (ARRAY['drain'::text, 'backfill'::text, 'reconcile'::text, 'failure'::text, 'recompute'::text, 'refresh'::text, 'react'::text, 'partition'::text, 'schedule'::text])))
 );
 comment on table millrace.run_log is 'What the engine did: drains that found something, backfills, reconciles, failures.';
-comment on column millrace.run_log.kind is 'drain, backfill, reconcile or failure.';
+comment on column millrace.run_log.kind is 'drain, backfill (of a counter or a relation), recompute, refresh, react, reconcile, partition, schedule or failure.';
 comment on column millrace.run_log.name is 'The derivation, or null where a run serves all.';
 comment on column millrace.run_log.started_at is 'When the run began.';
 comment on column millrace.run_log.finished_at is 'When the run ended.';
-comment on column millrace.run_log.rows is 'Log rows consumed.';
+comment on column millrace.run_log.rows is 'Log rows consumed; for partitions, rows logged as removed or moved.';
 comment on column millrace.run_log.keys is 'Target rows written (drain) or compared (backfill, reconcile).';
 comment on column millrace.run_log.error is 'The error of a failure.';
+comment on column millrace.run_log.note is 'What was done, where the kind does not say it: the step of the upkeep of partitions.';
 create index run_log_finished_at_idx ON millrace.run_log USING btree (finished_at);
 
 create table millrace.source (
@@ -638,6 +2480,7 @@ create table millrace.source (
   columns name[] not null,
   drained_at timestamp with time zone,
   drained_rows bigint not null default 0,
+  compared name[] not null,
   constraint source_pkey PRIMARY KEY (relation)
 ) with (fillfactor=50);
 comment on table millrace.source is 'A table whose changes are logged because something is derived from it.';
@@ -646,6 +2489,7 @@ comment on column millrace.source.log is 'Its append-only log in schema millrace
 comment on column millrace.source.columns is 'The columns that a log row copies from the changed row.';
 comment on column millrace.source.drained_at is 'When a drain last consumed rows of this log.';
 comment on column millrace.source.drained_rows is 'Log rows consumed since the tick last asked for a vacuum of the log.';
+comment on column millrace.source.compared is 'The columns whose change is logged: those of the log, and those that definitions read.';
 
 create table millrace.stem (
   relation regclass not null,
@@ -656,6 +2500,185 @@ create table millrace.stem (
 comment on table millrace.stem is 'The name under which the engine knows a table in the names of what it generates, whatever becomes of the table.';
 comment on column millrace.stem.relation is 'The table.';
 comment on column millrace.stem.stem is 'schema__table when it was first declared.';
+
+create table millrace_log.analyze_conversation__work (
+  conversation_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.analyze_conversation__work is 'What of analyze_conversation waits for its job: appended by drains only.';
+
+create table millrace_log.analyze_moderated__work (
+  conversation_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.analyze_moderated__work is 'What of analyze_moderated waits for its job: appended by drains only.';
+
+create table millrace_log.app_hidden__direct_unread (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  account_id bigint,
+  conversation_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_hidden__direct_unread is 'The log of app_hidden.direct_unread: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_hidden__direct_unread__account_id_conversation_id_idx ON millrace_log.app_hidden__direct_unread USING btree (account_id, conversation_id);
+
+create table millrace_log.app_hidden__search_index__work (
+  kind app_public.search_kind not null,
+  subject_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_hidden__search_index__work is 'What of app_hidden.search_index waits for its job: appended by drains only.';
+create index app_hidden__search_index__work_kind_subject_id_idx ON millrace_log.app_hidden__search_index__work USING btree (kind, subject_id);
+
+create table millrace_log.app_private__leaderboard_builder__work (
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_private__leaderboard_builder__work is 'What of app_private.leaderboard_builder waits for its job: appended by drains only.';
+
+create table millrace_log.app_private__leaderboard_project__work (
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_private__leaderboard_project__work is 'What of app_private.leaderboard_project waits for its job: appended by drains only.';
+
+create table millrace_log.app_public__account (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__account is 'The log of app_public.account: +1 for every new image, -1 for every old one, until a drain takes them.';
+
+create table millrace_log.app_public__account__carry (
+  column_name name not null,
+  id bigint not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__account__carry is 'Deltas of rows of app_public.account that were locked when a drain came; the next one adds them.';
+create index app_public__account__carry_idx ON millrace_log.app_public__account__carry USING btree (id);
+
+create table millrace_log.app_public__account__follower_count__members (
+  id bigint not null,
+  member_1 bigint not null,
+  n bigint,
+  constraint app_public__account__follower_count__members_pkey PRIMARY KEY (id, member_1)
+);
+comment on table millrace_log.app_public__account__follower_count__members is 'How many rows of the source name a member, for app_public.account.follower_count; written by the engine only.';
+
+create table millrace_log.app_public__account__recount (
+  id bigint not null
+);
+comment on table millrace_log.app_public__account__recount is 'Keys of app_public.account that the next drain counts afresh.';
+create index app_public__account__recount_idx ON millrace_log.app_public__account__recount USING btree (id);
+
+create table millrace_log.app_public__analysis_run (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  conversation_id bigint,
+  is_published boolean
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__analysis_run is 'The log of app_public.analysis_run: +1 for every new image, -1 for every old one, until a drain takes them.';
+
+create table millrace_log.app_public__badge (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  project_id bigint,
+  revoked_at timestamp with time zone,
+  points smallint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__badge is 'The log of app_public.badge: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__badge__project_id_idx ON millrace_log.app_public__badge USING btree (project_id);
+
+create table millrace_log.app_public__chain (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  owner_id bigint,
+  deleted_at timestamp with time zone,
+  id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__chain is 'The log of app_public.chain: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__chain__id_idx ON millrace_log.app_public__chain USING btree (id);
+create index app_public__chain__owner_id_idx ON millrace_log.app_public__chain USING btree (owner_id);
+
+create table millrace_log.app_public__chain__carry (
+  column_name name not null,
+  id bigint not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__chain__carry is 'Deltas of rows of app_public.chain that were locked when a drain came; the next one adds them.';
+create index app_public__chain__carry_idx ON millrace_log.app_public__chain__carry USING btree (id);
+
+create table millrace_log.app_public__chain__recount (
+  id bigint not null
+);
+comment on table millrace_log.app_public__chain__recount is 'Keys of app_public.chain that the next drain counts afresh.';
+create index app_public__chain__recount_idx ON millrace_log.app_public__chain__recount USING btree (id);
+
+create table millrace_log.app_public__chain_discovery__work (
+  chain_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__chain_discovery__work is 'What of app_public.chain_discovery waits for its job: appended by drains only.';
+create index app_public__chain_discovery__work_chain_id_idx ON millrace_log.app_public__chain_discovery__work USING btree (chain_id);
+
+create table millrace_log.app_public__chain_follow (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  chain_id bigint,
+  unfollowed_at timestamp with time zone,
+  account_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__chain_follow is 'The log of app_public.chain_follow: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__chain_follow__chain_id_idx ON millrace_log.app_public__chain_follow USING btree (chain_id);
+
+create table millrace_log.app_public__chain_post (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  chain_id bigint,
+  parent_id bigint,
+  deleted_at timestamp with time zone,
+  id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__chain_post is 'The log of app_public.chain_post: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__chain_post__chain_id_idx ON millrace_log.app_public__chain_post USING btree (chain_id);
+create index app_public__chain_post__parent_id_idx ON millrace_log.app_public__chain_post USING btree (parent_id);
+
+create table millrace_log.app_public__chain_post__carry (
+  column_name name not null,
+  id bigint not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__chain_post__carry is 'Deltas of rows of app_public.chain_post that were locked when a drain came; the next one adds them.';
+create index app_public__chain_post__carry_idx ON millrace_log.app_public__chain_post__carry USING btree (id);
+
+create table millrace_log.app_public__chain_post__recount (
+  id bigint not null
+);
+comment on table millrace_log.app_public__chain_post__recount is 'Keys of app_public.chain_post that the next drain counts afresh.';
+create index app_public__chain_post__recount_idx ON millrace_log.app_public__chain_post__recount USING btree (id);
+
+create table millrace_log.app_public__chain_post_feed__work (
+  post_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__chain_post_feed__work is 'What of app_public.chain_post_feed waits for its job: appended by drains only.';
+create index app_public__chain_post_feed__work_post_id_idx ON millrace_log.app_public__chain_post_feed__work USING btree (post_id);
+
+create table millrace_log.app_public__chain_project (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  chain_id bigint,
+  project_id bigint,
+  removed_at timestamp with time zone
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__chain_project is 'The log of app_public.chain_project: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__chain_project__chain_id_project_id_idx ON millrace_log.app_public__chain_project USING btree (chain_id, project_id);
+create index app_public__chain_project__project_id_idx ON millrace_log.app_public__chain_project USING btree (project_id);
 
 create table millrace_log.app_public__conversation__carry (
   column_name name not null,
@@ -687,17 +2710,107 @@ create table millrace_log.app_public__conversation__total_participant_count__mem
 );
 comment on table millrace_log.app_public__conversation__total_participant_count__members is 'How many rows of the source name a member, for app_public.conversation.total_participant_count; written by the engine only.';
 
-create table millrace_log.app_public__opinion (
+create table millrace_log.app_public__direct_conversation (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__direct_conversation is 'The log of app_public.direct_conversation: +1 for every new image, -1 for every old one, until a drain takes them.';
+
+create table millrace_log.app_public__direct_conversation_list__work (
+  account_id bigint not null,
+  conversation_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__direct_conversation_list__work is 'What of app_public.direct_conversation_list waits for its job: appended by drains only.';
+create index app_public__direct_conversation__account_id_conversation_id_idx ON millrace_log.app_public__direct_conversation_list__work USING btree (account_id, conversation_id);
+
+create table millrace_log.app_public__direct_member (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
   conversation_id bigint,
-  moderation app_public.moderation_action,
-  deleted_at timestamp with time zone,
+  account_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__direct_member is 'The log of app_public.direct_member: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__direct_member__account_id_conversation_id_idx ON millrace_log.app_public__direct_member USING btree (account_id, conversation_id);
+
+create table millrace_log.app_public__direct_message (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  conversation_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__direct_message is 'The log of app_public.direct_message: +1 for every new image, -1 for every old one, until a drain takes them.';
+
+create table millrace_log.app_public__feed_project__work (
+  project_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__feed_project__work is 'What of app_public.feed_project waits for its job: appended by drains only.';
+create index app_public__feed_project__work_project_id_idx ON millrace_log.app_public__feed_project__work USING btree (project_id);
+
+create table millrace_log.app_public__intro_request (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  investor_id bigint,
+  state app_public.intro_state,
+  requester_id bigint,
+  recipient_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__intro_request is 'The log of app_public.intro_request: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__intro_request__investor_id_idx ON millrace_log.app_public__intro_request USING btree (investor_id);
+
+create table millrace_log.app_public__intro_request_stats__work (
+  account_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__intro_request_stats__work is 'What of app_public.intro_request_stats waits for its job: appended by drains only.';
+create index app_public__intro_request_stats__work_account_id_idx ON millrace_log.app_public__intro_request_stats__work USING btree (account_id);
+
+create table millrace_log.app_public__investor (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
   id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__investor is 'The log of app_public.investor: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__investor__id_idx ON millrace_log.app_public__investor USING btree (id);
+
+create table millrace_log.app_public__investor__carry (
+  column_name name not null,
+  id bigint not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__investor__carry is 'Deltas of rows of app_public.investor that were locked when a drain came; the next one adds them.';
+create index app_public__investor__carry_idx ON millrace_log.app_public__investor__carry USING btree (id);
+
+create table millrace_log.app_public__investor__recount (
+  id bigint not null
+);
+comment on table millrace_log.app_public__investor__recount is 'Keys of app_public.investor that the next drain counts afresh.';
+create index app_public__investor__recount_idx ON millrace_log.app_public__investor__recount USING btree (id);
+
+create table millrace_log.app_public__investor_directory__work (
+  investor_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__investor_directory__work is 'What of app_public.investor_directory waits for its job: appended by drains only.';
+create index app_public__investor_directory__work_investor_id_idx ON millrace_log.app_public__investor_directory__work USING btree (investor_id);
+
+create table millrace_log.app_public__opinion (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  id bigint,
+  conversation_id bigint,
+  moderation app_public.moderation_action,
+  deleted_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__opinion is 'The log of app_public.opinion: +1 for every new image, -1 for every old one, until a drain takes them.';
 create index app_public__opinion__conversation_id_idx ON millrace_log.app_public__opinion USING btree (conversation_id);
 create index app_public__opinion__id_conversation_id_idx ON millrace_log.app_public__opinion USING btree (id, conversation_id);
+create index app_public__opinion__id_idx ON millrace_log.app_public__opinion USING btree (id);
 
 create table millrace_log.app_public__opinion__carry (
   column_name name not null,
@@ -713,18 +2826,103 @@ create table millrace_log.app_public__opinion__recount (
 comment on table millrace_log.app_public__opinion__recount is 'Keys of app_public.opinion that the next drain counts afresh.';
 create index app_public__opinion__recount_idx ON millrace_log.app_public__opinion__recount USING btree (id);
 
+create table millrace_log.app_public__opinion_analysis__work (
+  opinion_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__opinion_analysis__work is 'What of app_public.opinion_analysis waits for its job: appended by drains only.';
+create index app_public__opinion_analysis__work_opinion_id_idx ON millrace_log.app_public__opinion_analysis__work USING btree (opinion_id);
+
 create table millrace_log.app_public__opinion_vote (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  conversation_id bigint,
   opinion_id bigint,
   choice app_public.vote_choice,
   cancelled_at timestamp with time zone,
-  conversation_id bigint,
   voter_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__opinion_vote is 'The log of app_public.opinion_vote: +1 for every new image, -1 for every old one, until a drain takes them.';
 create index app_public__opinion_vote__conversation_id_opinion_id_idx ON millrace_log.app_public__opinion_vote USING btree (conversation_id, opinion_id);
+create index app_public__opinion_vote__opinion_id_conversation_id_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id, conversation_id);
 create index app_public__opinion_vote__opinion_id_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id);
+
+create table millrace_log.app_public__profile (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  account_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__profile is 'The log of app_public.profile: +1 for every new image, -1 for every old one, until a drain takes them.';
+
+create table millrace_log.app_public__project (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  id bigint,
+  deleted_at timestamp with time zone,
+  owner_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__project is 'The log of app_public.project: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__project__id_idx ON millrace_log.app_public__project USING btree (id);
+create index app_public__project__owner_id_idx ON millrace_log.app_public__project USING btree (owner_id);
+
+create table millrace_log.app_public__project__carry (
+  column_name name not null,
+  id bigint not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__project__carry is 'Deltas of rows of app_public.project that were locked when a drain came; the next one adds them.';
+create index app_public__project__carry_idx ON millrace_log.app_public__project__carry USING btree (id);
+
+create table millrace_log.app_public__project__recount (
+  id bigint not null
+);
+comment on table millrace_log.app_public__project__recount is 'Keys of app_public.project that the next drain counts afresh.';
+create index app_public__project__recount_idx ON millrace_log.app_public__project__recount USING btree (id);
+
+create table millrace_log.app_public__project_comment (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  project_id bigint,
+  deleted_at timestamp with time zone,
+  parent_id bigint,
+  author_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__project_comment is 'The log of app_public.project_comment: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__project_comment__author_id_idx ON millrace_log.app_public__project_comment USING btree (author_id);
+create index app_public__project_comment__parent_id_idx ON millrace_log.app_public__project_comment USING btree (parent_id);
+create index app_public__project_comment__project_id_idx ON millrace_log.app_public__project_comment USING btree (project_id);
+
+create table millrace_log.app_public__project_comment__carry (
+  column_name name not null,
+  id bigint not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__project_comment__carry is 'Deltas of rows of app_public.project_comment that were locked when a drain came; the next one adds them.';
+create index app_public__project_comment__carry_idx ON millrace_log.app_public__project_comment__carry USING btree (id);
+
+create table millrace_log.app_public__project_comment__recount (
+  id bigint not null
+);
+comment on table millrace_log.app_public__project_comment__recount is 'Keys of app_public.project_comment that the next drain counts afresh.';
+create index app_public__project_comment__recount_idx ON millrace_log.app_public__project_comment__recount USING btree (id);
+
+create table millrace_log.app_public__project_details__work (
+  project_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__project_details__work is 'What of app_public.project_details waits for its job: appended by drains only.';
+create index app_public__project_details__work_project_id_idx ON millrace_log.app_public__project_details__work USING btree (project_id);
+
+create table millrace_log.app_public__project_upvote (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  project_id bigint,
+  withdrawn_at timestamp with time zone
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__project_upvote is 'The log of app_public.project_upvote: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__project_upvote__project_id_idx ON millrace_log.app_public__project_upvote USING btree (project_id);
 
 create view app_hidden.conversation_last_vote with (security_barrier=true) as
  SELECT c.id AS conversation_id,
@@ -742,45 +2940,2411 @@ grant select on table app_hidden.conversation_last_vote to app_moderator;
 comment on column app_hidden.conversation_last_vote.conversation_id is 'The conversation.';
 comment on column app_hidden.conversation_last_vote.cast_at is 'When its latest vote that stands was cast.';
 
+create view app_hidden.direct_conversation_order with (security_barrier=true) as
+ SELECT account_id,
+    conversation_id,
+    is_group,
+    title,
+    other_account_id,
+    active_at,
+    last_message_id,
+    last_sender_id,
+    last_content,
+    unread_count
+   FROM (( SELECT t.account_id,
+            t.conversation_id,
+            t.is_group,
+            t.title,
+            t.other_account_id,
+            t.active_at,
+            t.last_message_id,
+            t.last_sender_id,
+            t.last_content,
+            t.unread_count
+           FROM app_public.direct_conversation_list t
+          WHERE ((t.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND ( SELECT d.kept
+                   FROM millrace.derivation d
+                  WHERE (d.name = 'app_public.direct_conversation_list'::text)) AND (( SELECT true
+                   FROM millrace_log.app_public__direct_conversation_list__dirty d
+                  WHERE ((d.account_id = t.account_id) AND (d.conversation_id = t.conversation_id))
+                 LIMIT 1) IS NOT TRUE))
+          ORDER BY t.active_at DESC, t.conversation_id DESC)
+        UNION ALL
+        ( SELECT f.account_id,
+            f.conversation_id,
+            f.is_group,
+            f.title,
+            f.other_account_id,
+            f.active_at,
+            f.last_message_id,
+            f.last_sender_id,
+            f.last_content,
+            f.unread_count
+           FROM (( SELECT DISTINCT d.account_id,
+                    d.conversation_id
+                   FROM millrace_log.app_public__direct_conversation_list__dirty d
+                  WHERE (d.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id))) b
+             CROSS JOIN LATERAL ( SELECT g.account_id,
+                    g.conversation_id,
+                    g.is_group,
+                    g.title,
+                    g.other_account_id,
+                    g.active_at,
+                    g.last_message_id,
+                    g.last_sender_id,
+                    g.last_content,
+                    g.unread_count
+                   FROM app_private.direct_conversation_list_definition g
+                  WHERE ((g.account_id = b.account_id) AND (g.conversation_id = b.conversation_id))
+                 OFFSET 0) f)
+          WHERE ( SELECT d.kept
+                   FROM millrace.derivation d
+                  WHERE (d.name = 'app_public.direct_conversation_list'::text))
+          ORDER BY f.active_at DESC, f.conversation_id DESC)
+        UNION ALL
+        ( SELECT g.account_id,
+            g.conversation_id,
+            g.is_group,
+            g.title,
+            g.other_account_id,
+            g.active_at,
+            g.last_message_id,
+            g.last_sender_id,
+            g.last_content,
+            g.unread_count
+           FROM app_private.direct_conversation_list_definition g
+          WHERE ((g.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (NOT ( SELECT d.kept
+                   FROM millrace.derivation d
+                  WHERE (d.name = 'app_public.direct_conversation_list'::text))))
+          ORDER BY g.active_at DESC, g.conversation_id DESC)) l
+  ORDER BY active_at DESC, conversation_id DESC;
+comment on view app_hidden.direct_conversation_order is 'The list of direct conversations of the viewer as of this moment, the latest first.';
+grant select on table app_hidden.direct_conversation_order to app_account;
+grant select on table app_hidden.direct_conversation_order to app_anonymous;
+grant select on table app_hidden.direct_conversation_order to app_moderator;
+comment on column app_hidden.direct_conversation_order.account_id is 'The viewer.';
+comment on column app_hidden.direct_conversation_order.conversation_id is 'The conversation.';
+comment on column app_hidden.direct_conversation_order.is_group is 'Whether it is a group.';
+comment on column app_hidden.direct_conversation_order.title is 'What the group calls itself.';
+comment on column app_hidden.direct_conversation_order.other_account_id is 'In a conversation of two the other account.';
+comment on column app_hidden.direct_conversation_order.active_at is 'When the latest message was sent, or the conversation started.';
+comment on column app_hidden.direct_conversation_order.last_message_id is 'The latest message.';
+comment on column app_hidden.direct_conversation_order.last_sender_id is 'Who sent it.';
+comment on column app_hidden.direct_conversation_order.last_content is 'How it begins.';
+comment on column app_hidden.direct_conversation_order.unread_count is 'How many messages the viewer has not read.';
+
+create view app_hidden.search_index_live with (security_barrier=true) as
+ SELECT kind,
+    subject_id,
+    title,
+    folded_title,
+    summary,
+    body,
+    popularity,
+    vector
+   FROM millrace_log.app_hidden__search_index__exact search_index
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND true);
+comment on view app_hidden.search_index_live is '@behavior -insert -update -delete
+@primaryKey kind,subject_id
+What can be searched, one row each.';
+grant select on table app_hidden.search_index_live to app_account;
+grant select on table app_hidden.search_index_live to app_anonymous;
+grant select on table app_hidden.search_index_live to app_moderator;
+comment on column app_hidden.search_index_live.kind is 'What it is.';
+comment on column app_hidden.search_index_live.subject_id is 'Which of its kind.';
+comment on column app_hidden.search_index_live.title is 'Its name.';
+comment on column app_hidden.search_index_live.folded_title is 'The words of its name, as search compares them.';
+comment on column app_hidden.search_index_live.summary is 'What it is, in a line or two.';
+comment on column app_hidden.search_index_live.body is 'How its text begins, at most 2,000 characters.';
+comment on column app_hidden.search_index_live.popularity is 'How popular it is, from 0 to 9.';
+comment on column app_hidden.search_index_live.vector is 'What it is found by: see app_hidden.search_vector.';
+
+create view app_private.chain_discovery_definition as
+ SELECT c.id AS chain_id,
+    c.owner_id,
+    a.display_name AS owner_name,
+    c.slug,
+    c.name,
+    "left"(c.description, 300) AS summary,
+    c.created_at,
+    c.project_count,
+    c.follower_count,
+    c.post_count,
+    c.reply_count,
+    GREATEST(c.created_at, l.created_at) AS last_active_at,
+    app_hidden.trending_score(GREATEST(c.created_at, l.created_at), (((c.follower_count + c.project_count) + c.post_count) + c.reply_count)) AS activity_score
+   FROM ((app_public.chain c
+     JOIN app_public.account a ON ((a.id = c.owner_id)))
+     LEFT JOIN LATERAL ( SELECT p.created_at
+           FROM app_public.chain_post p
+          WHERE ((p.chain_id = c.id) AND (p.deleted_at IS NULL))
+          ORDER BY p.created_at DESC
+         LIMIT 1) l ON (true))
+  WHERE (c.deleted_at IS NULL);
+comment on view app_private.chain_discovery_definition is 'What app_public.chain_discovery holds.';
+comment on column app_private.chain_discovery_definition.owner_name is 'The name of the account that keeps it.';
+comment on column app_private.chain_discovery_definition.summary is 'How its description begins, at most 300 characters.';
+comment on column app_private.chain_discovery_definition.last_active_at is 'When somebody last posted or replied in it; when it was begun, if nobody has.';
+comment on column app_private.chain_discovery_definition.activity_score is 'The logarithm of its followers, projects and posts, plus the days of the latest of these posts: see activeChains.';
+
+create view app_private.chain_post_feed_definition as
+ SELECT p.id AS post_id,
+    p.chain_id,
+    p.author_id,
+    a.display_name AS author_name,
+    p.title,
+    "left"(p.content, 300) AS summary,
+    p.created_at,
+    p.edited_at,
+    p.reply_count,
+    COALESCE(l.created_at, p.created_at) AS last_active_at,
+    l.author_id AS last_author_id
+   FROM (((app_public.chain_post p
+     JOIN app_public.chain c ON ((c.id = p.chain_id)))
+     JOIN app_public.account a ON ((a.id = p.author_id)))
+     LEFT JOIN LATERAL ( SELECT r.created_at,
+            r.author_id
+           FROM app_public.chain_post r
+          WHERE ((r.parent_id = p.id) AND (r.deleted_at IS NULL))
+          ORDER BY r.created_at DESC, r.id DESC
+         LIMIT 1) l ON (true))
+  WHERE ((p.parent_id IS NULL) AND (p.deleted_at IS NULL) AND (c.deleted_at IS NULL));
+comment on view app_private.chain_post_feed_definition is 'What app_public.chain_post_feed holds.';
+comment on column app_private.chain_post_feed_definition.author_name is 'The name of the account that wrote it.';
+comment on column app_private.chain_post_feed_definition.summary is 'How it begins, at most 300 characters.';
+comment on column app_private.chain_post_feed_definition.last_active_at is 'When somebody last replied; when it was written, if nobody has.';
+comment on column app_private.chain_post_feed_definition.last_author_id is 'Who last replied; null if nobody has.';
+
+create view app_private.direct_conversation_list_definition as
+ SELECT m.account_id,
+    c.id AS conversation_id,
+    c.is_group,
+    c.title,
+        CASE m.account_id
+            WHEN c.first_account_id THEN c.second_account_id
+            WHEN c.second_account_id THEN c.first_account_id
+            ELSE NULL::bigint
+        END AS other_account_id,
+    COALESCE(l.created_at, c.created_at) AS active_at,
+    l.id AS last_message_id,
+    l.sender_id AS last_sender_id,
+    "left"(l.content, 200) AS last_content,
+    ( SELECT count(*) AS count
+           FROM app_hidden.direct_unread u
+          WHERE ((u.account_id = m.account_id) AND (u.conversation_id = m.conversation_id))) AS unread_count
+   FROM ((app_public.direct_member m
+     JOIN app_public.direct_conversation c ON ((c.id = m.conversation_id)))
+     LEFT JOIN LATERAL ( SELECT x.id,
+            x.sender_id,
+            x.content,
+            x.created_at
+           FROM app_public.direct_message x
+          WHERE (x.conversation_id = m.conversation_id)
+          ORDER BY x.id DESC
+         LIMIT 1) l ON (true))
+  WHERE (m.left_at IS NULL);
+comment on view app_private.direct_conversation_list_definition is 'What app_public.direct_conversation_list holds.';
+
+create view app_private.feed_project_definition as
+ SELECT p.id AS project_id,
+    p.owner_id,
+    a.display_name AS owner_name,
+    p.title,
+    p.tagline,
+    p.tags,
+    p.created_at,
+    p.upvote_count,
+    p.comment_count,
+    p.badge_count,
+    p.proof_score,
+    app_hidden.trending_score(p.created_at, ((p.upvote_count + (2 * p.comment_count)) + (p.proof_score / 10))) AS trending_score
+   FROM (app_public.project p
+     JOIN app_public.account a ON ((a.id = p.owner_id)))
+  WHERE (p.deleted_at IS NULL);
+comment on view app_private.feed_project_definition is 'What app_public.feed_project holds.';
+comment on column app_private.feed_project_definition.owner_name is 'The name of the account that shows it.';
+comment on column app_private.feed_project_definition.trending_score is 'The logarithm of its upvotes, comments and proof, plus the days of its publication: see trendingProjects.';
+
+create view app_private.intro_request_stats_definition as
+ SELECT account_id,
+    count(*) FILTER (WHERE (sent AND (state = 'requested'::app_public.intro_state))) AS sent_requested_count,
+    count(*) FILTER (WHERE (sent AND (state = 'accepted'::app_public.intro_state))) AS sent_accepted_count,
+    count(*) FILTER (WHERE (sent AND (state = 'declined'::app_public.intro_state))) AS sent_declined_count,
+    count(*) FILTER (WHERE (sent AND (state = 'withdrawn'::app_public.intro_state))) AS sent_withdrawn_count,
+    count(*) FILTER (WHERE (sent AND (state = 'expired'::app_public.intro_state))) AS sent_expired_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'requested'::app_public.intro_state))) AS received_requested_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'accepted'::app_public.intro_state))) AS received_accepted_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'declined'::app_public.intro_state))) AS received_declined_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'withdrawn'::app_public.intro_state))) AS received_withdrawn_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'expired'::app_public.intro_state))) AS received_expired_count
+   FROM ( SELECT r.requester_id AS account_id,
+            true AS sent,
+            r.state
+           FROM app_public.intro_request r
+        UNION ALL
+         SELECT r.recipient_id,
+            false,
+            r.state
+           FROM app_public.intro_request r) s
+  GROUP BY account_id;
+comment on view app_private.intro_request_stats_definition is 'What app_public.intro_request_stats holds.';
+
+create view app_private.investor_directory_definition as
+ SELECT i.id AS investor_id,
+    i.account_id,
+    a.display_name AS account_name,
+    i.name,
+    i.headline,
+    "left"(i.thesis, 300) AS summary,
+    i.location,
+    i.stages,
+    i.sectors,
+    i.min_check,
+    i.max_check,
+    i.is_open,
+    i.created_at,
+    i.intro_count
+   FROM (app_public.investor i
+     JOIN app_public.account a ON ((a.id = i.account_id)))
+  WHERE (i.deleted_at IS NULL);
+comment on view app_private.investor_directory_definition is 'What app_public.investor_directory holds.';
+comment on column app_private.investor_directory_definition.account_name is 'The name of their account.';
+comment on column app_private.investor_directory_definition.summary is 'How their thesis begins, at most 300 characters.';
+
+create materialized view app_private.leaderboard_builder as
+ SELECT a.id AS account_id,
+    rank() OVER (ORDER BY (a.upvote_count + a.proof_score) DESC) AS rank,
+    (a.upvote_count + a.proof_score) AS points,
+    a.upvote_count,
+    a.proof_score,
+    a.badge_count,
+    a.project_count,
+    a.display_name,
+    COALESCE(p.headline, ''::text) AS headline
+   FROM (app_public.account a
+     LEFT JOIN app_public.profile p ON ((p.account_id = a.id)))
+  WHERE ((a.deleted_at IS NULL) AND (a.project_count > 0));
+comment on materialized view app_private.leaderboard_builder is '@behavior -insert -update -delete
+@primaryKey account_id
+@foreignKey (account_id) references app_public.account (id)
+What app_private.leaderboard_builder holds.';
+grant select on table app_private.leaderboard_builder to app_account;
+grant select on table app_private.leaderboard_builder to app_anonymous;
+grant select on table app_private.leaderboard_builder to app_moderator;
+comment on column app_private.leaderboard_builder.account_id is 'Identifies the account.';
+comment on column app_private.leaderboard_builder.upvote_count is 'Upvotes of its projects.';
+comment on column app_private.leaderboard_builder.proof_score is 'Points of these badges.';
+comment on column app_private.leaderboard_builder.badge_count is 'Badges of its projects.';
+comment on column app_private.leaderboard_builder.project_count is 'Projects that the account shows.';
+comment on column app_private.leaderboard_builder.display_name is 'The name shown to others, at most 80 characters; guests and deleted accounts may have none.';
+CREATE UNIQUE INDEX leaderboard_builder_account_id_idx ON app_private.leaderboard_builder USING btree (account_id);
+CREATE INDEX leaderboard_builder_rank_idx ON app_private.leaderboard_builder USING btree (rank, account_id);
+
+create view app_private.leaderboard_builder_definition as
+ SELECT a.id AS account_id,
+    rank() OVER (ORDER BY (a.upvote_count + a.proof_score) DESC) AS rank,
+    (a.upvote_count + a.proof_score) AS points,
+    a.upvote_count,
+    a.proof_score,
+    a.badge_count,
+    a.project_count,
+    a.display_name,
+    COALESCE(p.headline, ''::text) AS headline
+   FROM (app_public.account a
+     LEFT JOIN app_public.profile p ON ((p.account_id = a.id)))
+  WHERE ((a.deleted_at IS NULL) AND (a.project_count > 0));
+comment on view app_private.leaderboard_builder_definition is 'What app_private.leaderboard_builder holds.';
+
+create materialized view app_private.leaderboard_project as
+ SELECT p.id AS project_id,
+    rank() OVER (ORDER BY (p.upvote_count + p.proof_score) DESC) AS rank,
+    (p.upvote_count + p.proof_score) AS points,
+    p.upvote_count,
+    p.proof_score,
+    p.badge_count,
+    p.title,
+    p.tagline,
+    p.owner_id,
+    a.display_name AS owner_name
+   FROM (app_public.project p
+     JOIN app_public.account a ON ((a.id = p.owner_id)))
+  WHERE (p.deleted_at IS NULL);
+comment on materialized view app_private.leaderboard_project is '@behavior -insert -update -delete
+@primaryKey project_id
+@foreignKey (owner_id) references app_public.account (id)
+@foreignKey (project_id) references app_public.project (id)
+What app_private.leaderboard_project holds.';
+grant select on table app_private.leaderboard_project to app_account;
+grant select on table app_private.leaderboard_project to app_anonymous;
+grant select on table app_private.leaderboard_project to app_moderator;
+comment on column app_private.leaderboard_project.project_id is 'Identifies the project.';
+comment on column app_private.leaderboard_project.upvote_count is 'Upvotes that stand.';
+comment on column app_private.leaderboard_project.proof_score is 'The points of these badges.';
+comment on column app_private.leaderboard_project.badge_count is 'Badges that stand.';
+comment on column app_private.leaderboard_project.title is 'Its name, at most 120 characters.';
+comment on column app_private.leaderboard_project.tagline is 'In one line, at most 200 characters.';
+comment on column app_private.leaderboard_project.owner_id is 'The account that shows it.';
+comment on column app_private.leaderboard_project.owner_name is 'The name shown to others, at most 80 characters; guests and deleted accounts may have none.';
+CREATE UNIQUE INDEX leaderboard_project_project_id_idx ON app_private.leaderboard_project USING btree (project_id);
+CREATE INDEX leaderboard_project_rank_idx ON app_private.leaderboard_project USING btree (rank, project_id);
+
+create view app_private.leaderboard_project_definition as
+ SELECT p.id AS project_id,
+    rank() OVER (ORDER BY (p.upvote_count + p.proof_score) DESC) AS rank,
+    (p.upvote_count + p.proof_score) AS points,
+    p.upvote_count,
+    p.proof_score,
+    p.badge_count,
+    p.title,
+    p.tagline,
+    p.owner_id,
+    a.display_name AS owner_name
+   FROM (app_public.project p
+     JOIN app_public.account a ON ((a.id = p.owner_id)))
+  WHERE (p.deleted_at IS NULL);
+comment on view app_private.leaderboard_project_definition is 'What app_private.leaderboard_project holds.';
+
+create view app_private.opinion_analysis_definition as
+ SELECT o.id AS opinion_id,
+    o.conversation_id,
+    r.id AS run_id,
+    ((o.deleted_at IS NULL) AND (o.moderation IS NULL)) AS is_listed,
+    s.standing,
+    COALESCE(s.consensus, (0)::double precision) AS consensus,
+    COALESCE(s.dissent, (0)::double precision) AS dissent,
+    COALESCE(s.divisiveness, (0)::double precision) AS divisiveness,
+    COALESCE(s.extremity, (0)::double precision) AS extremity,
+    COALESCE(s.priority, (5.0625)::double precision) AS priority,
+    ARRAY( SELECT ROW((g.key)::integer, g.label, g.agrees, g.disagrees, g.passes)::app_public.group_votes AS "row"
+           FROM UNNEST(r.group_keys, r.labels, s.agrees, s.disagrees, s.passes) g(key, label, agrees, disagrees, passes)
+          WHERE (g.agrees IS NOT NULL)
+          ORDER BY g.key) AS group_votes
+   FROM ((app_public.opinion o
+     LEFT JOIN app_public.analysis_run r ON (((r.conversation_id = o.conversation_id) AND r.is_published)))
+     LEFT JOIN app_private.opinion_group_stats s ON (((s.run_id = r.id) AND (s.opinion_id = o.id))));
+comment on view app_private.opinion_analysis_definition is 'What app_public.opinion_analysis holds.';
+
+create view app_private.project_details_definition as
+ SELECT p.id AS project_id,
+    p.owner_id,
+    a.display_name AS owner_name,
+    COALESCE(f.headline, ''::text) AS owner_headline,
+    p.title,
+    p.tagline,
+    p.description,
+    p.website_url,
+    p.tags,
+    p.created_at,
+    p.updated_at,
+    p.upvote_count,
+    p.comment_count,
+    p.badge_count,
+    p.proof_score,
+    ( SELECT COALESCE(jsonb_agg(jsonb_build_object('id', b.id, 'kind', b.kind, 'points', b.points, 'note', b.note, 'validatorName', v.display_name, 'awardedAt', b.awarded_at) ORDER BY b.id), '[]'::jsonb) AS "coalesce"
+           FROM (app_public.badge b
+             JOIN app_public.account v ON ((v.id = b.validator_id)))
+          WHERE ((b.project_id = p.id) AND (b.revoked_at IS NULL))) AS badges,
+    ( SELECT COALESCE(jsonb_agg(jsonb_build_object('id', n.id, 'slug', n.slug, 'name', n.name) ORDER BY n.added_at DESC, n.id DESC), '[]'::jsonb) AS "coalesce"
+           FROM ( SELECT c.id,
+                    c.slug,
+                    c.name,
+                    cp.added_at
+                   FROM (app_public.chain_project cp
+                     JOIN app_public.chain c ON ((c.id = cp.chain_id)))
+                  WHERE ((cp.project_id = p.id) AND (cp.removed_at IS NULL) AND (c.deleted_at IS NULL))
+                  ORDER BY cp.added_at DESC, cp.chain_id DESC
+                 LIMIT 10) n) AS chains
+   FROM ((app_public.project p
+     JOIN app_public.account a ON ((a.id = p.owner_id)))
+     LEFT JOIN app_public.profile f ON ((f.account_id = p.owner_id)))
+  WHERE (p.deleted_at IS NULL);
+comment on view app_private.project_details_definition is 'What app_public.project_details holds.';
+comment on column app_private.project_details_definition.owner_name is 'The name of the account that shows it.';
+comment on column app_private.project_details_definition.owner_headline is 'What its owner says of themselves, in one line.';
+comment on column app_private.project_details_definition.badges is 'Its badges, oldest first: id, kind, points, note, validatorName, awardedAt.';
+comment on column app_private.project_details_definition.chains is 'The ten chains that it was last added to: id, slug, name.';
+
+create view app_private.search_index_definition as
+ SELECT kind,
+    subject_id,
+    title,
+    app_hidden.search_fold(title) AS folded_title,
+    summary,
+    "left"(body, 2000) AS body,
+    popularity,
+    app_hidden.search_vector(kind, concat_ws(' '::text, title, array_to_string(tags, ' '::text)), concat_ws(' '::text, summary, body), popularity) AS vector
+   FROM ( SELECT 'project'::app_public.search_kind AS kind,
+            p.id AS subject_id,
+            p.title,
+            p.tagline AS summary,
+            p.description AS body,
+            p.tags,
+            app_hidden.search_popularity(((p.upvote_count + (2 * p.comment_count)) + (p.proof_score / 10))) AS popularity
+           FROM app_public.project p
+          WHERE (p.deleted_at IS NULL)
+        UNION ALL
+         SELECT 'person'::app_public.search_kind,
+            a.id,
+            a.display_name,
+            COALESCE(f.headline, ''::text) AS "coalesce",
+            concat_ws(' '::text, f.location, f.bio) AS concat_ws,
+            COALESCE(f.skills, '{}'::text[]) AS "coalesce",
+            app_hidden.search_popularity(((a.upvote_count + a.follower_count) + (a.proof_score / 10))) AS search_popularity
+           FROM (app_public.account a
+             LEFT JOIN app_public.profile f ON ((f.account_id = a.id)))
+          WHERE ((a.deleted_at IS NULL) AND (NOT a.is_guest) AND (a.display_name IS NOT NULL))
+        UNION ALL
+         SELECT 'chain'::app_public.search_kind,
+            c.id,
+            c.name,
+            "left"(c.description, 300) AS "left",
+            c.description,
+            ARRAY[c.slug] AS "array",
+            app_hidden.search_popularity((((c.follower_count + c.project_count) + c.post_count) + c.reply_count)) AS search_popularity
+           FROM app_public.chain c
+          WHERE (c.deleted_at IS NULL)
+        UNION ALL
+         SELECT 'post'::app_public.search_kind,
+            p.id,
+            p.title,
+            "left"(p.content, 300) AS "left",
+            p.content,
+            '{}'::text[],
+            app_hidden.search_popularity(p.reply_count) AS search_popularity
+           FROM (app_public.chain_post p
+             JOIN app_public.chain c ON ((c.id = p.chain_id)))
+          WHERE ((p.parent_id IS NULL) AND (p.deleted_at IS NULL) AND (c.deleted_at IS NULL))
+        UNION ALL
+         SELECT 'investor'::app_public.search_kind,
+            i.id,
+            i.name,
+            i.headline,
+            concat_ws(' '::text, a.display_name, i.location, i.thesis) AS concat_ws,
+            i.sectors,
+            app_hidden.search_popularity(i.intro_count) AS search_popularity
+           FROM (app_public.investor i
+             JOIN app_public.account a ON ((a.id = i.account_id)))
+          WHERE (i.deleted_at IS NULL)) d;
+comment on view app_private.search_index_definition is 'What app_hidden.search_index holds.';
+comment on column app_private.search_index_definition.kind is 'What it is.';
+comment on column app_private.search_index_definition.subject_id is 'Which of its kind.';
+comment on column app_private.search_index_definition.title is 'Its name.';
+comment on column app_private.search_index_definition.folded_title is 'The words of its name, as search compares them.';
+comment on column app_private.search_index_definition.summary is 'What it is, in a line or two.';
+comment on column app_private.search_index_definition.body is 'How its text begins, at most 2,000 characters.';
+comment on column app_private.search_index_definition.popularity is 'How popular it is, from 0 to 9.';
+comment on column app_private.search_index_definition.vector is 'What it is found by: see app_hidden.search_vector.';
+
+create view app_public.account_stats with (security_invoker=true) as
+ SELECT a.id AS account_id,
+    app_public.account_project_count(a.*) AS project_count,
+    app_public.account_chain_count(a.*) AS chain_count,
+    app_public.account_comment_count(a.*) AS comment_count,
+    app_public.account_upvote_count(a.*) AS upvote_count,
+    app_public.account_badge_count(a.*) AS badge_count,
+    app_public.account_proof_score(a.*) AS proof_score,
+    app_public.account_follower_count(a.*) AS follower_count,
+    app_hidden.unread_message_count() AS unread_message_count,
+    COALESCE(s.received_requested_count, (0)::bigint) AS pending_intro_count
+   FROM (app_public.account a
+     LEFT JOIN app_public.intro_request_stats_live s ON ((s.account_id = a.id)))
+  WHERE ((a.id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (a.deleted_at IS NULL));
+comment on view app_public.account_stats is '@behavior -insert -update -delete -query:resource:list -query:resource:connection
+@primaryKey account_id
+@foreignKey (account_id) references app_public.account (id)|@foreignSingleFieldName stats
+What concerns the viewer: their own numbers, and nobody else''s.';
+grant select on table app_public.account_stats to app_account;
+grant select on table app_public.account_stats to app_anonymous;
+grant select on table app_public.account_stats to app_moderator;
+comment on column app_public.account_stats.account_id is 'The viewer''s account.';
+comment on column app_public.account_stats.project_count is '@notNull
+Projects that they show.';
+comment on column app_public.account_stats.chain_count is '@notNull
+Chains that they keep.';
+comment on column app_public.account_stats.comment_count is '@notNull
+Comments that they have written.';
+comment on column app_public.account_stats.upvote_count is '@notNull
+Upvotes of their projects.';
+comment on column app_public.account_stats.badge_count is '@notNull
+Badges of their projects.';
+comment on column app_public.account_stats.proof_score is '@notNull
+The points of these badges.';
+comment on column app_public.account_stats.follower_count is '@notNull
+Accounts that follow one of their chains.';
+comment on column app_public.account_stats.unread_message_count is '@notNull
+Direct messages to them that they have not read.';
+comment on column app_public.account_stats.pending_intro_count is '@notNull
+Intros that they were asked for and have not answered.';
+
+create view app_public.chain_discovery_live with (security_barrier=true) as
+ SELECT chain_id,
+    owner_id,
+    owner_name,
+    slug,
+    name,
+    summary,
+    created_at,
+    project_count,
+    follower_count,
+    post_count,
+    reply_count,
+    last_active_at,
+    activity_score
+   FROM millrace_log.app_public__chain_discovery__exact chain_discovery
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND true);
+comment on view app_public.chain_discovery_live is '@behavior -insert -update -delete
+@primaryKey chain_id
+@foreignKey (chain_id) references app_public.chain (id)
+@foreignKey (owner_id) references app_public.account (id)
+@behavior -*
+A chain as it stands in the lists of chains, less than a second old.';
+grant select on table app_public.chain_discovery_live to app_account;
+grant select on table app_public.chain_discovery_live to app_anonymous;
+grant select on table app_public.chain_discovery_live to app_moderator;
+comment on column app_public.chain_discovery_live.chain_id is 'Identifies the chain.';
+comment on column app_public.chain_discovery_live.owner_id is 'The account that keeps it.';
+comment on column app_public.chain_discovery_live.owner_name is 'The name of the account that keeps it.';
+comment on column app_public.chain_discovery_live.slug is 'Its name in addresses: 2 to 60 of a–z, 0–9 and single hyphens. It never changes, and a deleted chain keeps it.';
+comment on column app_public.chain_discovery_live.name is 'Its name, at most 80 characters.';
+comment on column app_public.chain_discovery_live.summary is 'How its description begins, at most 300 characters.';
+comment on column app_public.chain_discovery_live.created_at is 'When it was begun.';
+comment on column app_public.chain_discovery_live.project_count is 'Projects in it, without deleted ones.';
+comment on column app_public.chain_discovery_live.follower_count is 'Accounts that follow it.';
+comment on column app_public.chain_discovery_live.post_count is 'Posts, without replies and deleted ones.';
+comment on column app_public.chain_discovery_live.reply_count is 'Replies to posts, without deleted ones.';
+comment on column app_public.chain_discovery_live.last_active_at is 'When somebody last posted or replied in it; when it was begun, if nobody has.';
+comment on column app_public.chain_discovery_live.activity_score is 'The logarithm of its followers, projects and posts, plus the days of the latest of these posts: see activeChains.';
+
+create view app_public.chain_post_feed_live with (security_barrier=true) as
+ SELECT post_id,
+    chain_id,
+    author_id,
+    author_name,
+    title,
+    summary,
+    created_at,
+    edited_at,
+    reply_count,
+    last_active_at,
+    last_author_id
+   FROM millrace_log.app_public__chain_post_feed__exact chain_post_feed
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND true);
+comment on view app_public.chain_post_feed_live is '@behavior -insert -update -delete
+@primaryKey post_id
+@foreignKey (chain_id) references app_public.chain (id)
+@foreignKey (post_id) references app_public.chain_post (id)
+@behavior -*
+A post as it stands in the list of its chain, less than a second old.';
+grant select on table app_public.chain_post_feed_live to app_account;
+grant select on table app_public.chain_post_feed_live to app_anonymous;
+grant select on table app_public.chain_post_feed_live to app_moderator;
+comment on column app_public.chain_post_feed_live.post_id is 'Identifies the post.';
+comment on column app_public.chain_post_feed_live.chain_id is 'The chain.';
+comment on column app_public.chain_post_feed_live.author_id is 'The account that wrote it.';
+comment on column app_public.chain_post_feed_live.author_name is 'The name of the account that wrote it.';
+comment on column app_public.chain_post_feed_live.title is 'What it is about, at most 200 characters; replies and deleted posts have none.';
+comment on column app_public.chain_post_feed_live.summary is 'How it begins, at most 300 characters.';
+comment on column app_public.chain_post_feed_live.created_at is 'When it was written.';
+comment on column app_public.chain_post_feed_live.edited_at is 'When its author last changed it; null if never.';
+comment on column app_public.chain_post_feed_live.reply_count is 'Replies, without deleted ones.';
+comment on column app_public.chain_post_feed_live.last_active_at is 'When somebody last replied; when it was written, if nobody has.';
+comment on column app_public.chain_post_feed_live.last_author_id is 'Who last replied; null if nobody has.';
+
+create view app_public.direct_conversation_list_live with (security_barrier=true) as
+ SELECT account_id,
+    conversation_id,
+    is_group,
+    title,
+    other_account_id,
+    active_at,
+    last_message_id,
+    last_sender_id,
+    last_content,
+    unread_count
+   FROM millrace_log.app_public__direct_conversation_list__exact direct_conversation_list
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND (account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+comment on view app_public.direct_conversation_list_live is '@behavior -insert -update -delete
+@primaryKey account_id,conversation_id
+@foreignKey (account_id) references app_public.account (id)
+@foreignKey (conversation_id) references app_public.direct_conversation (id)
+@name direct_conversation_entry
+@behavior -query:resource:list -query:resource:connection -query:resource:single -singularRelation:resource:single -manyRelation:resource:list -manyRelation:resource:connection
+@unique conversation_id
+@foreignKey (other_account_id) references app_public.account (id)|@fieldName otherAccount
+@foreignKey (last_sender_id) references app_public.account (id)|@fieldName lastSender
+As last recomputed.';
+grant select on table app_public.direct_conversation_list_live to app_account;
+grant select on table app_public.direct_conversation_list_live to app_anonymous;
+grant select on table app_public.direct_conversation_list_live to app_moderator;
+comment on column app_public.direct_conversation_list_live.account_id is 'The account whose list it is.';
+comment on column app_public.direct_conversation_list_live.conversation_id is 'Identifies the conversation.';
+comment on column app_public.direct_conversation_list_live.is_group is 'Whether it is a group and not a conversation of two.';
+comment on column app_public.direct_conversation_list_live.title is 'What the group calls itself; empty in a conversation of two.';
+comment on column app_public.direct_conversation_list_live.other_account_id is 'In a conversation of two the other account; null in a group.';
+comment on column app_public.direct_conversation_list_live.active_at is 'When the latest message was sent; before there is one, when it was started.';
+comment on column app_public.direct_conversation_list_live.last_message_id is 'The latest message; null if there is none.';
+comment on column app_public.direct_conversation_list_live.last_sender_id is 'Who sent it.';
+comment on column app_public.direct_conversation_list_live.last_content is 'How it begins: at most 200 characters; empty if it is deleted.';
+comment on column app_public.direct_conversation_list_live.unread_count is 'How many messages the account has not read.';
+
+create view app_public.feed_project_live with (security_barrier=true) as
+ SELECT project_id,
+    owner_id,
+    owner_name,
+    title,
+    tagline,
+    tags,
+    created_at,
+    upvote_count,
+    comment_count,
+    badge_count,
+    proof_score,
+    trending_score
+   FROM millrace_log.app_public__feed_project__exact feed_project
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND true);
+comment on view app_public.feed_project_live is '@behavior -insert -update -delete
+@primaryKey project_id
+@foreignKey (owner_id) references app_public.account (id)
+@foreignKey (project_id) references app_public.project (id)
+@behavior -*
+A project as it stands in the feeds, less than a second old.';
+grant select on table app_public.feed_project_live to app_account;
+grant select on table app_public.feed_project_live to app_anonymous;
+grant select on table app_public.feed_project_live to app_moderator;
+comment on column app_public.feed_project_live.project_id is 'Identifies the project.';
+comment on column app_public.feed_project_live.owner_id is 'The account that shows it.';
+comment on column app_public.feed_project_live.owner_name is 'The name of the account that shows it.';
+comment on column app_public.feed_project_live.title is 'Its name, at most 120 characters.';
+comment on column app_public.feed_project_live.tagline is 'In one line, at most 200 characters.';
+comment on column app_public.feed_project_live.tags is 'What it is about: at most 8 words or short phrases, in lower case.';
+comment on column app_public.feed_project_live.created_at is 'When it was first shown.';
+comment on column app_public.feed_project_live.upvote_count is 'Upvotes that stand.';
+comment on column app_public.feed_project_live.comment_count is 'Comments and replies, without deleted ones.';
+comment on column app_public.feed_project_live.badge_count is 'Badges that stand.';
+comment on column app_public.feed_project_live.proof_score is 'The points of these badges.';
+comment on column app_public.feed_project_live.trending_score is 'The logarithm of its upvotes, comments and proof, plus the days of its publication: see trendingProjects.';
+
+create view app_public.intro_request_stats_live with (security_barrier=true) as
+ SELECT account_id,
+    sent_requested_count,
+    sent_accepted_count,
+    sent_declined_count,
+    sent_withdrawn_count,
+    sent_expired_count,
+    received_requested_count,
+    received_accepted_count,
+    received_declined_count,
+    received_withdrawn_count,
+    received_expired_count
+   FROM millrace_log.app_public__intro_request_stats__exact intro_request_stats
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND (account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+comment on view app_public.intro_request_stats_live is '@behavior -insert -update -delete
+@primaryKey account_id
+@name intro_request_summary
+@behavior -query:resource:list -query:resource:connection
+@foreignKey (account_id) references app_public.account (id)|@foreignSingleFieldName introRequestStats
+Intro requests of an account by state, as last recomputed.';
+grant select on table app_public.intro_request_stats_live to app_account;
+grant select on table app_public.intro_request_stats_live to app_anonymous;
+grant select on table app_public.intro_request_stats_live to app_moderator;
+
+create view app_public.investor_directory_live with (security_barrier=true) as
+ SELECT investor_id,
+    account_id,
+    account_name,
+    name,
+    headline,
+    summary,
+    location,
+    stages,
+    sectors,
+    min_check,
+    max_check,
+    is_open,
+    created_at,
+    intro_count
+   FROM millrace_log.app_public__investor_directory__exact investor_directory
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND true);
+comment on view app_public.investor_directory_live is '@behavior -insert -update -delete
+@primaryKey investor_id
+@foreignKey (account_id) references app_public.account (id)
+@foreignKey (investor_id) references app_public.investor (id)
+@behavior -*
+An investor as they stand in the directory.';
+grant select on table app_public.investor_directory_live to app_account;
+grant select on table app_public.investor_directory_live to app_anonymous;
+grant select on table app_public.investor_directory_live to app_moderator;
+comment on column app_public.investor_directory_live.investor_id is 'Identifies the investor.';
+comment on column app_public.investor_directory_live.account_id is 'The account.';
+comment on column app_public.investor_directory_live.account_name is 'The name of their account.';
+comment on column app_public.investor_directory_live.name is 'Under which name they invest, at most 120 characters.';
+comment on column app_public.investor_directory_live.headline is 'In one line, at most 200 characters.';
+comment on column app_public.investor_directory_live.summary is 'How their thesis begins, at most 300 characters.';
+comment on column app_public.investor_directory_live.location is 'Where they are, at most 100 characters.';
+comment on column app_public.investor_directory_live.stages is 'At which stages they invest.';
+comment on column app_public.investor_directory_live.sectors is 'In what they invest: at most 12 words or short phrases, in lower case.';
+comment on column app_public.investor_directory_live.min_check is 'The least they invest, in US dollars.';
+comment on column app_public.investor_directory_live.max_check is 'The most they invest, in US dollars.';
+comment on column app_public.investor_directory_live.is_open is 'Whether founders may ask them for an intro.';
+comment on column app_public.investor_directory_live.created_at is 'When they joined the directory.';
+comment on column app_public.investor_directory_live.intro_count is 'Intros that were accepted.';
+
+create view app_public.leaderboard_builder with (security_invoker=true) as
+ SELECT account_id,
+    rank,
+    points,
+    upvote_count,
+    proof_score,
+    badge_count,
+    project_count,
+    display_name,
+    headline
+   FROM app_private.leaderboard_builder l;
+comment on view app_public.leaderboard_builder is '@behavior -insert -update -delete -query:resource:list -query:resource:connection
+@primaryKey account_id
+@foreignKey (account_id) references app_public.account (id)|@foreignSingleFieldName ranking
+A builder, who shows at least one project, on the leaderboard of builders.';
+grant select on table app_public.leaderboard_builder to app_account;
+grant select on table app_public.leaderboard_builder to app_anonymous;
+grant select on table app_public.leaderboard_builder to app_moderator;
+comment on column app_public.leaderboard_builder.account_id is '@isIndexed
+@notNull
+The account.';
+comment on column app_public.leaderboard_builder.rank is '@isIndexed
+@notNull
+Their place: 1 for the most points. Equal points share one, and the next counts them.';
+comment on column app_public.leaderboard_builder.points is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Upvotes and proof score together.';
+comment on column app_public.leaderboard_builder.upvote_count is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Upvotes of their projects.';
+comment on column app_public.leaderboard_builder.proof_score is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+The points of their badges.';
+comment on column app_public.leaderboard_builder.badge_count is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Badges of their projects.';
+comment on column app_public.leaderboard_builder.project_count is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Projects that they show.';
+comment on column app_public.leaderboard_builder.display_name is '@behavior -attribute:orderBy -attribute:filterBy
+Their name.';
+comment on column app_public.leaderboard_builder.headline is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+What they say of themselves.';
+
+create view app_public.leaderboard_project with (security_invoker=true) as
+ SELECT project_id,
+    rank,
+    points,
+    upvote_count,
+    proof_score,
+    badge_count,
+    title,
+    tagline,
+    owner_id,
+    owner_name
+   FROM app_private.leaderboard_project l;
+comment on view app_public.leaderboard_project is '@behavior -insert -update -delete -query:resource:list -query:resource:connection -manyRelation:resource:list -manyRelation:resource:connection
+@primaryKey project_id
+@foreignKey (project_id) references app_public.project (id)|@foreignSingleFieldName ranking
+@foreignKey (owner_id) references app_public.account (id)
+A project on the leaderboard of projects.';
+grant select on table app_public.leaderboard_project to app_account;
+grant select on table app_public.leaderboard_project to app_anonymous;
+grant select on table app_public.leaderboard_project to app_moderator;
+comment on column app_public.leaderboard_project.project_id is '@isIndexed
+@notNull
+The project.';
+comment on column app_public.leaderboard_project.rank is '@isIndexed
+@notNull
+Its place: 1 for the most points. Equal points share one, and the next counts them.';
+comment on column app_public.leaderboard_project.points is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Upvotes and proof score together.';
+comment on column app_public.leaderboard_project.upvote_count is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Upvotes.';
+comment on column app_public.leaderboard_project.proof_score is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+The points of its badges.';
+comment on column app_public.leaderboard_project.badge_count is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Badges.';
+comment on column app_public.leaderboard_project.title is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Its name.';
+comment on column app_public.leaderboard_project.tagline is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+What it is, in one line.';
+comment on column app_public.leaderboard_project.owner_id is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+The account that shows it.';
+comment on column app_public.leaderboard_project.owner_name is '@behavior -attribute:orderBy -attribute:filterBy
+The name of that account.';
+
+create view app_public.opinion_analysis_live with (security_barrier=true, security_invoker=true) as
+ SELECT opinion_id,
+    conversation_id,
+    run_id,
+    is_listed,
+    standing,
+    consensus,
+    dissent,
+    divisiveness,
+    extremity,
+    priority,
+    group_votes
+   FROM millrace_log.app_public__opinion_analysis__exact opinion_analysis
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND (EXISTS ( SELECT
+           FROM app_public.opinion o
+          WHERE (o.id = opinion_analysis.opinion_id))));
+comment on view app_public.opinion_analysis_live is '@behavior -insert -update -delete
+@primaryKey opinion_id
+@foreignKey (conversation_id) references app_public.conversation (id)
+@foreignKey (opinion_id) references app_public.opinion (id)
+@foreignKey (run_id) references app_public.analysis_run (id)
+@behavior -*
+What the published analysis says of an opinion.';
+grant select on table app_public.opinion_analysis_live to app_account;
+grant select on table app_public.opinion_analysis_live to app_anonymous;
+grant select on table app_public.opinion_analysis_live to app_moderator;
+comment on column app_public.opinion_analysis_live.opinion_id is '@isIndexed
+The opinion.';
+comment on column app_public.opinion_analysis_live.conversation_id is 'Its conversation.';
+comment on column app_public.opinion_analysis_live.run_id is 'The analysis; null before the first.';
+comment on column app_public.opinion_analysis_live.is_listed is '@behavior -*
+Whether it is neither moderated nor deleted.';
+comment on column app_public.opinion_analysis_live.standing is 'How the groups stand to it; null where that is not clear.';
+comment on column app_public.opinion_analysis_live.consensus is '@isIndexed
+How likely a member of every group agrees: the product over the groups.';
+comment on column app_public.opinion_analysis_live.dissent is '@isIndexed
+How likely a member of every group disagrees.';
+comment on column app_public.opinion_analysis_live.divisiveness is '@isIndexed
+How likely a member of one group agrees and one of another disagrees, at most.';
+comment on column app_public.opinion_analysis_live.extremity is 'How far from the centre somebody stands who agrees with it and votes on nothing else.';
+comment on column app_public.opinion_analysis_live.priority is '@isIndexed
+How much a vote on it would tell.';
+comment on column app_public.opinion_analysis_live.group_votes is 'How each group voted on it, in the order of the groups'' keys.';
+
+create view app_public.project_details_live with (security_barrier=true) as
+ SELECT project_id,
+    owner_id,
+    owner_name,
+    owner_headline,
+    title,
+    tagline,
+    description,
+    website_url,
+    tags,
+    created_at,
+    updated_at,
+    upvote_count,
+    comment_count,
+    badge_count,
+    proof_score,
+    badges,
+    chains
+   FROM millrace_log.app_public__project_details__exact project_details
+  WHERE ((pg_has_role(CURRENT_USER, 'app_moderator'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_anonymous'::name, 'usage'::text) OR pg_has_role(CURRENT_USER, 'app_account'::name, 'usage'::text)) AND true);
+comment on view app_public.project_details_live is '@behavior -insert -update -delete
+@primaryKey project_id
+@foreignKey (owner_id) references app_public.account (id)
+@foreignKey (project_id) references app_public.project (id)
+@behavior -*
+What the page of a project shows, less than a second old.';
+grant select on table app_public.project_details_live to app_account;
+grant select on table app_public.project_details_live to app_anonymous;
+grant select on table app_public.project_details_live to app_moderator;
+comment on column app_public.project_details_live.project_id is 'Identifies the project.';
+comment on column app_public.project_details_live.owner_id is 'The account that shows it.';
+comment on column app_public.project_details_live.owner_name is 'The name of the account that shows it.';
+comment on column app_public.project_details_live.owner_headline is 'What its owner says of themselves, in one line.';
+comment on column app_public.project_details_live.title is 'Its name, at most 120 characters.';
+comment on column app_public.project_details_live.tagline is 'In one line, at most 200 characters.';
+comment on column app_public.project_details_live.description is 'At length, at most 20,000 characters.';
+comment on column app_public.project_details_live.website_url is 'Where it can be seen.';
+comment on column app_public.project_details_live.tags is 'What it is about: at most 8 words or short phrases, in lower case.';
+comment on column app_public.project_details_live.created_at is 'When it was first shown.';
+comment on column app_public.project_details_live.updated_at is 'When its owner last changed it; null if never.';
+comment on column app_public.project_details_live.upvote_count is 'Upvotes that stand.';
+comment on column app_public.project_details_live.comment_count is 'Comments and replies, without deleted ones.';
+comment on column app_public.project_details_live.badge_count is 'Badges that stand.';
+comment on column app_public.project_details_live.proof_score is 'The points of these badges.';
+comment on column app_public.project_details_live.badges is 'Its badges, oldest first: id, kind, points, note, validatorName, awardedAt.';
+comment on column app_public.project_details_live.chains is 'The ten chains that it was last added to: id, slug, name.';
+
+create view app_public.search_result with (security_invoker=true) as
+ SELECT ((kind || ':'::text) || subject_id) AS id,
+    (0)::double precision AS score,
+    kind,
+    subject_id,
+    title,
+    ''::text AS query,
+        CASE kind
+            WHEN 'project'::app_public.search_kind THEN subject_id
+            ELSE NULL::bigint
+        END AS project_id,
+        CASE kind
+            WHEN 'person'::app_public.search_kind THEN subject_id
+            ELSE NULL::bigint
+        END AS account_id,
+        CASE kind
+            WHEN 'chain'::app_public.search_kind THEN subject_id
+            ELSE NULL::bigint
+        END AS chain_id,
+        CASE kind
+            WHEN 'post'::app_public.search_kind THEN subject_id
+            ELSE NULL::bigint
+        END AS post_id,
+        CASE kind
+            WHEN 'investor'::app_public.search_kind THEN subject_id
+            ELSE NULL::bigint
+        END AS investor_id
+   FROM app_hidden.search_index i;
+comment on view app_public.search_result is '@behavior -insert -update -delete -query:resource:list -query:resource:connection -query:resource:single -node -manyRelation:resource:list -manyRelation:resource:connection
+@primaryKey id
+@foreignKey (project_id) references app_public.project (id)|@fieldName project
+@foreignKey (account_id) references app_public.account (id)|@fieldName person
+@foreignKey (chain_id) references app_public.chain (id)|@fieldName chain
+@foreignKey (post_id) references app_public.chain_post (id)|@fieldName post
+@foreignKey (investor_id) references app_public.investor (id)|@fieldName investor
+Something that a search has found.';
+grant select on table app_public.search_result to app_account;
+grant select on table app_public.search_result to app_anonymous;
+grant select on table app_public.search_result to app_moderator;
+comment on column app_public.search_result.id is '@isIndexed
+@notNull
+Identifies it among the results: kind and number.';
+comment on column app_public.search_result.score is '@isIndexed
+@notNull
+How well it matches; 3 and more: in its title or tags, 2: elsewhere, 1: but for a typo.';
+comment on column app_public.search_result.kind is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+What it is.';
+comment on column app_public.search_result.subject_id is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Which of its kind.';
+comment on column app_public.search_result.title is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+Its name.';
+comment on column app_public.search_result.query is '@behavior -attribute:orderBy -attribute:filterBy
+@notNull
+What was searched for.';
+comment on column app_public.search_result.project_id is '@behavior -attribute:select -attribute:orderBy -attribute:filterBy
+The project, if it is one.';
+comment on column app_public.search_result.account_id is '@behavior -attribute:select -attribute:orderBy -attribute:filterBy
+The person, if it is one.';
+comment on column app_public.search_result.chain_id is '@behavior -attribute:select -attribute:orderBy -attribute:filterBy
+The chain, if it is one.';
+comment on column app_public.search_result.post_id is '@behavior -attribute:select -attribute:orderBy -attribute:filterBy
+The post, if it is one.';
+comment on column app_public.search_result.investor_id is '@behavior -attribute:select -attribute:orderBy -attribute:filterBy
+The investor, if it is one.';
+
+create view millrace.partition_status as
+ SELECT millrace.qualified_name(p.relation) AS table_name,
+    p.column_name,
+    p.period,
+    p.premake,
+    p.retain,
+    p.retention,
+    p.keep_derived,
+    s.partitions,
+    s.ahead,
+    s.oldest,
+    s.newest,
+    s.default_partition,
+    s.default_rows,
+    s.alarm,
+    s.next_at,
+    p.last_run_at,
+    p.failures,
+    p.last_error,
+    p.last_error_at,
+    p.module,
+    p.declared_at
+   FROM ((millrace.partitioning p
+     JOIN pg_class c ON ((c.oid = (p.relation)::oid)))
+     CROSS JOIN LATERAL millrace.partition_state(p.relation, clock_timestamp()) s(partitions, ahead, oldest, newest, default_partition, default_rows, next_at, alarm));
+comment on view millrace.partition_status is 'Every table whose partitions are kept up: how far ahead they reach, what is wrong, the last run.';
+comment on column millrace.partition_status.table_name is 'The partitioned table.';
+comment on column millrace.partition_status.column_name is 'The column that it is partitioned by.';
+comment on column millrace.partition_status.period is 'How long a partition is.';
+comment on column millrace.partition_status.premake is 'How many are to be ahead.';
+comment on column millrace.partition_status.retain is 'How long a partition is kept; null for ever.';
+comment on column millrace.partition_status.retention is 'What becomes of an old one: detach or drop.';
+comment on column millrace.partition_status.keep_derived is 'Whether what is derived outlives the rows.';
+comment on column millrace.partition_status.partitions is 'How many partitions there are, without the default one.';
+comment on column millrace.partition_status.ahead is 'How many whole periods after the current one have their partition, without a gap.';
+comment on column millrace.partition_status.oldest is 'Where the oldest partition begins.';
+comment on column millrace.partition_status.newest is 'Where the newest partition ends.';
+comment on column millrace.partition_status.default_partition is 'The default partition, if any.';
+comment on column millrace.partition_status.default_rows is 'Rows in it, counted up to 10,000: to be none.';
+comment on column millrace.partition_status.alarm is 'What is wrong; null if nothing is.';
+comment on column millrace.partition_status.next_at is 'When the next step is due; a moment that has come where something is to be done now.';
+comment on column millrace.partition_status.last_run_at is 'When the upkeep last ran.';
+comment on column millrace.partition_status.failures is 'Runs in a row that could not do everything.';
+comment on column millrace.partition_status.last_error is 'What the last run could not do.';
+comment on column millrace.partition_status.last_error_at is 'When something last went wrong.';
+comment on column millrace.partition_status.module is 'The file of db/derived that declares it.';
+comment on column millrace.partition_status.declared_at is 'When it was declared or last changed.';
+
+create view millrace.reading as
+ SELECT d.id,
+    d.name,
+    d.kind,
+    d.target,
+    r.relation,
+    r.columns,
+    r.compared,
+    r.key_columns,
+    ((d.state = ANY (ARRAY['active'::text, 'backfilling'::text])) OR ((d.kind = 'react'::text) AND (d.state = 'paused'::text))) AS is_drained
+   FROM (millrace.derivation d
+     CROSS JOIN LATERAL ( SELECT d.source,
+            d.source_columns,
+            d.source_columns,
+            NULL::name[] AS name
+          WHERE (d.source IS NOT NULL)
+        UNION ALL
+         SELECT d.through,
+            d.through_columns,
+            d.through_columns,
+            NULL::name[]
+          WHERE (d.through IS NOT NULL)
+        UNION ALL
+         SELECT m.source,
+            m.columns,
+            m.compared,
+                CASE
+                    WHEN (d.strategy = 'incremental'::text) THEN m.key_columns
+                    ELSE NULL::name[]
+                END AS "case"
+           FROM millrace.mapping m
+          WHERE (m.derivation = d.id)) r(relation, columns, compared, key_columns));
+comment on view millrace.reading is 'Which tables each derivation reads.';
+comment on column millrace.reading.id is 'The derivation.';
+comment on column millrace.reading.name is 'Its name.';
+comment on column millrace.reading.kind is 'counter, materialize or react.';
+comment on column millrace.reading.target is 'What it derives.';
+comment on column millrace.reading.relation is 'A table that it reads.';
+comment on column millrace.reading.columns is 'The columns that its log must have for it.';
+comment on column millrace.reading.compared is 'The columns whose change matters to it.';
+comment on column millrace.reading.key_columns is 'The columns by which live reads enter the log.';
+comment on column millrace.reading.is_drained is 'Whether drains serve it.';
+
+create view millrace.refresh_queue as
+ SELECT d.name,
+    d.kind,
+    d.strategy,
+    q.key,
+    q.marks,
+    q.first_at,
+    q.due_at,
+    r.job_id,
+    r.queued_at,
+    COALESCE(f.failures, r.failures) AS failures,
+    COALESCE(f.last_error, r.last_error) AS last_error,
+    r.dead_at
+   FROM (((millrace.derivation d
+     CROSS JOIN LATERAL ( SELECT w.key,
+            w.marks,
+            w.first_at,
+            w.due_at
+           FROM millrace.waiting(d.id) w(key, marks, first_at, marked_at, due_at)
+        UNION ALL
+         SELECT r_1.key,
+            0,
+            NULL::timestamp with time zone,
+            NULL::timestamp with time zone
+           FROM millrace.run r_1
+          WHERE ((r_1.derivation = d.id) AND ((r_1.job_id IS NOT NULL) OR (r_1.dead_at IS NOT NULL)) AND (NOT (EXISTS ( SELECT
+                   FROM millrace.waiting(d.id) w(key, marks, first_at, marked_at, due_at)
+                  WHERE (w.key = r_1.key)))))) q)
+     LEFT JOIN millrace.run r ON (((r.derivation = d.id) AND (r.key = q.key))))
+     LEFT JOIN millrace.failed_key f ON (((f.derivation = d.id) AND (f.key = q.key))))
+  WHERE (d.work IS NOT NULL);
+comment on view millrace.refresh_queue is 'What waits for a job or has one: keys of derived relations and of reactions.';
+comment on column millrace.refresh_queue.name is 'The derivation.';
+comment on column millrace.refresh_queue.kind is 'materialize or react.';
+comment on column millrace.refresh_queue.strategy is 'incremental or refresh, for relations.';
+comment on column millrace.refresh_queue.key is 'The key as a JSON array; [] for a relation as a whole.';
+comment on column millrace.refresh_queue.marks is 'How often it was marked since its last job took it; 0 if nothing changed since.';
+comment on column millrace.refresh_queue.first_at is 'When the oldest of these changes was made.';
+comment on column millrace.refresh_queue.due_at is 'When a job for it is due.';
+comment on column millrace.refresh_queue.job_id is 'The job in graphile_worker, if there is one.';
+comment on column millrace.refresh_queue.queued_at is 'When the last job was scheduled.';
+comment on column millrace.refresh_queue.failures is 'Failed attempts in a row.';
+comment on column millrace.refresh_queue.last_error is 'The error of the last of them.';
+comment on column millrace.refresh_queue.dead_at is 'When its job had used up its attempts.';
+
 create view millrace.status as
  SELECT d.name,
     d.kind,
+    d.strategy,
     d.state,
     millrace.qualified_name(d.target) AS target,
-    millrace.qualified_name(d.source) AS source,
+    COALESCE(millrace.qualified_name(d.source), ( SELECT string_agg(millrace.qualified_name(r_1.relation), ', '::text ORDER BY r_1.relation) AS string_agg
+           FROM millrace.reading r_1
+          WHERE (r_1.id = d.id))) AS source,
     millrace.qualified_name(d.through) AS through,
-    (COALESCE(p.rows, (0)::bigint) + COALESCE(v.rows, (0)::bigint)) AS pending_rows,
-    COALESCE((clock_timestamp() - LEAST(p.oldest, v.oldest)), '00:00:00'::interval) AS lag,
-    GREATEST(s.drained_at, t.drained_at) AS last_drained_at,
+    COALESCE(p.rows, (0)::numeric) AS pending_rows,
+    COALESCE(w.keys, (0)::bigint) AS waiting_keys,
+    COALESCE((clock_timestamp() - LEAST(p.oldest, w.oldest)), '00:00:00'::interval) AS lag,
+    p.drained_at AS last_drained_at,
+    COALESCE(g.finished_at, r.finished_at) AS last_run_at,
+    r.running,
     d.last_reconciled_at,
-    d.last_error,
-    d.last_error_at,
+    COALESCE(d.last_error, f.last_error, r.last_error) AS last_error,
+    COALESCE(d.last_error_at, f.last_error_at, r.dead_at) AS last_error_at,
     d.failures,
+    COALESCE(f.keys, (0)::bigint) AS failed_keys,
+    COALESCE(r.dead, (0)::bigint) AS dead_keys,
     d.retry_at,
     d.module,
     d.declared_at
-   FROM ((((millrace.derivation d
-     JOIN millrace.source s ON (((s.relation)::oid = (d.source)::oid)))
-     LEFT JOIN millrace.source t ON (((t.relation)::oid = (d.through)::oid)))
-     CROSS JOIN LATERAL millrace.pending_rows(s.log) p(rows, oldest))
-     LEFT JOIN LATERAL millrace.pending_rows(t.log) v(rows, oldest) ON ((t.log IS NOT NULL)));
-comment on view millrace.status is 'Every derivation: state, pending log rows, lag, last drain, last reconcile, last error.';
-comment on column millrace.status.name is 'Schema, table and column of what is maintained.';
-comment on column millrace.status.kind is 'What kind of derivation it is.';
+   FROM (((((millrace.derivation d
+     LEFT JOIN LATERAL ( SELECT sum(q.rows) AS rows,
+            min(q.oldest) AS oldest,
+            max(s.drained_at) AS drained_at
+           FROM ((millrace.reading x
+             JOIN millrace.source s ON (((s.relation)::oid = (x.relation)::oid)))
+             CROSS JOIN LATERAL millrace.pending_rows(s.log) q(rows, oldest))
+          WHERE (x.id = d.id)) p ON (true))
+     LEFT JOIN LATERAL ( SELECT count(*) AS keys,
+            min(q.first_at) AS oldest
+           FROM millrace.waiting(d.id) q(key, marks, first_at, marked_at, due_at)
+          WHERE (d.work IS NOT NULL)) w ON (true))
+     LEFT JOIN LATERAL ( SELECT count(*) AS keys,
+            max(q.last_error) AS last_error,
+            max(q.last_error_at) AS last_error_at
+           FROM millrace.failed_key q
+          WHERE (q.derivation = d.id)) f ON (true))
+     LEFT JOIN LATERAL ( SELECT max(q.finished_at) AS finished_at,
+            count(q.job_id) AS running,
+            max(q.last_error) AS last_error,
+            max(q.dead_at) AS dead_at,
+            count(q.dead_at) AS dead
+           FROM millrace.run q
+          WHERE (q.derivation = d.id)) r ON (true))
+     LEFT JOIN millrace.progress g ON ((g.derivation = d.id)));
+comment on view millrace.status is 'Every derivation: state, pending log rows, waiting keys, lag, last drain, last run, last error.';
+comment on column millrace.status.name is 'Schema, table and column of a counter, schema and name of a relation, name of a reaction.';
+comment on column millrace.status.kind is 'counter, materialize or react.';
+comment on column millrace.status.strategy is 'incremental or refresh, for relations.';
 comment on column millrace.status.state is 'active, backfilling, paused or failed.';
-comment on column millrace.status.target is 'The table that holds the derived column.';
-comment on column millrace.status.source is 'The table that it is derived from.';
+comment on column millrace.status.target is 'The table that holds the derived column, or the relation.';
+comment on column millrace.status.source is 'The tables that it is derived from.';
 comment on column millrace.status.through is 'The referenced table that key or filter look at.';
 comment on column millrace.status.pending_rows is 'Rows in its logs that no drain has taken yet.';
-comment on column millrace.status.lag is 'Age of the oldest of them: how far the stored value is behind the exact one.';
+comment on column millrace.status.waiting_keys is 'Keys that wait for a job; 1 for a relation that is to be refreshed.';
+comment on column millrace.status.lag is 'Age of the oldest change that is pending or waits: how far the stored value is behind.';
 comment on column millrace.status.last_drained_at is 'When a drain last took rows for it.';
+comment on column millrace.status.last_run_at is 'When its job, or one of its jobs, last ended.';
+comment on column millrace.status.running is 'Jobs that are queued, running or to be retried.';
 comment on column millrace.status.last_reconciled_at is 'When it was last compared with a recount.';
-comment on column millrace.status.last_error is 'Why it failed, if it did.';
+comment on column millrace.status.last_error is 'Why it failed, if it did, or one of its keys.';
 comment on column millrace.status.last_error_at is 'When it failed.';
 comment on column millrace.status.failures is 'Failures in a row.';
+comment on column millrace.status.failed_keys is 'Keys whose definition raises an error; the others go on (millrace.failed_key).';
+comment on column millrace.status.dead_keys is 'Keys of a reaction whose job has used up its attempts (millrace.run).';
 comment on column millrace.status.retry_at is 'When it will be tried again.';
 comment on column millrace.status.module is 'The file of db/derived that declares it.';
 comment on column millrace.status.declared_at is 'When it was declared or last changed.';
+
+create view millrace_log.app_hidden__search_index__definition as
+ SELECT kind,
+    subject_id,
+    title,
+    app_hidden.search_fold(title) AS folded_title,
+    summary,
+    "left"(body, 2000) AS body,
+    popularity,
+    app_hidden.search_vector(kind, concat_ws(' '::text, title, array_to_string(tags, ' '::text)), concat_ws(' '::text, summary, body), popularity) AS vector
+   FROM ( SELECT 'project'::app_public.search_kind AS kind,
+            p.id AS subject_id,
+            p.title,
+            p.tagline AS summary,
+            p.description AS body,
+            p.tags,
+            app_hidden.search_popularity(((p.upvote_count + (2 * p.comment_count)) + (p.proof_score / 10))) AS popularity
+           FROM app_public.project p
+          WHERE (p.deleted_at IS NULL)
+        UNION ALL
+         SELECT 'person'::app_public.search_kind AS search_kind,
+            a.id,
+            a.display_name,
+            COALESCE(f.headline, ''::text) AS "coalesce",
+            concat_ws(' '::text, f.location, f.bio) AS concat_ws,
+            COALESCE(f.skills, '{}'::text[]) AS "coalesce",
+            app_hidden.search_popularity(((a.upvote_count + a.follower_count) + (a.proof_score / 10))) AS search_popularity
+           FROM (app_public.account a
+             LEFT JOIN app_public.profile f ON ((f.account_id = a.id)))
+          WHERE ((a.deleted_at IS NULL) AND (NOT a.is_guest) AND (a.display_name IS NOT NULL))
+        UNION ALL
+         SELECT 'chain'::app_public.search_kind AS search_kind,
+            c.id,
+            c.name,
+            "left"(c.description, 300) AS "left",
+            c.description,
+            ARRAY[c.slug] AS "array",
+            app_hidden.search_popularity((((c.follower_count + c.project_count) + c.post_count) + c.reply_count)) AS search_popularity
+           FROM app_public.chain c
+          WHERE (c.deleted_at IS NULL)
+        UNION ALL
+         SELECT 'post'::app_public.search_kind AS search_kind,
+            p.id,
+            p.title,
+            "left"(p.content, 300) AS "left",
+            p.content,
+            '{}'::text[] AS text,
+            app_hidden.search_popularity(p.reply_count) AS search_popularity
+           FROM (app_public.chain_post p
+             JOIN app_public.chain c ON ((c.id = p.chain_id)))
+          WHERE ((p.parent_id IS NULL) AND (p.deleted_at IS NULL) AND (c.deleted_at IS NULL))
+        UNION ALL
+         SELECT 'investor'::app_public.search_kind AS search_kind,
+            i.id,
+            i.name,
+            i.headline,
+            concat_ws(' '::text, a.display_name, i.location, i.thesis) AS concat_ws,
+            i.sectors,
+            app_hidden.search_popularity(i.intro_count) AS search_popularity
+           FROM (app_public.investor i
+             JOIN app_public.account a ON ((a.id = i.account_id)))
+          WHERE (i.deleted_at IS NULL)) d;
+
+create view millrace_log.app_hidden__search_index__dirty as
+ SELECT app_hidden__search_index__work.kind,
+    app_hidden__search_index__work.subject_id
+   FROM millrace_log.app_hidden__search_index__work
+UNION ALL
+ SELECT k.kind,
+    k.subject_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__account.id
+                   FROM millrace_log.app_public__account
+                )
+         SELECT mapped.search_kind,
+            mapped.id
+           FROM ( SELECT 'person'::app_public.search_kind AS search_kind,
+                    changed.id
+                   FROM changed
+                UNION ALL
+                 SELECT 'investor'::app_public.search_kind AS search_kind,
+                    i.id
+                   FROM (app_public.investor i
+                     JOIN changed ON ((i.account_id = changed.id)))) mapped) k(kind, subject_id)
+UNION ALL
+ SELECT k.kind,
+    k.subject_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__profile.account_id
+                   FROM millrace_log.app_public__profile
+                )
+         SELECT mapped.search_kind,
+            mapped.account_id
+           FROM ( SELECT 'person'::app_public.search_kind AS search_kind,
+                    changed.account_id
+                   FROM changed) mapped) k(kind, subject_id)
+UNION ALL
+ SELECT k.kind,
+    k.subject_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__project.id
+                   FROM millrace_log.app_public__project
+                )
+         SELECT mapped.search_kind,
+            mapped.id
+           FROM ( SELECT 'project'::app_public.search_kind AS search_kind,
+                    changed.id
+                   FROM changed) mapped) k(kind, subject_id)
+UNION ALL
+ SELECT k.kind,
+    k.subject_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__chain.id
+                   FROM millrace_log.app_public__chain
+                )
+         SELECT mapped.search_kind,
+            mapped.id
+           FROM ( SELECT 'chain'::app_public.search_kind AS search_kind,
+                    changed.id
+                   FROM changed
+                UNION ALL
+                 SELECT 'post'::app_public.search_kind AS search_kind,
+                    p.id
+                   FROM (app_public.chain_post p
+                     JOIN changed ON ((p.chain_id = changed.id)))
+                  WHERE (p.parent_id IS NULL)) mapped) k(kind, subject_id)
+UNION ALL
+ SELECT k.kind,
+    k.subject_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__chain_post.id,
+                    app_public__chain_post.parent_id
+                   FROM millrace_log.app_public__chain_post
+                )
+         SELECT mapped.search_kind,
+            mapped.id
+           FROM ( SELECT 'post'::app_public.search_kind AS search_kind,
+                    changed.id
+                   FROM changed
+                  WHERE (changed.parent_id IS NULL)) mapped) k(kind, subject_id)
+UNION ALL
+ SELECT k.kind,
+    k.subject_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__investor.id
+                   FROM millrace_log.app_public__investor
+                )
+         SELECT mapped.search_kind,
+            mapped.id
+           FROM ( SELECT 'investor'::app_public.search_kind AS search_kind,
+                    changed.id
+                   FROM changed) mapped) k(kind, subject_id);
+comment on view millrace_log.app_hidden__search_index__dirty is 'Keys of app_hidden.search_index whose stored row is not the newest.';
+
+create view millrace_log.app_hidden__search_index__exact as
+ SELECT t.kind,
+    t.subject_id,
+    t.title,
+    t.folded_title,
+    t.summary,
+    t.body,
+    t.popularity,
+    t.vector
+   FROM app_hidden.search_index t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 41)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_hidden__search_index__dirty d
+          WHERE ((d.kind = t.kind) AND (d.subject_id = t.subject_id))))))
+UNION ALL
+ SELECT b.kind,
+    b.subject_id,
+    f.title,
+    f.folded_title,
+    f.summary,
+    f.body,
+    f.popularity,
+    f.vector
+   FROM (( SELECT DISTINCT app_hidden__search_index__dirty.kind,
+            app_hidden__search_index__dirty.subject_id
+           FROM millrace_log.app_hidden__search_index__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.kind,
+            f_1.subject_id,
+            f_1.title,
+            f_1.folded_title,
+            f_1.summary,
+            f_1.body,
+            f_1.popularity,
+            f_1.vector
+           FROM millrace_log.app_hidden__search_index__definition f_1
+          WHERE ((f_1.kind = b.kind) AND (f_1.subject_id = b.subject_id))
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 41))
+UNION ALL
+ SELECT f.kind,
+    f.subject_id,
+    f.title,
+    f.folded_title,
+    f.summary,
+    f.body,
+    f.popularity,
+    f.vector
+   FROM millrace_log.app_hidden__search_index__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 41)));
+comment on view millrace_log.app_hidden__search_index__exact is 'The rows of app_hidden.search_index as its definition gives them now. Generated: 4fde69896cc345d8a09d104642d36501.';
+
+create view millrace_log.app_private__leaderboard_builder__definition as
+ SELECT a.id AS account_id,
+    rank() OVER (ORDER BY (a.upvote_count + a.proof_score) DESC) AS rank,
+    (a.upvote_count + a.proof_score) AS points,
+    a.upvote_count,
+    a.proof_score,
+    a.badge_count,
+    a.project_count,
+    a.display_name,
+    COALESCE(p.headline, ''::text) AS headline
+   FROM (app_public.account a
+     LEFT JOIN app_public.profile p ON ((p.account_id = a.id)))
+  WHERE ((a.deleted_at IS NULL) AND (a.project_count > 0));
+
+create view millrace_log.app_private__leaderboard_project__definition as
+ SELECT p.id AS project_id,
+    rank() OVER (ORDER BY (p.upvote_count + p.proof_score) DESC) AS rank,
+    (p.upvote_count + p.proof_score) AS points,
+    p.upvote_count,
+    p.proof_score,
+    p.badge_count,
+    p.title,
+    p.tagline,
+    p.owner_id,
+    a.display_name AS owner_name
+   FROM (app_public.project p
+     JOIN app_public.account a ON ((a.id = p.owner_id)))
+  WHERE (p.deleted_at IS NULL);
+
+create view millrace_log.app_public__account__badge_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.badge_count AS delta
+           FROM ( SELECT via.owner_id AS id,
+                    (image."image.weight" * 1) AS badge_count
+                   FROM ((( SELECT source_1.sign AS "image.weight",
+                            source_1.project_id AS "source.project_id",
+                            source_1.revoked_at AS "source.revoked_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__badge source_1,
+                            LATERAL ( SELECT via_2.deleted_at,
+                                    via_2.id,
+                                    via_2.owner_id
+                                   FROM app_public.project via_2
+                                  WHERE (via_2.id = source_1.project_id)
+                                 OFFSET 0) via_1
+                        UNION ALL
+                         SELECT via_1.sign AS "image.weight",
+                            via_1.id AS "source.project_id",
+                            source_1.revoked_at AS "source.revoked_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__project via_1,
+                            LATERAL ( SELECT source_2.project_id,
+                                    source_2.revoked_at
+                                   FROM app_public.badge source_2
+                                  WHERE (via_1.id = source_2.project_id)
+                                 OFFSET 0) source_1
+                        UNION ALL
+                         SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
+                            via_1.id AS "source.project_id",
+                            source_1.revoked_at AS "source.revoked_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__project via_1,
+                            LATERAL ( SELECT source_2.sign,
+                                    source_2.project_id,
+                                    source_2.revoked_at
+                                   FROM millrace_log.app_public__badge source_2
+                                  WHERE (via_1.id = source_2.project_id)
+                                 OFFSET 0) source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
+                            image."source.revoked_at" AS revoked_at) source)
+                     CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                            image."via.id" AS id,
+                            image."via.owner_id" AS owner_id) via)
+                  WHERE ((source.revoked_at IS NULL) AND (via.deleted_at IS NULL) AND (via.owner_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__account__carry.id,
+            app_public__account__carry.delta
+           FROM millrace_log.app_public__account__carry
+          WHERE (app_public__account__carry.column_name = 'badge_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__account__badge_count__truth as
+ SELECT id,
+    COALESCE(sum(badge_count), (0)::bigint) AS value
+   FROM ( SELECT via.owner_id AS id,
+            (image."image.weight" * 1) AS badge_count
+           FROM ((( SELECT 1 AS "image.weight",
+                    source_1.project_id AS "source.project_id",
+                    source_1.revoked_at AS "source.revoked_at",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id",
+                    via_1.owner_id AS "via.owner_id"
+                   FROM (app_public.badge source_1
+                     JOIN app_public.project via_1 ON ((via_1.id = source_1.project_id)))) image
+             CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
+                    image."source.revoked_at" AS revoked_at) source)
+             CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                    image."via.id" AS id,
+                    image."via.owner_id" AS owner_id) via)
+          WHERE ((source.revoked_at IS NULL) AND (via.deleted_at IS NULL) AND (via.owner_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__account__chain_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.chain_count AS delta
+           FROM ( SELECT source.owner_id AS id,
+                    (image."image.weight" * 1) AS chain_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.deleted_at AS "source.deleted_at",
+                            source_1.owner_id AS "source.owner_id"
+                           FROM millrace_log.app_public__chain source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                            image."source.owner_id" AS owner_id) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__account__carry.id,
+            app_public__account__carry.delta
+           FROM millrace_log.app_public__account__carry
+          WHERE (app_public__account__carry.column_name = 'chain_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__account__chain_count__truth as
+ SELECT id,
+    COALESCE(sum(chain_count), (0)::bigint) AS value
+   FROM ( SELECT source.owner_id AS id,
+            (image."image.weight" * 1) AS chain_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.deleted_at AS "source.deleted_at",
+                    source_1.owner_id AS "source.owner_id"
+                   FROM app_public.chain source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                    image."source.owner_id" AS owner_id) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__account__comment_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.comment_count AS delta
+           FROM ( SELECT source.author_id AS id,
+                    (image."image.weight" * 1) AS comment_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.author_id AS "source.author_id",
+                            source_1.deleted_at AS "source.deleted_at"
+                           FROM millrace_log.app_public__project_comment source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.author_id" AS author_id,
+                            image."source.deleted_at" AS deleted_at) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.author_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__account__carry.id,
+            app_public__account__carry.delta
+           FROM millrace_log.app_public__account__carry
+          WHERE (app_public__account__carry.column_name = 'comment_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__account__comment_count__truth as
+ SELECT id,
+    COALESCE(sum(comment_count), (0)::bigint) AS value
+   FROM ( SELECT source.author_id AS id,
+            (image."image.weight" * 1) AS comment_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.author_id AS "source.author_id",
+                    source_1.deleted_at AS "source.deleted_at"
+                   FROM app_public.project_comment source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.author_id" AS author_id,
+                    image."source.deleted_at" AS deleted_at) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.author_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__account__follower_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT p.id,
+            (((((COALESCE(m.n, (0)::bigint) + p.n) > 0))::integer - ((COALESCE(m.n, (0)::bigint) > 0))::integer))::numeric AS delta
+           FROM (millrace_log.app_public__account__follower_count__pending_members p
+             LEFT JOIN LATERAL ( SELECT m_1.n
+                   FROM millrace_log.app_public__account__follower_count__members m_1
+                  WHERE ((m_1.id = p.id) AND (m_1.member_1 = p.member_1))
+                 OFFSET 0) m ON (true))
+        UNION ALL
+         SELECT app_public__account__carry.id,
+            app_public__account__carry.delta
+           FROM millrace_log.app_public__account__carry
+          WHERE (app_public__account__carry.column_name = 'follower_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__account__follower_count__pending_members as
+ SELECT id,
+    member_1,
+    sum(follower_count) AS n
+   FROM ( SELECT via.owner_id AS id,
+            source.account_id AS member_1,
+            (image."image.weight" * 1) AS follower_count
+           FROM ((( SELECT source_1.sign AS "image.weight",
+                    source_1.account_id AS "source.account_id",
+                    source_1.chain_id AS "source.chain_id",
+                    source_1.unfollowed_at AS "source.unfollowed_at",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id",
+                    via_1.owner_id AS "via.owner_id"
+                   FROM millrace_log.app_public__chain_follow source_1,
+                    LATERAL ( SELECT via_2.deleted_at,
+                            via_2.id,
+                            via_2.owner_id
+                           FROM app_public.chain via_2
+                          WHERE (via_2.id = source_1.chain_id)
+                         OFFSET 0) via_1
+                UNION ALL
+                 SELECT via_1.sign AS "image.weight",
+                    source_1.account_id AS "source.account_id",
+                    via_1.id AS "source.chain_id",
+                    source_1.unfollowed_at AS "source.unfollowed_at",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id",
+                    via_1.owner_id AS "via.owner_id"
+                   FROM millrace_log.app_public__chain via_1,
+                    LATERAL ( SELECT source_2.account_id,
+                            source_2.chain_id,
+                            source_2.unfollowed_at
+                           FROM app_public.chain_follow source_2
+                          WHERE (via_1.id = source_2.chain_id)
+                         OFFSET 0) source_1
+                UNION ALL
+                 SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
+                    source_1.account_id AS "source.account_id",
+                    via_1.id AS "source.chain_id",
+                    source_1.unfollowed_at AS "source.unfollowed_at",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id",
+                    via_1.owner_id AS "via.owner_id"
+                   FROM millrace_log.app_public__chain via_1,
+                    LATERAL ( SELECT source_2.sign,
+                            source_2.account_id,
+                            source_2.chain_id,
+                            source_2.unfollowed_at
+                           FROM millrace_log.app_public__chain_follow source_2
+                          WHERE (via_1.id = source_2.chain_id)
+                         OFFSET 0) source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.account_id" AS account_id,
+                    image."source.chain_id" AS chain_id,
+                    image."source.unfollowed_at" AS unfollowed_at) source)
+             CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                    image."via.id" AS id,
+                    image."via.owner_id" AS owner_id) via)
+          WHERE ((source.unfollowed_at IS NULL) AND (via.deleted_at IS NULL) AND (source.account_id IS NOT NULL) AND (via.owner_id IS NOT NULL))) rows
+  GROUP BY id, member_1
+ HAVING (sum(follower_count) <> 0);
+
+create view millrace_log.app_public__account__follower_count__truth as
+ SELECT id,
+    count(*) AS value
+   FROM millrace_log.app_public__account__follower_count__truth_members
+  GROUP BY id;
+
+create view millrace_log.app_public__account__follower_count__truth_members as
+ SELECT id,
+    member_1,
+    sum(follower_count) AS n
+   FROM ( SELECT via.owner_id AS id,
+            source.account_id AS member_1,
+            (image."image.weight" * 1) AS follower_count
+           FROM ((( SELECT 1 AS "image.weight",
+                    source_1.account_id AS "source.account_id",
+                    source_1.chain_id AS "source.chain_id",
+                    source_1.unfollowed_at AS "source.unfollowed_at",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id",
+                    via_1.owner_id AS "via.owner_id"
+                   FROM (app_public.chain_follow source_1
+                     JOIN app_public.chain via_1 ON ((via_1.id = source_1.chain_id)))) image
+             CROSS JOIN LATERAL ( SELECT image."source.account_id" AS account_id,
+                    image."source.chain_id" AS chain_id,
+                    image."source.unfollowed_at" AS unfollowed_at) source)
+             CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                    image."via.id" AS id,
+                    image."via.owner_id" AS owner_id) via)
+          WHERE ((source.unfollowed_at IS NULL) AND (via.deleted_at IS NULL) AND (source.account_id IS NOT NULL) AND (via.owner_id IS NOT NULL))) rows
+  GROUP BY id, member_1
+ HAVING (sum(follower_count) <> 0);
+
+create view millrace_log.app_public__account__project_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.project_count AS delta
+           FROM ( SELECT source.owner_id AS id,
+                    (image."image.weight" * 1) AS project_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.deleted_at AS "source.deleted_at",
+                            source_1.owner_id AS "source.owner_id"
+                           FROM millrace_log.app_public__project source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                            image."source.owner_id" AS owner_id) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__account__carry.id,
+            app_public__account__carry.delta
+           FROM millrace_log.app_public__account__carry
+          WHERE (app_public__account__carry.column_name = 'project_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__account__project_count__truth as
+ SELECT id,
+    COALESCE(sum(project_count), (0)::bigint) AS value
+   FROM ( SELECT source.owner_id AS id,
+            (image."image.weight" * 1) AS project_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.deleted_at AS "source.deleted_at",
+                    source_1.owner_id AS "source.owner_id"
+                   FROM app_public.project source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                    image."source.owner_id" AS owner_id) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__account__proof_score__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.proof_score AS delta
+           FROM ( SELECT via.owner_id AS id,
+                    (image."image.weight" * source.points) AS proof_score
+                   FROM ((( SELECT source_1.sign AS "image.weight",
+                            source_1.points AS "source.points",
+                            source_1.project_id AS "source.project_id",
+                            source_1.revoked_at AS "source.revoked_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__badge source_1,
+                            LATERAL ( SELECT via_2.deleted_at,
+                                    via_2.id,
+                                    via_2.owner_id
+                                   FROM app_public.project via_2
+                                  WHERE (via_2.id = source_1.project_id)
+                                 OFFSET 0) via_1
+                        UNION ALL
+                         SELECT via_1.sign AS "image.weight",
+                            source_1.points AS "source.points",
+                            via_1.id AS "source.project_id",
+                            source_1.revoked_at AS "source.revoked_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__project via_1,
+                            LATERAL ( SELECT source_2.points,
+                                    source_2.project_id,
+                                    source_2.revoked_at
+                                   FROM app_public.badge source_2
+                                  WHERE (via_1.id = source_2.project_id)
+                                 OFFSET 0) source_1
+                        UNION ALL
+                         SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
+                            source_1.points AS "source.points",
+                            via_1.id AS "source.project_id",
+                            source_1.revoked_at AS "source.revoked_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__project via_1,
+                            LATERAL ( SELECT source_2.sign,
+                                    source_2.points,
+                                    source_2.project_id,
+                                    source_2.revoked_at
+                                   FROM millrace_log.app_public__badge source_2
+                                  WHERE (via_1.id = source_2.project_id)
+                                 OFFSET 0) source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.points" AS points,
+                            image."source.project_id" AS project_id,
+                            image."source.revoked_at" AS revoked_at) source)
+                     CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                            image."via.id" AS id,
+                            image."via.owner_id" AS owner_id) via)
+                  WHERE ((source.revoked_at IS NULL) AND (via.deleted_at IS NULL) AND (via.owner_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__account__carry.id,
+            app_public__account__carry.delta
+           FROM millrace_log.app_public__account__carry
+          WHERE (app_public__account__carry.column_name = 'proof_score'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__account__proof_score__truth as
+ SELECT id,
+    COALESCE(sum(proof_score), (0)::bigint) AS value
+   FROM ( SELECT via.owner_id AS id,
+            (image."image.weight" * source.points) AS proof_score
+           FROM ((( SELECT 1 AS "image.weight",
+                    source_1.points AS "source.points",
+                    source_1.project_id AS "source.project_id",
+                    source_1.revoked_at AS "source.revoked_at",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id",
+                    via_1.owner_id AS "via.owner_id"
+                   FROM (app_public.badge source_1
+                     JOIN app_public.project via_1 ON ((via_1.id = source_1.project_id)))) image
+             CROSS JOIN LATERAL ( SELECT image."source.points" AS points,
+                    image."source.project_id" AS project_id,
+                    image."source.revoked_at" AS revoked_at) source)
+             CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                    image."via.id" AS id,
+                    image."via.owner_id" AS owner_id) via)
+          WHERE ((source.revoked_at IS NULL) AND (via.deleted_at IS NULL) AND (via.owner_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__account__upvote_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.upvote_count AS delta
+           FROM ( SELECT via.owner_id AS id,
+                    (image."image.weight" * 1) AS upvote_count
+                   FROM ((( SELECT source_1.sign AS "image.weight",
+                            source_1.project_id AS "source.project_id",
+                            source_1.withdrawn_at AS "source.withdrawn_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__project_upvote source_1,
+                            LATERAL ( SELECT via_2.deleted_at,
+                                    via_2.id,
+                                    via_2.owner_id
+                                   FROM app_public.project via_2
+                                  WHERE (via_2.id = source_1.project_id)
+                                 OFFSET 0) via_1
+                        UNION ALL
+                         SELECT via_1.sign AS "image.weight",
+                            via_1.id AS "source.project_id",
+                            source_1.withdrawn_at AS "source.withdrawn_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__project via_1,
+                            LATERAL ( SELECT source_2.project_id,
+                                    source_2.withdrawn_at
+                                   FROM app_public.project_upvote source_2
+                                  WHERE (via_1.id = source_2.project_id)
+                                 OFFSET 0) source_1
+                        UNION ALL
+                         SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
+                            via_1.id AS "source.project_id",
+                            source_1.withdrawn_at AS "source.withdrawn_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id",
+                            via_1.owner_id AS "via.owner_id"
+                           FROM millrace_log.app_public__project via_1,
+                            LATERAL ( SELECT source_2.sign,
+                                    source_2.project_id,
+                                    source_2.withdrawn_at
+                                   FROM millrace_log.app_public__project_upvote source_2
+                                  WHERE (via_1.id = source_2.project_id)
+                                 OFFSET 0) source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
+                            image."source.withdrawn_at" AS withdrawn_at) source)
+                     CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                            image."via.id" AS id,
+                            image."via.owner_id" AS owner_id) via)
+                  WHERE ((source.withdrawn_at IS NULL) AND (via.deleted_at IS NULL) AND (via.owner_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__account__carry.id,
+            app_public__account__carry.delta
+           FROM millrace_log.app_public__account__carry
+          WHERE (app_public__account__carry.column_name = 'upvote_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__account__upvote_count__truth as
+ SELECT id,
+    COALESCE(sum(upvote_count), (0)::bigint) AS value
+   FROM ( SELECT via.owner_id AS id,
+            (image."image.weight" * 1) AS upvote_count
+           FROM ((( SELECT 1 AS "image.weight",
+                    source_1.project_id AS "source.project_id",
+                    source_1.withdrawn_at AS "source.withdrawn_at",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id",
+                    via_1.owner_id AS "via.owner_id"
+                   FROM (app_public.project_upvote source_1
+                     JOIN app_public.project via_1 ON ((via_1.id = source_1.project_id)))) image
+             CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
+                    image."source.withdrawn_at" AS withdrawn_at) source)
+             CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                    image."via.id" AS id,
+                    image."via.owner_id" AS owner_id) via)
+          WHERE ((source.withdrawn_at IS NULL) AND (via.deleted_at IS NULL) AND (via.owner_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__chain__follower_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.follower_count AS delta
+           FROM ( SELECT source.chain_id AS id,
+                    (image."image.weight" * 1) AS follower_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.chain_id AS "source.chain_id",
+                            source_1.unfollowed_at AS "source.unfollowed_at"
+                           FROM millrace_log.app_public__chain_follow source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
+                            image."source.unfollowed_at" AS unfollowed_at) source)
+                  WHERE ((source.unfollowed_at IS NULL) AND (source.chain_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__chain__carry.id,
+            app_public__chain__carry.delta
+           FROM millrace_log.app_public__chain__carry
+          WHERE (app_public__chain__carry.column_name = 'follower_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__chain__follower_count__truth as
+ SELECT id,
+    COALESCE(sum(follower_count), (0)::bigint) AS value
+   FROM ( SELECT source.chain_id AS id,
+            (image."image.weight" * 1) AS follower_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.chain_id AS "source.chain_id",
+                    source_1.unfollowed_at AS "source.unfollowed_at"
+                   FROM app_public.chain_follow source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
+                    image."source.unfollowed_at" AS unfollowed_at) source)
+          WHERE ((source.unfollowed_at IS NULL) AND (source.chain_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__chain__post_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.post_count AS delta
+           FROM ( SELECT source.chain_id AS id,
+                    (image."image.weight" * 1) AS post_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.chain_id AS "source.chain_id",
+                            source_1.deleted_at AS "source.deleted_at",
+                            source_1.parent_id AS "source.parent_id"
+                           FROM millrace_log.app_public__chain_post source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
+                            image."source.deleted_at" AS deleted_at,
+                            image."source.parent_id" AS parent_id) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NULL) AND (source.chain_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__chain__carry.id,
+            app_public__chain__carry.delta
+           FROM millrace_log.app_public__chain__carry
+          WHERE (app_public__chain__carry.column_name = 'post_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__chain__post_count__truth as
+ SELECT id,
+    COALESCE(sum(post_count), (0)::bigint) AS value
+   FROM ( SELECT source.chain_id AS id,
+            (image."image.weight" * 1) AS post_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.chain_id AS "source.chain_id",
+                    source_1.deleted_at AS "source.deleted_at",
+                    source_1.parent_id AS "source.parent_id"
+                   FROM app_public.chain_post source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
+                    image."source.deleted_at" AS deleted_at,
+                    image."source.parent_id" AS parent_id) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NULL) AND (source.chain_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__chain__project_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.project_count AS delta
+           FROM ( SELECT source.chain_id AS id,
+                    (image."image.weight" * 1) AS project_count
+                   FROM ((( SELECT source_1.sign AS "image.weight",
+                            source_1.chain_id AS "source.chain_id",
+                            source_1.project_id AS "source.project_id",
+                            source_1.removed_at AS "source.removed_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id"
+                           FROM millrace_log.app_public__chain_project source_1,
+                            LATERAL ( SELECT via_2.deleted_at,
+                                    via_2.id
+                                   FROM app_public.project via_2
+                                  WHERE (via_2.id = source_1.project_id)
+                                 OFFSET 0) via_1
+                        UNION ALL
+                         SELECT via_1.sign AS "image.weight",
+                            source_1.chain_id AS "source.chain_id",
+                            via_1.id AS "source.project_id",
+                            source_1.removed_at AS "source.removed_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id"
+                           FROM millrace_log.app_public__project via_1,
+                            LATERAL ( SELECT source_2.chain_id,
+                                    source_2.project_id,
+                                    source_2.removed_at
+                                   FROM app_public.chain_project source_2
+                                  WHERE (via_1.id = source_2.project_id)
+                                 OFFSET 0) source_1
+                        UNION ALL
+                         SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
+                            source_1.chain_id AS "source.chain_id",
+                            via_1.id AS "source.project_id",
+                            source_1.removed_at AS "source.removed_at",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id"
+                           FROM millrace_log.app_public__project via_1,
+                            LATERAL ( SELECT source_2.sign,
+                                    source_2.chain_id,
+                                    source_2.project_id,
+                                    source_2.removed_at
+                                   FROM millrace_log.app_public__chain_project source_2
+                                  WHERE (via_1.id = source_2.project_id)
+                                 OFFSET 0) source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
+                            image."source.project_id" AS project_id,
+                            image."source.removed_at" AS removed_at) source)
+                     CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                            image."via.id" AS id) via)
+                  WHERE ((source.removed_at IS NULL) AND (via.deleted_at IS NULL) AND (source.chain_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__chain__carry.id,
+            app_public__chain__carry.delta
+           FROM millrace_log.app_public__chain__carry
+          WHERE (app_public__chain__carry.column_name = 'project_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__chain__project_count__truth as
+ SELECT id,
+    COALESCE(sum(project_count), (0)::bigint) AS value
+   FROM ( SELECT source.chain_id AS id,
+            (image."image.weight" * 1) AS project_count
+           FROM ((( SELECT 1 AS "image.weight",
+                    source_1.chain_id AS "source.chain_id",
+                    source_1.project_id AS "source.project_id",
+                    source_1.removed_at AS "source.removed_at",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id"
+                   FROM (app_public.chain_project source_1
+                     JOIN app_public.project via_1 ON ((via_1.id = source_1.project_id)))) image
+             CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
+                    image."source.project_id" AS project_id,
+                    image."source.removed_at" AS removed_at) source)
+             CROSS JOIN LATERAL ( SELECT image."via.deleted_at" AS deleted_at,
+                    image."via.id" AS id) via)
+          WHERE ((source.removed_at IS NULL) AND (via.deleted_at IS NULL) AND (source.chain_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__chain__reply_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.reply_count AS delta
+           FROM ( SELECT source.chain_id AS id,
+                    (image."image.weight" * 1) AS reply_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.chain_id AS "source.chain_id",
+                            source_1.deleted_at AS "source.deleted_at",
+                            source_1.parent_id AS "source.parent_id"
+                           FROM millrace_log.app_public__chain_post source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
+                            image."source.deleted_at" AS deleted_at,
+                            image."source.parent_id" AS parent_id) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NOT NULL) AND (source.chain_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__chain__carry.id,
+            app_public__chain__carry.delta
+           FROM millrace_log.app_public__chain__carry
+          WHERE (app_public__chain__carry.column_name = 'reply_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__chain__reply_count__truth as
+ SELECT id,
+    COALESCE(sum(reply_count), (0)::bigint) AS value
+   FROM ( SELECT source.chain_id AS id,
+            (image."image.weight" * 1) AS reply_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.chain_id AS "source.chain_id",
+                    source_1.deleted_at AS "source.deleted_at",
+                    source_1.parent_id AS "source.parent_id"
+                   FROM app_public.chain_post source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
+                    image."source.deleted_at" AS deleted_at,
+                    image."source.parent_id" AS parent_id) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NOT NULL) AND (source.chain_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__chain_discovery__definition as
+ SELECT c.id AS chain_id,
+    c.owner_id,
+    a.display_name AS owner_name,
+    c.slug,
+    c.name,
+    "left"(c.description, 300) AS summary,
+    c.created_at,
+    c.project_count,
+    c.follower_count,
+    c.post_count,
+    c.reply_count,
+    GREATEST(c.created_at, l.created_at) AS last_active_at,
+    app_hidden.trending_score(GREATEST(c.created_at, l.created_at), (((c.follower_count + c.project_count) + c.post_count) + c.reply_count)) AS activity_score
+   FROM ((app_public.chain c
+     JOIN app_public.account a ON ((a.id = c.owner_id)))
+     LEFT JOIN LATERAL ( SELECT p.created_at
+           FROM app_public.chain_post p
+          WHERE ((p.chain_id = c.id) AND (p.deleted_at IS NULL))
+          ORDER BY p.created_at DESC
+         LIMIT 1) l ON (true))
+  WHERE (c.deleted_at IS NULL);
+
+create view millrace_log.app_public__chain_discovery__dirty as
+ SELECT app_public__chain_discovery__work.chain_id
+   FROM millrace_log.app_public__chain_discovery__work
+UNION ALL
+ SELECT k.chain_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__account.id
+                   FROM millrace_log.app_public__account
+                )
+         SELECT mapped.id
+           FROM ( SELECT c.id
+                   FROM (app_public.chain c
+                     JOIN changed ON ((c.owner_id = changed.id)))) mapped) k(chain_id)
+UNION ALL
+ SELECT k.chain_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__chain.id
+                   FROM millrace_log.app_public__chain
+                )
+         SELECT mapped.id
+           FROM ( SELECT changed.id
+                   FROM changed) mapped) k(chain_id)
+UNION ALL
+ SELECT k.chain_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__chain_post.chain_id
+                   FROM millrace_log.app_public__chain_post
+                )
+         SELECT mapped.chain_id
+           FROM ( SELECT changed.chain_id
+                   FROM changed) mapped) k(chain_id);
+comment on view millrace_log.app_public__chain_discovery__dirty is 'Keys of app_public.chain_discovery whose stored row is not the newest.';
+
+create view millrace_log.app_public__chain_discovery__exact as
+ SELECT t.chain_id,
+    t.owner_id,
+    t.owner_name,
+    t.slug,
+    t.name,
+    t.summary,
+    t.created_at,
+    t.project_count,
+    t.follower_count,
+    t.post_count,
+    t.reply_count,
+    t.last_active_at,
+    t.activity_score
+   FROM app_public.chain_discovery t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 35)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__chain_discovery__dirty d
+          WHERE (d.chain_id = t.chain_id)))))
+UNION ALL
+ SELECT b.chain_id,
+    f.owner_id,
+    f.owner_name,
+    f.slug,
+    f.name,
+    f.summary,
+    f.created_at,
+    f.project_count,
+    f.follower_count,
+    f.post_count,
+    f.reply_count,
+    f.last_active_at,
+    f.activity_score
+   FROM (( SELECT DISTINCT app_public__chain_discovery__dirty.chain_id
+           FROM millrace_log.app_public__chain_discovery__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.chain_id,
+            f_1.owner_id,
+            f_1.owner_name,
+            f_1.slug,
+            f_1.name,
+            f_1.summary,
+            f_1.created_at,
+            f_1.project_count,
+            f_1.follower_count,
+            f_1.post_count,
+            f_1.reply_count,
+            f_1.last_active_at,
+            f_1.activity_score
+           FROM millrace_log.app_public__chain_discovery__definition f_1
+          WHERE (f_1.chain_id = b.chain_id)
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 35))
+UNION ALL
+ SELECT f.chain_id,
+    f.owner_id,
+    f.owner_name,
+    f.slug,
+    f.name,
+    f.summary,
+    f.created_at,
+    f.project_count,
+    f.follower_count,
+    f.post_count,
+    f.reply_count,
+    f.last_active_at,
+    f.activity_score
+   FROM millrace_log.app_public__chain_discovery__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 35)));
+comment on view millrace_log.app_public__chain_discovery__exact is 'The rows of app_public.chain_discovery as its definition gives them now. Generated: 25b04eb08525f9e8ed1dc8a5dc99d7a3.';
+
+create view millrace_log.app_public__chain_post__reply_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.reply_count AS delta
+           FROM ( SELECT source.parent_id AS id,
+                    (image."image.weight" * 1) AS reply_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.deleted_at AS "source.deleted_at",
+                            source_1.parent_id AS "source.parent_id"
+                           FROM millrace_log.app_public__chain_post source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                            image."source.parent_id" AS parent_id) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__chain_post__carry.id,
+            app_public__chain_post__carry.delta
+           FROM millrace_log.app_public__chain_post__carry
+          WHERE (app_public__chain_post__carry.column_name = 'reply_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__chain_post__reply_count__truth as
+ SELECT id,
+    COALESCE(sum(reply_count), (0)::bigint) AS value
+   FROM ( SELECT source.parent_id AS id,
+            (image."image.weight" * 1) AS reply_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.deleted_at AS "source.deleted_at",
+                    source_1.parent_id AS "source.parent_id"
+                   FROM app_public.chain_post source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                    image."source.parent_id" AS parent_id) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__chain_post_feed__definition as
+ SELECT p.id AS post_id,
+    p.chain_id,
+    p.author_id,
+    a.display_name AS author_name,
+    p.title,
+    "left"(p.content, 300) AS summary,
+    p.created_at,
+    p.edited_at,
+    p.reply_count,
+    COALESCE(l.created_at, p.created_at) AS last_active_at,
+    l.author_id AS last_author_id
+   FROM (((app_public.chain_post p
+     JOIN app_public.chain c ON ((c.id = p.chain_id)))
+     JOIN app_public.account a ON ((a.id = p.author_id)))
+     LEFT JOIN LATERAL ( SELECT r.created_at,
+            r.author_id
+           FROM app_public.chain_post r
+          WHERE ((r.parent_id = p.id) AND (r.deleted_at IS NULL))
+          ORDER BY r.created_at DESC, r.id DESC
+         LIMIT 1) l ON (true))
+  WHERE ((p.parent_id IS NULL) AND (p.deleted_at IS NULL) AND (c.deleted_at IS NULL));
+
+create view millrace_log.app_public__chain_post_feed__dirty as
+ SELECT app_public__chain_post_feed__work.post_id
+   FROM millrace_log.app_public__chain_post_feed__work
+UNION ALL
+ SELECT k.post_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__account.id
+                   FROM millrace_log.app_public__account
+                )
+         SELECT mapped.id
+           FROM ( SELECT p.id
+                   FROM (app_public.chain_post p
+                     JOIN changed ON ((p.author_id = changed.id)))
+                  WHERE (p.parent_id IS NULL)) mapped) k(post_id)
+UNION ALL
+ SELECT k.post_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__chain.id
+                   FROM millrace_log.app_public__chain
+                )
+         SELECT mapped.id
+           FROM ( SELECT p.id
+                   FROM (app_public.chain_post p
+                     JOIN changed ON ((p.chain_id = changed.id)))
+                  WHERE (p.parent_id IS NULL)) mapped) k(post_id)
+UNION ALL
+ SELECT k.post_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__chain_post.id,
+                    app_public__chain_post.parent_id
+                   FROM millrace_log.app_public__chain_post
+                )
+         SELECT mapped."coalesce"
+           FROM ( SELECT COALESCE(changed.parent_id, changed.id) AS "coalesce"
+                   FROM changed) mapped) k(post_id);
+comment on view millrace_log.app_public__chain_post_feed__dirty is 'Keys of app_public.chain_post_feed whose stored row is not the newest.';
+
+create view millrace_log.app_public__chain_post_feed__exact as
+ SELECT t.post_id,
+    t.chain_id,
+    t.author_id,
+    t.author_name,
+    t.title,
+    t.summary,
+    t.created_at,
+    t.edited_at,
+    t.reply_count,
+    t.last_active_at,
+    t.last_author_id
+   FROM app_public.chain_post_feed t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 36)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__chain_post_feed__dirty d
+          WHERE (d.post_id = t.post_id)))))
+UNION ALL
+ SELECT b.post_id,
+    f.chain_id,
+    f.author_id,
+    f.author_name,
+    f.title,
+    f.summary,
+    f.created_at,
+    f.edited_at,
+    f.reply_count,
+    f.last_active_at,
+    f.last_author_id
+   FROM (( SELECT DISTINCT app_public__chain_post_feed__dirty.post_id
+           FROM millrace_log.app_public__chain_post_feed__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.post_id,
+            f_1.chain_id,
+            f_1.author_id,
+            f_1.author_name,
+            f_1.title,
+            f_1.summary,
+            f_1.created_at,
+            f_1.edited_at,
+            f_1.reply_count,
+            f_1.last_active_at,
+            f_1.last_author_id
+           FROM millrace_log.app_public__chain_post_feed__definition f_1
+          WHERE (f_1.post_id = b.post_id)
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 36))
+UNION ALL
+ SELECT f.post_id,
+    f.chain_id,
+    f.author_id,
+    f.author_name,
+    f.title,
+    f.summary,
+    f.created_at,
+    f.edited_at,
+    f.reply_count,
+    f.last_active_at,
+    f.last_author_id
+   FROM millrace_log.app_public__chain_post_feed__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 36)));
+comment on view millrace_log.app_public__chain_post_feed__exact is 'The rows of app_public.chain_post_feed as its definition gives them now. Generated: b0b814eadbe30313494d4545378494f5.';
 
 create view millrace_log.app_public__conversation__hidden_opinion_count__pending as
  SELECT id,
@@ -1022,7 +5586,8 @@ create view millrace_log.app_public__conversation__participant_count__truth_memb
                     image."via.id" AS id,
                     image."via.moderation" AS moderation) via)
           WHERE ((source.cancelled_at IS NULL) AND (via.deleted_at IS NULL) AND (via.moderation IS NULL) AND (source.voter_id IS NOT NULL) AND (source.conversation_id IS NOT NULL))) rows
-  GROUP BY id, member_1;
+  GROUP BY id, member_1
+ HAVING (sum(participant_count) <> 0);
 
 create view millrace_log.app_public__conversation__total_opinion_count__pending as
  SELECT id,
@@ -1152,7 +5717,8 @@ create view millrace_log.app_public__conversation__total_particip_af1a565212a7 a
                     image."via.deleted_at" AS deleted_at,
                     image."via.id" AS id) via)
           WHERE ((source.cancelled_at IS NULL) AND (via.deleted_at IS NULL) AND (source.voter_id IS NOT NULL) AND (source.conversation_id IS NOT NULL))) rows
-  GROUP BY id, member_1;
+  GROUP BY id, member_1
+ HAVING (sum(total_participant_count) <> 0);
 
 create view millrace_log.app_public__conversation__total_participant_count__pending as
  SELECT id,
@@ -1362,6 +5928,534 @@ create view millrace_log.app_public__conversation__vote_count__truth as
           WHERE ((source.cancelled_at IS NULL) AND (via.deleted_at IS NULL) AND (via.moderation IS NULL) AND (source.conversation_id IS NOT NULL))) rows
   GROUP BY id;
 
+create view millrace_log.app_public__direct_conversation_list__definition as
+ SELECT m.account_id,
+    c.id AS conversation_id,
+    c.is_group,
+    c.title,
+        CASE m.account_id
+            WHEN c.first_account_id THEN c.second_account_id
+            WHEN c.second_account_id THEN c.first_account_id
+            ELSE NULL::bigint
+        END AS other_account_id,
+    COALESCE(l.created_at, c.created_at) AS active_at,
+    l.id AS last_message_id,
+    l.sender_id AS last_sender_id,
+    "left"(l.content, 200) AS last_content,
+    ( SELECT count(*) AS count
+           FROM app_hidden.direct_unread u
+          WHERE ((u.account_id = m.account_id) AND (u.conversation_id = m.conversation_id))) AS unread_count
+   FROM ((app_public.direct_member m
+     JOIN app_public.direct_conversation c ON ((c.id = m.conversation_id)))
+     LEFT JOIN LATERAL ( SELECT x.id,
+            x.sender_id,
+            x.content,
+            x.created_at
+           FROM app_public.direct_message x
+          WHERE (x.conversation_id = m.conversation_id)
+          ORDER BY x.id DESC
+         LIMIT 1) l ON (true))
+  WHERE (m.left_at IS NULL);
+
+create view millrace_log.app_public__direct_conversation_list__dirty as
+ SELECT app_public__direct_conversation_list__work.account_id,
+    app_public__direct_conversation_list__work.conversation_id
+   FROM millrace_log.app_public__direct_conversation_list__work
+UNION ALL
+ SELECT k.account_id,
+    k.conversation_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__direct_conversation.id
+                   FROM millrace_log.app_public__direct_conversation
+                )
+         SELECT mapped.account_id,
+            mapped.conversation_id
+           FROM ( SELECT m.account_id,
+                    m.conversation_id
+                   FROM (changed
+                     JOIN app_public.direct_member m ON ((m.conversation_id = changed.id)))) mapped) k(account_id, conversation_id)
+UNION ALL
+ SELECT k.account_id,
+    k.conversation_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__direct_member.account_id,
+                    app_public__direct_member.conversation_id
+                   FROM millrace_log.app_public__direct_member
+                )
+         SELECT mapped.account_id,
+            mapped.conversation_id
+           FROM ( SELECT changed.account_id,
+                    changed.conversation_id
+                   FROM changed) mapped) k(account_id, conversation_id)
+UNION ALL
+ SELECT k.account_id,
+    k.conversation_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__direct_message.conversation_id
+                   FROM millrace_log.app_public__direct_message
+                )
+         SELECT mapped.account_id,
+            mapped.conversation_id
+           FROM ( SELECT m.account_id,
+                    m.conversation_id
+                   FROM (changed
+                     JOIN app_public.direct_member m ON ((m.conversation_id = changed.conversation_id)))) mapped) k(account_id, conversation_id)
+UNION ALL
+ SELECT k.account_id,
+    k.conversation_id
+   FROM ( WITH changed AS (
+                 SELECT app_hidden__direct_unread.account_id,
+                    app_hidden__direct_unread.conversation_id
+                   FROM millrace_log.app_hidden__direct_unread
+                )
+         SELECT mapped.account_id,
+            mapped.conversation_id
+           FROM ( SELECT changed.account_id,
+                    changed.conversation_id
+                   FROM changed) mapped) k(account_id, conversation_id);
+comment on view millrace_log.app_public__direct_conversation_list__dirty is 'Keys of app_public.direct_conversation_list whose stored row is not the newest.';
+
+create view millrace_log.app_public__direct_conversation_list__exact as
+ SELECT t.account_id,
+    t.conversation_id,
+    t.is_group,
+    t.title,
+    t.other_account_id,
+    t.active_at,
+    t.last_message_id,
+    t.last_sender_id,
+    t.last_content,
+    t.unread_count
+   FROM app_public.direct_conversation_list t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 42)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__direct_conversation_list__dirty d
+          WHERE ((d.account_id = t.account_id) AND (d.conversation_id = t.conversation_id))))))
+UNION ALL
+ SELECT b.account_id,
+    b.conversation_id,
+    f.is_group,
+    f.title,
+    f.other_account_id,
+    f.active_at,
+    f.last_message_id,
+    f.last_sender_id,
+    f.last_content,
+    f.unread_count
+   FROM (( SELECT DISTINCT app_public__direct_conversation_list__dirty.account_id,
+            app_public__direct_conversation_list__dirty.conversation_id
+           FROM millrace_log.app_public__direct_conversation_list__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.account_id,
+            f_1.conversation_id,
+            f_1.is_group,
+            f_1.title,
+            f_1.other_account_id,
+            f_1.active_at,
+            f_1.last_message_id,
+            f_1.last_sender_id,
+            f_1.last_content,
+            f_1.unread_count
+           FROM millrace_log.app_public__direct_conversation_list__definition f_1
+          WHERE ((f_1.account_id = b.account_id) AND (f_1.conversation_id = b.conversation_id))
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 42))
+UNION ALL
+ SELECT f.account_id,
+    f.conversation_id,
+    f.is_group,
+    f.title,
+    f.other_account_id,
+    f.active_at,
+    f.last_message_id,
+    f.last_sender_id,
+    f.last_content,
+    f.unread_count
+   FROM millrace_log.app_public__direct_conversation_list__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 42)));
+comment on view millrace_log.app_public__direct_conversation_list__exact is 'The rows of app_public.direct_conversation_list as its definition gives them now. Generated: 15ed9d90dd2af70fffffe5077b1cbc16.';
+
+create view millrace_log.app_public__feed_project__definition as
+ SELECT p.id AS project_id,
+    p.owner_id,
+    a.display_name AS owner_name,
+    p.title,
+    p.tagline,
+    p.tags,
+    p.created_at,
+    p.upvote_count,
+    p.comment_count,
+    p.badge_count,
+    p.proof_score,
+    app_hidden.trending_score(p.created_at, ((p.upvote_count + (2 * p.comment_count)) + (p.proof_score / 10))) AS trending_score
+   FROM (app_public.project p
+     JOIN app_public.account a ON ((a.id = p.owner_id)))
+  WHERE (p.deleted_at IS NULL);
+
+create view millrace_log.app_public__feed_project__dirty as
+ SELECT app_public__feed_project__work.project_id
+   FROM millrace_log.app_public__feed_project__work
+UNION ALL
+ SELECT k.project_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__account.id
+                   FROM millrace_log.app_public__account
+                )
+         SELECT mapped.id
+           FROM ( SELECT p.id
+                   FROM (app_public.project p
+                     JOIN changed ON ((p.owner_id = changed.id)))) mapped) k(project_id)
+UNION ALL
+ SELECT k.project_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__project.id
+                   FROM millrace_log.app_public__project
+                )
+         SELECT mapped.id
+           FROM ( SELECT changed.id
+                   FROM changed) mapped) k(project_id);
+comment on view millrace_log.app_public__feed_project__dirty is 'Keys of app_public.feed_project whose stored row is not the newest.';
+
+create view millrace_log.app_public__feed_project__exact as
+ SELECT t.project_id,
+    t.owner_id,
+    t.owner_name,
+    t.title,
+    t.tagline,
+    t.tags,
+    t.created_at,
+    t.upvote_count,
+    t.comment_count,
+    t.badge_count,
+    t.proof_score,
+    t.trending_score
+   FROM app_public.feed_project t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 34)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__feed_project__dirty d
+          WHERE (d.project_id = t.project_id)))))
+UNION ALL
+ SELECT b.project_id,
+    f.owner_id,
+    f.owner_name,
+    f.title,
+    f.tagline,
+    f.tags,
+    f.created_at,
+    f.upvote_count,
+    f.comment_count,
+    f.badge_count,
+    f.proof_score,
+    f.trending_score
+   FROM (( SELECT DISTINCT app_public__feed_project__dirty.project_id
+           FROM millrace_log.app_public__feed_project__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.project_id,
+            f_1.owner_id,
+            f_1.owner_name,
+            f_1.title,
+            f_1.tagline,
+            f_1.tags,
+            f_1.created_at,
+            f_1.upvote_count,
+            f_1.comment_count,
+            f_1.badge_count,
+            f_1.proof_score,
+            f_1.trending_score
+           FROM millrace_log.app_public__feed_project__definition f_1
+          WHERE (f_1.project_id = b.project_id)
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 34))
+UNION ALL
+ SELECT f.project_id,
+    f.owner_id,
+    f.owner_name,
+    f.title,
+    f.tagline,
+    f.tags,
+    f.created_at,
+    f.upvote_count,
+    f.comment_count,
+    f.badge_count,
+    f.proof_score,
+    f.trending_score
+   FROM millrace_log.app_public__feed_project__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 34)));
+comment on view millrace_log.app_public__feed_project__exact is 'The rows of app_public.feed_project as its definition gives them now. Generated: 5fc5ab4837212e6723429b8a27379d91.';
+
+create view millrace_log.app_public__intro_request_stats__definition as
+ SELECT account_id,
+    count(*) FILTER (WHERE (sent AND (state = 'requested'::app_public.intro_state))) AS sent_requested_count,
+    count(*) FILTER (WHERE (sent AND (state = 'accepted'::app_public.intro_state))) AS sent_accepted_count,
+    count(*) FILTER (WHERE (sent AND (state = 'declined'::app_public.intro_state))) AS sent_declined_count,
+    count(*) FILTER (WHERE (sent AND (state = 'withdrawn'::app_public.intro_state))) AS sent_withdrawn_count,
+    count(*) FILTER (WHERE (sent AND (state = 'expired'::app_public.intro_state))) AS sent_expired_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'requested'::app_public.intro_state))) AS received_requested_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'accepted'::app_public.intro_state))) AS received_accepted_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'declined'::app_public.intro_state))) AS received_declined_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'withdrawn'::app_public.intro_state))) AS received_withdrawn_count,
+    count(*) FILTER (WHERE ((NOT sent) AND (state = 'expired'::app_public.intro_state))) AS received_expired_count
+   FROM ( SELECT r.requester_id AS account_id,
+            true AS sent,
+            r.state
+           FROM app_public.intro_request r
+        UNION ALL
+         SELECT r.recipient_id,
+            false,
+            r.state
+           FROM app_public.intro_request r) s
+  GROUP BY account_id;
+
+create view millrace_log.app_public__intro_request_stats__dirty as
+ SELECT app_public__intro_request_stats__work.account_id
+   FROM millrace_log.app_public__intro_request_stats__work
+UNION ALL
+ SELECT k.account_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__intro_request.recipient_id,
+                    app_public__intro_request.requester_id
+                   FROM millrace_log.app_public__intro_request
+                )
+         SELECT mapped.account_id
+           FROM ( SELECT changed.requester_id AS account_id
+                   FROM changed
+                UNION
+                 SELECT changed.recipient_id
+                   FROM changed) mapped) k(account_id);
+comment on view millrace_log.app_public__intro_request_stats__dirty is 'Keys of app_public.intro_request_stats whose stored row is not the newest.';
+
+create view millrace_log.app_public__intro_request_stats__exact as
+ SELECT t.account_id,
+    t.sent_requested_count,
+    t.sent_accepted_count,
+    t.sent_declined_count,
+    t.sent_withdrawn_count,
+    t.sent_expired_count,
+    t.received_requested_count,
+    t.received_accepted_count,
+    t.received_declined_count,
+    t.received_withdrawn_count,
+    t.received_expired_count
+   FROM app_public.intro_request_stats t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 33)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__intro_request_stats__dirty d
+          WHERE (d.account_id = t.account_id)))))
+UNION ALL
+ SELECT b.account_id,
+    f.sent_requested_count,
+    f.sent_accepted_count,
+    f.sent_declined_count,
+    f.sent_withdrawn_count,
+    f.sent_expired_count,
+    f.received_requested_count,
+    f.received_accepted_count,
+    f.received_declined_count,
+    f.received_withdrawn_count,
+    f.received_expired_count
+   FROM (( SELECT DISTINCT app_public__intro_request_stats__dirty.account_id
+           FROM millrace_log.app_public__intro_request_stats__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.account_id,
+            f_1.sent_requested_count,
+            f_1.sent_accepted_count,
+            f_1.sent_declined_count,
+            f_1.sent_withdrawn_count,
+            f_1.sent_expired_count,
+            f_1.received_requested_count,
+            f_1.received_accepted_count,
+            f_1.received_declined_count,
+            f_1.received_withdrawn_count,
+            f_1.received_expired_count
+           FROM millrace_log.app_public__intro_request_stats__definition f_1
+          WHERE (f_1.account_id = b.account_id)
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 33))
+UNION ALL
+ SELECT f.account_id,
+    f.sent_requested_count,
+    f.sent_accepted_count,
+    f.sent_declined_count,
+    f.sent_withdrawn_count,
+    f.sent_expired_count,
+    f.received_requested_count,
+    f.received_accepted_count,
+    f.received_declined_count,
+    f.received_withdrawn_count,
+    f.received_expired_count
+   FROM millrace_log.app_public__intro_request_stats__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 33)));
+comment on view millrace_log.app_public__intro_request_stats__exact is 'The rows of app_public.intro_request_stats as its definition gives them now. Generated: faf59a9a025c03602d16265b0087a42f.';
+
+create view millrace_log.app_public__investor__intro_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.intro_count AS delta
+           FROM ( SELECT source.investor_id AS id,
+                    (image."image.weight" * 1) AS intro_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.investor_id AS "source.investor_id",
+                            source_1.state AS "source.state"
+                           FROM millrace_log.app_public__intro_request source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.investor_id" AS investor_id,
+                            image."source.state" AS state) source)
+                  WHERE ((source.state = 'accepted'::app_public.intro_state) AND (source.investor_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__investor__carry.id,
+            app_public__investor__carry.delta
+           FROM millrace_log.app_public__investor__carry
+          WHERE (app_public__investor__carry.column_name = 'intro_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__investor__intro_count__truth as
+ SELECT id,
+    COALESCE(sum(intro_count), (0)::bigint) AS value
+   FROM ( SELECT source.investor_id AS id,
+            (image."image.weight" * 1) AS intro_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.investor_id AS "source.investor_id",
+                    source_1.state AS "source.state"
+                   FROM app_public.intro_request source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.investor_id" AS investor_id,
+                    image."source.state" AS state) source)
+          WHERE ((source.state = 'accepted'::app_public.intro_state) AND (source.investor_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__investor_directory__definition as
+ SELECT i.id AS investor_id,
+    i.account_id,
+    a.display_name AS account_name,
+    i.name,
+    i.headline,
+    "left"(i.thesis, 300) AS summary,
+    i.location,
+    i.stages,
+    i.sectors,
+    i.min_check,
+    i.max_check,
+    i.is_open,
+    i.created_at,
+    i.intro_count
+   FROM (app_public.investor i
+     JOIN app_public.account a ON ((a.id = i.account_id)))
+  WHERE (i.deleted_at IS NULL);
+
+create view millrace_log.app_public__investor_directory__dirty as
+ SELECT app_public__investor_directory__work.investor_id
+   FROM millrace_log.app_public__investor_directory__work
+UNION ALL
+ SELECT k.investor_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__account.id
+                   FROM millrace_log.app_public__account
+                )
+         SELECT mapped.id
+           FROM ( SELECT i.id
+                   FROM (app_public.investor i
+                     JOIN changed ON ((i.account_id = changed.id)))) mapped) k(investor_id)
+UNION ALL
+ SELECT k.investor_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__investor.id
+                   FROM millrace_log.app_public__investor
+                )
+         SELECT mapped.id
+           FROM ( SELECT changed.id
+                   FROM changed) mapped) k(investor_id);
+comment on view millrace_log.app_public__investor_directory__dirty is 'Keys of app_public.investor_directory whose stored row is not the newest.';
+
+create view millrace_log.app_public__investor_directory__exact as
+ SELECT t.investor_id,
+    t.account_id,
+    t.account_name,
+    t.name,
+    t.headline,
+    t.summary,
+    t.location,
+    t.stages,
+    t.sectors,
+    t.min_check,
+    t.max_check,
+    t.is_open,
+    t.created_at,
+    t.intro_count
+   FROM app_public.investor_directory t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 37)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__investor_directory__dirty d
+          WHERE (d.investor_id = t.investor_id)))))
+UNION ALL
+ SELECT b.investor_id,
+    f.account_id,
+    f.account_name,
+    f.name,
+    f.headline,
+    f.summary,
+    f.location,
+    f.stages,
+    f.sectors,
+    f.min_check,
+    f.max_check,
+    f.is_open,
+    f.created_at,
+    f.intro_count
+   FROM (( SELECT DISTINCT app_public__investor_directory__dirty.investor_id
+           FROM millrace_log.app_public__investor_directory__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.investor_id,
+            f_1.account_id,
+            f_1.account_name,
+            f_1.name,
+            f_1.headline,
+            f_1.summary,
+            f_1.location,
+            f_1.stages,
+            f_1.sectors,
+            f_1.min_check,
+            f_1.max_check,
+            f_1.is_open,
+            f_1.created_at,
+            f_1.intro_count
+           FROM millrace_log.app_public__investor_directory__definition f_1
+          WHERE (f_1.investor_id = b.investor_id)
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 37))
+UNION ALL
+ SELECT f.investor_id,
+    f.account_id,
+    f.account_name,
+    f.name,
+    f.headline,
+    f.summary,
+    f.location,
+    f.stages,
+    f.sectors,
+    f.min_check,
+    f.max_check,
+    f.is_open,
+    f.created_at,
+    f.intro_count
+   FROM millrace_log.app_public__investor_directory__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 37)));
+comment on view millrace_log.app_public__investor_directory__exact is 'The rows of app_public.investor_directory as its definition gives them now. Generated: 3f104e784511d5cd7d61d11911d2300e.';
+
 create view millrace_log.app_public__opinion__agree_count__pending as
  SELECT id,
     sum(delta) AS delta
@@ -1479,6 +6573,560 @@ create view millrace_log.app_public__opinion__pass_count__truth as
           WHERE ((source.choice = 'pass'::app_public.vote_choice) AND (source.cancelled_at IS NULL) AND (source.opinion_id IS NOT NULL))) rows
   GROUP BY id;
 
+create view millrace_log.app_public__opinion_analysis__definition as
+ SELECT o.id AS opinion_id,
+    o.conversation_id,
+    r.id AS run_id,
+    ((o.deleted_at IS NULL) AND (o.moderation IS NULL)) AS is_listed,
+    s.standing,
+    COALESCE(s.consensus, (0)::double precision) AS consensus,
+    COALESCE(s.dissent, (0)::double precision) AS dissent,
+    COALESCE(s.divisiveness, (0)::double precision) AS divisiveness,
+    COALESCE(s.extremity, (0)::double precision) AS extremity,
+    COALESCE(s.priority, (5.0625)::double precision) AS priority,
+    ARRAY( SELECT ROW((g.key)::integer, g.label, g.agrees, g.disagrees, g.passes)::app_public.group_votes AS "row"
+           FROM UNNEST(r.group_keys, r.labels, s.agrees, s.disagrees, s.passes) g(key, label, agrees, disagrees, passes)
+          WHERE (g.agrees IS NOT NULL)
+          ORDER BY g.key) AS group_votes
+   FROM ((app_public.opinion o
+     LEFT JOIN app_public.analysis_run r ON (((r.conversation_id = o.conversation_id) AND r.is_published)))
+     LEFT JOIN app_private.opinion_group_stats s ON (((s.run_id = r.id) AND (s.opinion_id = o.id))));
+
+create view millrace_log.app_public__opinion_analysis__dirty as
+ SELECT app_public__opinion_analysis__work.opinion_id
+   FROM millrace_log.app_public__opinion_analysis__work
+UNION ALL
+ SELECT k.opinion_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__opinion.id
+                   FROM millrace_log.app_public__opinion
+                )
+         SELECT mapped.id
+           FROM ( SELECT changed.id
+                   FROM changed) mapped) k(opinion_id)
+UNION ALL
+ SELECT k.opinion_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__analysis_run.conversation_id,
+                    app_public__analysis_run.is_published
+                   FROM millrace_log.app_public__analysis_run
+                )
+         SELECT mapped.id
+           FROM ( SELECT o.id
+                   FROM (changed
+                     JOIN app_public.opinion o ON ((o.conversation_id = changed.conversation_id)))
+                  WHERE changed.is_published) mapped) k(opinion_id);
+comment on view millrace_log.app_public__opinion_analysis__dirty is 'Keys of app_public.opinion_analysis whose stored row is not the newest.';
+
+create view millrace_log.app_public__opinion_analysis__exact as
+ SELECT t.opinion_id,
+    t.conversation_id,
+    t.run_id,
+    t.is_listed,
+    t.standing,
+    t.consensus,
+    t.dissent,
+    t.divisiveness,
+    t.extremity,
+    t.priority,
+    t.group_votes
+   FROM app_public.opinion_analysis t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 1)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__opinion_analysis__dirty d
+          WHERE (d.opinion_id = t.opinion_id)))))
+UNION ALL
+ SELECT b.opinion_id,
+    f.conversation_id,
+    f.run_id,
+    f.is_listed,
+    f.standing,
+    f.consensus,
+    f.dissent,
+    f.divisiveness,
+    f.extremity,
+    f.priority,
+    f.group_votes
+   FROM (( SELECT DISTINCT app_public__opinion_analysis__dirty.opinion_id
+           FROM millrace_log.app_public__opinion_analysis__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.opinion_id,
+            f_1.conversation_id,
+            f_1.run_id,
+            f_1.is_listed,
+            f_1.standing,
+            f_1.consensus,
+            f_1.dissent,
+            f_1.divisiveness,
+            f_1.extremity,
+            f_1.priority,
+            f_1.group_votes
+           FROM millrace_log.app_public__opinion_analysis__definition f_1
+          WHERE (f_1.opinion_id = b.opinion_id)
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 1))
+UNION ALL
+ SELECT f.opinion_id,
+    f.conversation_id,
+    f.run_id,
+    f.is_listed,
+    f.standing,
+    f.consensus,
+    f.dissent,
+    f.divisiveness,
+    f.extremity,
+    f.priority,
+    f.group_votes
+   FROM millrace_log.app_public__opinion_analysis__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 1)));
+comment on view millrace_log.app_public__opinion_analysis__exact is 'The rows of app_public.opinion_analysis as its definition gives them now. Generated: 528f12adc266cd512a0c256c0685ae1c.';
+grant select on table millrace_log.app_public__opinion_analysis__exact to app_account;
+grant select on table millrace_log.app_public__opinion_analysis__exact to app_anonymous;
+grant select on table millrace_log.app_public__opinion_analysis__exact to app_moderator;
+
+create view millrace_log.app_public__project__badge_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.badge_count AS delta
+           FROM ( SELECT source.project_id AS id,
+                    (image."image.weight" * 1) AS badge_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.project_id AS "source.project_id",
+                            source_1.revoked_at AS "source.revoked_at"
+                           FROM millrace_log.app_public__badge source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
+                            image."source.revoked_at" AS revoked_at) source)
+                  WHERE ((source.revoked_at IS NULL) AND (source.project_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__project__carry.id,
+            app_public__project__carry.delta
+           FROM millrace_log.app_public__project__carry
+          WHERE (app_public__project__carry.column_name = 'badge_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__project__badge_count__truth as
+ SELECT id,
+    COALESCE(sum(badge_count), (0)::bigint) AS value
+   FROM ( SELECT source.project_id AS id,
+            (image."image.weight" * 1) AS badge_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.project_id AS "source.project_id",
+                    source_1.revoked_at AS "source.revoked_at"
+                   FROM app_public.badge source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
+                    image."source.revoked_at" AS revoked_at) source)
+          WHERE ((source.revoked_at IS NULL) AND (source.project_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__project__comment_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.comment_count AS delta
+           FROM ( SELECT source.project_id AS id,
+                    (image."image.weight" * 1) AS comment_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.deleted_at AS "source.deleted_at",
+                            source_1.project_id AS "source.project_id"
+                           FROM millrace_log.app_public__project_comment source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                            image."source.project_id" AS project_id) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.project_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__project__carry.id,
+            app_public__project__carry.delta
+           FROM millrace_log.app_public__project__carry
+          WHERE (app_public__project__carry.column_name = 'comment_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__project__comment_count__truth as
+ SELECT id,
+    COALESCE(sum(comment_count), (0)::bigint) AS value
+   FROM ( SELECT source.project_id AS id,
+            (image."image.weight" * 1) AS comment_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.deleted_at AS "source.deleted_at",
+                    source_1.project_id AS "source.project_id"
+                   FROM app_public.project_comment source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                    image."source.project_id" AS project_id) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.project_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__project__proof_score__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.proof_score AS delta
+           FROM ( SELECT source.project_id AS id,
+                    (image."image.weight" * source.points) AS proof_score
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.points AS "source.points",
+                            source_1.project_id AS "source.project_id",
+                            source_1.revoked_at AS "source.revoked_at"
+                           FROM millrace_log.app_public__badge source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.points" AS points,
+                            image."source.project_id" AS project_id,
+                            image."source.revoked_at" AS revoked_at) source)
+                  WHERE ((source.revoked_at IS NULL) AND (source.project_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__project__carry.id,
+            app_public__project__carry.delta
+           FROM millrace_log.app_public__project__carry
+          WHERE (app_public__project__carry.column_name = 'proof_score'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__project__proof_score__truth as
+ SELECT id,
+    COALESCE(sum(proof_score), (0)::bigint) AS value
+   FROM ( SELECT source.project_id AS id,
+            (image."image.weight" * source.points) AS proof_score
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.points AS "source.points",
+                    source_1.project_id AS "source.project_id",
+                    source_1.revoked_at AS "source.revoked_at"
+                   FROM app_public.badge source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.points" AS points,
+                    image."source.project_id" AS project_id,
+                    image."source.revoked_at" AS revoked_at) source)
+          WHERE ((source.revoked_at IS NULL) AND (source.project_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__project__upvote_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.upvote_count AS delta
+           FROM ( SELECT source.project_id AS id,
+                    (image."image.weight" * 1) AS upvote_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.project_id AS "source.project_id",
+                            source_1.withdrawn_at AS "source.withdrawn_at"
+                           FROM millrace_log.app_public__project_upvote source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
+                            image."source.withdrawn_at" AS withdrawn_at) source)
+                  WHERE ((source.withdrawn_at IS NULL) AND (source.project_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__project__carry.id,
+            app_public__project__carry.delta
+           FROM millrace_log.app_public__project__carry
+          WHERE (app_public__project__carry.column_name = 'upvote_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__project__upvote_count__truth as
+ SELECT id,
+    COALESCE(sum(upvote_count), (0)::bigint) AS value
+   FROM ( SELECT source.project_id AS id,
+            (image."image.weight" * 1) AS upvote_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.project_id AS "source.project_id",
+                    source_1.withdrawn_at AS "source.withdrawn_at"
+                   FROM app_public.project_upvote source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
+                    image."source.withdrawn_at" AS withdrawn_at) source)
+          WHERE ((source.withdrawn_at IS NULL) AND (source.project_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__project_comment__reply_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.reply_count AS delta
+           FROM ( SELECT source.parent_id AS id,
+                    (image."image.weight" * 1) AS reply_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.deleted_at AS "source.deleted_at",
+                            source_1.parent_id AS "source.parent_id"
+                           FROM millrace_log.app_public__project_comment source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                            image."source.parent_id" AS parent_id) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__project_comment__carry.id,
+            app_public__project_comment__carry.delta
+           FROM millrace_log.app_public__project_comment__carry
+          WHERE (app_public__project_comment__carry.column_name = 'reply_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__project_comment__reply_count__truth as
+ SELECT id,
+    COALESCE(sum(reply_count), (0)::bigint) AS value
+   FROM ( SELECT source.parent_id AS id,
+            (image."image.weight" * 1) AS reply_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.deleted_at AS "source.deleted_at",
+                    source_1.parent_id AS "source.parent_id"
+                   FROM app_public.project_comment source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                    image."source.parent_id" AS parent_id) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__project_details__definition as
+ SELECT p.id AS project_id,
+    p.owner_id,
+    a.display_name AS owner_name,
+    COALESCE(f.headline, ''::text) AS owner_headline,
+    p.title,
+    p.tagline,
+    p.description,
+    p.website_url,
+    p.tags,
+    p.created_at,
+    p.updated_at,
+    p.upvote_count,
+    p.comment_count,
+    p.badge_count,
+    p.proof_score,
+    ( SELECT COALESCE(jsonb_agg(jsonb_build_object('id', b.id, 'kind', b.kind, 'points', b.points, 'note', b.note, 'validatorName', v.display_name, 'awardedAt', b.awarded_at) ORDER BY b.id), '[]'::jsonb) AS "coalesce"
+           FROM (app_public.badge b
+             JOIN app_public.account v ON ((v.id = b.validator_id)))
+          WHERE ((b.project_id = p.id) AND (b.revoked_at IS NULL))) AS badges,
+    ( SELECT COALESCE(jsonb_agg(jsonb_build_object('id', n.id, 'slug', n.slug, 'name', n.name) ORDER BY n.added_at DESC, n.id DESC), '[]'::jsonb) AS "coalesce"
+           FROM ( SELECT c.id,
+                    c.slug,
+                    c.name,
+                    cp.added_at
+                   FROM (app_public.chain_project cp
+                     JOIN app_public.chain c ON ((c.id = cp.chain_id)))
+                  WHERE ((cp.project_id = p.id) AND (cp.removed_at IS NULL) AND (c.deleted_at IS NULL))
+                  ORDER BY cp.added_at DESC, cp.chain_id DESC
+                 LIMIT 10) n) AS chains
+   FROM ((app_public.project p
+     JOIN app_public.account a ON ((a.id = p.owner_id)))
+     LEFT JOIN app_public.profile f ON ((f.account_id = p.owner_id)))
+  WHERE (p.deleted_at IS NULL);
+
+create view millrace_log.app_public__project_details__dirty as
+ SELECT app_public__project_details__work.project_id
+   FROM millrace_log.app_public__project_details__work
+UNION ALL
+ SELECT k.project_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__account.id
+                   FROM millrace_log.app_public__account
+                )
+         SELECT mapped.id
+           FROM ( SELECT p.id
+                   FROM (app_public.project p
+                     JOIN changed ON ((p.owner_id = changed.id)))
+                UNION
+                 SELECT b.project_id
+                   FROM (app_public.badge b
+                     JOIN changed ON ((b.validator_id = changed.id)))) mapped) k(project_id)
+UNION ALL
+ SELECT k.project_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__profile.account_id
+                   FROM millrace_log.app_public__profile
+                )
+         SELECT mapped.id
+           FROM ( SELECT p.id
+                   FROM (app_public.project p
+                     JOIN changed ON ((p.owner_id = changed.account_id)))) mapped) k(project_id)
+UNION ALL
+ SELECT k.project_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__project.id
+                   FROM millrace_log.app_public__project
+                )
+         SELECT mapped.id
+           FROM ( SELECT changed.id
+                   FROM changed) mapped) k(project_id)
+UNION ALL
+ SELECT k.project_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__badge.project_id
+                   FROM millrace_log.app_public__badge
+                )
+         SELECT mapped.project_id
+           FROM ( SELECT changed.project_id
+                   FROM changed) mapped) k(project_id)
+UNION ALL
+ SELECT k.project_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__chain.id
+                   FROM millrace_log.app_public__chain
+                )
+         SELECT mapped.project_id
+           FROM ( SELECT cp.project_id
+                   FROM (app_public.chain_project cp
+                     JOIN changed ON ((cp.chain_id = changed.id)))) mapped) k(project_id)
+UNION ALL
+ SELECT k.project_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__chain_project.project_id
+                   FROM millrace_log.app_public__chain_project
+                )
+         SELECT mapped.project_id
+           FROM ( SELECT changed.project_id
+                   FROM changed) mapped) k(project_id);
+comment on view millrace_log.app_public__project_details__dirty is 'Keys of app_public.project_details whose stored row is not the newest.';
+
+create view millrace_log.app_public__project_details__exact as
+ SELECT t.project_id,
+    t.owner_id,
+    t.owner_name,
+    t.owner_headline,
+    t.title,
+    t.tagline,
+    t.description,
+    t.website_url,
+    t.tags,
+    t.created_at,
+    t.updated_at,
+    t.upvote_count,
+    t.comment_count,
+    t.badge_count,
+    t.proof_score,
+    t.badges,
+    t.chains
+   FROM app_public.project_details t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 38)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__project_details__dirty d
+          WHERE (d.project_id = t.project_id)))))
+UNION ALL
+ SELECT b.project_id,
+    f.owner_id,
+    f.owner_name,
+    f.owner_headline,
+    f.title,
+    f.tagline,
+    f.description,
+    f.website_url,
+    f.tags,
+    f.created_at,
+    f.updated_at,
+    f.upvote_count,
+    f.comment_count,
+    f.badge_count,
+    f.proof_score,
+    f.badges,
+    f.chains
+   FROM (( SELECT DISTINCT app_public__project_details__dirty.project_id
+           FROM millrace_log.app_public__project_details__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.project_id,
+            f_1.owner_id,
+            f_1.owner_name,
+            f_1.owner_headline,
+            f_1.title,
+            f_1.tagline,
+            f_1.description,
+            f_1.website_url,
+            f_1.tags,
+            f_1.created_at,
+            f_1.updated_at,
+            f_1.upvote_count,
+            f_1.comment_count,
+            f_1.badge_count,
+            f_1.proof_score,
+            f_1.badges,
+            f_1.chains
+           FROM millrace_log.app_public__project_details__definition f_1
+          WHERE (f_1.project_id = b.project_id)
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 38))
+UNION ALL
+ SELECT f.project_id,
+    f.owner_id,
+    f.owner_name,
+    f.owner_headline,
+    f.title,
+    f.tagline,
+    f.description,
+    f.website_url,
+    f.tags,
+    f.created_at,
+    f.updated_at,
+    f.upvote_count,
+    f.comment_count,
+    f.badge_count,
+    f.proof_score,
+    f.badges,
+    f.chains
+   FROM millrace_log.app_public__project_details__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 38)));
+comment on view millrace_log.app_public__project_details__exact is 'The rows of app_public.project_details as its definition gives them now. Generated: 91557d33a24fd329661acae84a1d1e05.';
+
+CREATE OR REPLACE FUNCTION app_hidden.answer_intro(intro_request_id bigint, state app_public.intro_state, answer text)
+ RETURNS app_public.intro_request
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.current_account_id();
+  v_answer constant text :=
+    app_hidden.require_text(answer_intro.answer, 'answer', 0, 2000, 'DC008');
+  v_request app_public.intro_request;
+begin
+  select r.* into v_request from app_public.intro_request r
+    where r.id = answer_intro.intro_request_id;
+  if v_request.id is null then
+    raise exception 'There is no such intro request' using
+      errcode = 'DC006',
+      detail = pg_catalog.format('intro request %s', answer_intro.intro_request_id),
+      hint = 'Reload your requests.';
+  end if;
+  if v_account_id <> (
+    case answer_intro.state
+      when 'withdrawn' then v_request.requester_id
+      else v_request.recipient_id
+    end
+  ) then
+    raise exception 'This is for the other side to do' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('intro request %s, %s', v_request.id, answer_intro.state),
+      hint = 'Who asked may withdraw; who was asked accepts or declines.';
+  end if;
+  if answer_intro.state = 'accepted' and v_request.state = 'requested' then
+    perform app_hidden.require_project(v_request.project_id);
+    perform app_hidden.require_unblocked(v_request.requester_id);
+  end if;
+  update app_public.intro_request r
+    set state = answer_intro.state, answer = v_answer, ended_at = now()
+    where r.id = v_request.id and r.state = 'requested' and r.expires_at > now()
+    returning r.* into v_request;
+  if found then
+    return v_request;
+  end if;
+  select r.* into v_request from app_public.intro_request r
+    where r.id = answer_intro.intro_request_id;
+  if v_request.state <> answer_intro.state then
+    raise exception 'This intro request is not open any more' using
+      errcode = 'DC020',
+      detail = pg_catalog.format('intro request %s, %s', v_request.id,
+        case v_request.state when 'requested' then 'expired' else v_request.state end),
+      hint = 'Reload your requests.';
+  end if;
+  return v_request;
+end
+$function$;
+comment on function app_hidden.answer_intro(bigint,app_public.intro_state,text) is 'Ends an open intro request; DC006, DC007 or DC020 where the caller cannot.';
+grant execute on function app_hidden.answer_intro(bigint,app_public.intro_state,text) to app_account;
+grant execute on function app_hidden.answer_intro(bigint,app_public.intro_state,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.badge_points(kind app_public.badge_kind)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE kind WHEN 'demo'::app_public.badge_kind THEN 10 WHEN 'source'::app_public.badge_kind THEN 20 WHEN 'users'::app_public.badge_kind THEN 40 WHEN 'revenue'::app_public.badge_kind THEN 80 WHEN 'demerit'::app_public.badge_kind THEN '-30'::integer ELSE NULL::integer END;
+comment on function app_hidden.badge_points(app_public.badge_kind) is 'How much a badge adds to the proof score.';
+grant execute on function app_hidden.badge_points(app_public.badge_kind) to app_account;
+grant execute on function app_hidden.badge_points(app_public.badge_kind) to app_anonymous;
+grant execute on function app_hidden.badge_points(app_public.badge_kind) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.current_account_id()
  RETURNS bigint
  LANGUAGE sql
@@ -1489,16 +7137,178 @@ grant execute on function app_hidden.current_account_id() to app_account;
 grant execute on function app_hidden.current_account_id() to app_anonymous;
 grant execute on function app_hidden.current_account_id() to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.delete_discovery_of(account_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  update app_public.project p
+    set deleted_at = now()
+    where p.owner_id = delete_discovery_of.account_id and p.deleted_at is null;
+  update app_public.project_upvote u
+    set withdrawn_at = now()
+    where u.account_id = delete_discovery_of.account_id and u.withdrawn_at is null;
+  update app_public.project_comment c
+    set content = '', deleted_at = now()
+    where c.author_id = delete_discovery_of.account_id and c.deleted_at is null;
+  update app_public.chain_follow f
+    set unfollowed_at = now()
+    where f.account_id = delete_discovery_of.account_id and f.unfollowed_at is null;
+  update app_public.chain_post p
+    set title = '', content = '', deleted_at = now()
+    where p.author_id = delete_discovery_of.account_id and p.deleted_at is null;
+  update app_public.profile p
+    set headline = '', bio = '', location = '', skills = '{}', website_url = null,
+      updated_at = now()
+    where p.account_id = delete_discovery_of.account_id;
+  update app_public.investor i
+    set deleted_at = now(), headline = '', thesis = '', location = '', website_url = null,
+      stages = '{}', sectors = '{}', min_check = null, max_check = null
+    where i.account_id = delete_discovery_of.account_id and i.deleted_at is null;
+  update app_public.intro_request r
+    set ended_at = now(),
+      state = case r.requester_id when delete_discovery_of.account_id
+        then 'withdrawn'::app_public.intro_state else 'declined' end
+    where r.state = 'requested'
+      and delete_discovery_of.account_id in (r.requester_id, r.recipient_id);
+end
+$function$;
+comment on function app_hidden.delete_discovery_of(bigint) is 'Deletes what the account has in discovery; for its own account only.';
+grant execute on function app_hidden.delete_discovery_of(bigint) to app_account;
+grant execute on function app_hidden.delete_discovery_of(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.end_intro_requests(project_id bigint, investor_id bigint)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with open_request as materialized (
+    select r.id from app_public.intro_request r
+    where r.state = 'requested'
+      and (r.project_id = end_intro_requests.project_id
+        or r.investor_id = end_intro_requests.investor_id)
+    order by r.id
+    for no key update
+  )
+  update app_public.intro_request r
+    set ended_at = now(),
+      state = case r.requester_id
+        when app_hidden.current_account_id() then 'withdrawn'::app_public.intro_state
+        else 'declined' end
+    from open_request o
+    where r.id = o.id and r.state = 'requested';
+$function$;
+comment on function app_hidden.end_intro_requests(bigint,bigint) is 'Ends the caller''s open intro requests with a project or an investor.';
+grant execute on function app_hidden.end_intro_requests(bigint,bigint) to app_account;
+grant execute on function app_hidden.end_intro_requests(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.escape_html(value text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN replace(replace(replace(value, '&'::text, '&amp;'::text), '<'::text, '&lt;'::text), '>'::text, '&gt;'::text);
+comment on function app_hidden.escape_html(text) is 'A text as it stands between the tags of HTML.';
+grant execute on function app_hidden.escape_html(text) to app_account;
+grant execute on function app_hidden.escape_html(text) to app_anonymous;
+grant execute on function app_hidden.escape_html(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.expire_intro_requests(project_id bigint, investor_id bigint)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update app_public.intro_request r
+    set state = 'expired', ended_at = r.expires_at
+    where r.project_id = expire_intro_requests.project_id
+      and r.investor_id = expire_intro_requests.investor_id
+      and r.state = 'requested' and r.expires_at <= now();
+$function$;
+comment on function app_hidden.expire_intro_requests(bigint,bigint) is 'Expires the overdue requests between a project and an investor.';
+grant execute on function app_hidden.expire_intro_requests(bigint,bigint) to app_account;
+grant execute on function app_hidden.expire_intro_requests(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.is_blocked_between(a bigint, b bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+RETURN ((EXISTS (SELECT FROM app_public.block k WHERE ((k.blocker_id = is_blocked_between.a) AND (k.blocked_id = is_blocked_between.b)))) OR (EXISTS (SELECT FROM app_public.block k WHERE ((k.blocker_id = is_blocked_between.b) AND (k.blocked_id = is_blocked_between.a)))));
+comment on function app_hidden.is_blocked_between(bigint,bigint) is 'Whether one of two accounts blocks the other, whichever; false where one is null.';
+grant execute on function app_hidden.is_blocked_between(bigint,bigint) to app_account;
+grant execute on function app_hidden.is_blocked_between(bigint,bigint) to app_anonymous;
+grant execute on function app_hidden.is_blocked_between(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.is_direct_member(conversation_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from app_public.direct_member m
+    where m.conversation_id = is_direct_member.conversation_id
+      and m.account_id = app_hidden.current_account_id() and m.left_at is null
+  );
+end
+$function$;
+comment on function app_hidden.is_direct_member(bigint) is 'Whether the account of the request takes part in the direct conversation.';
+grant execute on function app_hidden.is_direct_member(bigint) to app_account;
+grant execute on function app_hidden.is_direct_member(bigint) to app_anonymous;
+grant execute on function app_hidden.is_direct_member(bigint) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.is_moderator()
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO ''
-RETURN ((current_setting('role'::text) = 'app_moderator'::text) AND (EXISTS (SELECT FROM (app_private.account_role r JOIN app_public.account a ON ((a.id = r.account_id))) WHERE ((r.account_id = app_hidden.current_account_id()) AND (r.role = 'moderator'::text) AND (a.deleted_at IS NULL)))));
+RETURN ((current_setting('role'::text) = 'app_moderator'::text) AND (EXISTS (SELECT FROM (app_private.account_role r JOIN app_public.account a ON ((a.id = r.account_id))) WHERE ((r.account_id = app_hidden.current_account_id()) AND (r.role = 'moderator'::text) AND (a.deleted_at IS NULL) AND (a.suspended_at IS NULL)))));
 comment on function app_hidden.is_moderator() is 'Whether the transaction runs as app_moderator for an account that is a moderator by now.';
 grant execute on function app_hidden.is_moderator() to app_account;
 grant execute on function app_hidden.is_moderator() to app_anonymous;
 grant execute on function app_hidden.is_moderator() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.is_validator()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+RETURN (EXISTS (SELECT FROM (app_private.account_role r JOIN app_public.account a ON ((a.id = r.account_id))) WHERE ((r.account_id = app_hidden.current_account_id()) AND (r.role = 'validator'::text) AND (a.deleted_at IS NULL) AND (a.suspended_at IS NULL))));
+comment on function app_hidden.is_validator() is 'Whether the transaction runs for an account that is a validator by now.';
+grant execute on function app_hidden.is_validator() to app_account;
+grant execute on function app_hidden.is_validator() to app_anonymous;
+grant execute on function app_hidden.is_validator() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.leave_direct_conversations(conversation_id bigint DEFAULT NULL::bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.current_account_id();
+  v_conversation_ids constant bigint[] := array(
+    select m.conversation_id from app_public.direct_member m
+    where m.account_id = v_account_id and m.left_at is null
+      and (leave_direct_conversations.conversation_id is null
+        or m.conversation_id = leave_direct_conversations.conversation_id)
+    order by m.conversation_id
+    for update
+  );
+begin
+  update app_public.direct_member m
+    set left_at = now()
+    where m.account_id = v_account_id and m.conversation_id = any (v_conversation_ids);
+  delete from app_hidden.direct_unread u
+    where u.account_id = v_account_id and u.conversation_id = any (v_conversation_ids);
+end
+$function$;
+comment on function app_hidden.leave_direct_conversations(bigint) is 'Takes the account of the request out of the direct conversation; out of all if none is given.';
+grant execute on function app_hidden.leave_direct_conversations(bigint) to app_account;
+grant execute on function app_hidden.leave_direct_conversations(bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_hidden.readiness()
  RETURNS jsonb
@@ -1556,13 +7366,178 @@ grant execute on function app_hidden.require_account() to app_account;
 grant execute on function app_hidden.require_account() to app_anonymous;
 grant execute on function app_hidden.require_account() to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.require_active_account()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.current_account_id();
+  v_suspended_at timestamptz;
+begin
+  select a.suspended_at into v_suspended_at from app_public.account a
+    where a.id = v_account_id and a.deleted_at is null
+    for key share;
+  if not found then
+    perform app_hidden.require_account();
+  end if;
+  if v_suspended_at is not null then
+    raise exception 'This account is suspended' using
+      errcode = 'AC005',
+      detail = pg_catalog.format('account %s, since %s', v_account_id, v_suspended_at),
+      hint = 'It can read, and take back what it wrote. Ask a moderator about the suspension.';
+  end if;
+  if pg_catalog.current_setting('role') = 'app_moderator' then
+    perform app_hidden.require_account();
+  end if;
+  return v_account_id;
+end
+$function$;
+comment on function app_hidden.require_active_account() is 'The account that writes; AC001 to AC003 or AC005 for a caller who may not write.';
+grant execute on function app_hidden.require_active_account() to app_account;
+grant execute on function app_hidden.require_active_account() to app_anonymous;
+grant execute on function app_hidden.require_active_account() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_chain(chain_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from app_public.chain c
+    where c.id = require_chain.chain_id and c.deleted_at is null;
+  if not found then
+    raise exception 'There is no such chain' using
+      errcode = 'DC003',
+      detail = pg_catalog.format('chain %s', require_chain.chain_id),
+      hint = 'It may have been deleted: reload the list of chains.';
+  end if;
+  return true;
+end
+$function$;
+comment on function app_hidden.require_chain(bigint) is 'True for a chain that is not deleted; DC003 for any other.';
+grant execute on function app_hidden.require_chain(bigint) to app_account;
+grant execute on function app_hidden.require_chain(bigint) to app_anonymous;
+grant execute on function app_hidden.require_chain(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_chain_curator(chain_id bigint, project_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.current_account_id();
+begin
+  perform app_hidden.require_chain(require_chain_curator.chain_id);
+  perform app_hidden.require_project(require_chain_curator.project_id);
+  perform from app_public.chain c, app_public.project p
+    where c.id = require_chain_curator.chain_id and p.id = require_chain_curator.project_id
+      and v_account_id in (c.owner_id, p.owner_id)
+      and not app_hidden.is_blocked_between(c.owner_id, p.owner_id);
+  if found then
+    return true;
+  end if;
+  perform from app_public.chain c, app_public.project p
+    where c.id = require_chain_curator.chain_id and p.id = require_chain_curator.project_id
+      and v_account_id in (c.owner_id, p.owner_id);
+  if not found then
+    raise exception 'Only the owners of the chain and of the project may do this' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('chain %s, project %s, account %s',
+        require_chain_curator.chain_id, require_chain_curator.project_id, v_account_id),
+      hint = 'Ask one of them.';
+  end if;
+  raise exception 'The owners of the chain and of the project keep apart' using
+    errcode = 'DC018',
+    detail = pg_catalog.format('chain %s, project %s',
+      require_chain_curator.chain_id, require_chain_curator.project_id),
+    hint = 'One of them has blocked the other.';
+end
+$function$;
+comment on function app_hidden.require_chain_curator(bigint,bigint) is 'True where the caller may add the project to the chain; DC001, DC003, DC007 or DC018 otherwise.';
+grant execute on function app_hidden.require_chain_curator(bigint,bigint) to app_account;
+grant execute on function app_hidden.require_chain_curator(bigint,bigint) to app_anonymous;
+grant execute on function app_hidden.require_chain_curator(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_chain_owner(chain_id bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+begin
+  perform app_hidden.require_chain(require_chain_owner.chain_id);
+  perform from app_public.chain c
+    where c.id = require_chain_owner.chain_id and c.owner_id = v_account_id;
+  if not found then
+    raise exception 'Only the owner of the chain may do this' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('chain %s, account %s',
+        require_chain_owner.chain_id, v_account_id),
+      hint = 'Ask the owner of the chain.';
+  end if;
+  return v_account_id;
+end
+$function$;
+comment on function app_hidden.require_chain_owner(bigint) is 'The owner of the chain who writes; AC001 to AC005, DC003 or DC007 for anybody else.';
+grant execute on function app_hidden.require_chain_owner(bigint) to app_account;
+grant execute on function app_hidden.require_chain_owner(bigint) to app_anonymous;
+grant execute on function app_hidden.require_chain_owner(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_commentable(project_id bigint, parent_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_project app_public.project;
+  v_parent app_public.project_comment;
+begin
+  select p.* into v_project from app_public.project p
+    where p.id = require_commentable.project_id and p.deleted_at is null;
+  if v_project.id is null then
+    perform app_hidden.require_project(require_commentable.project_id);
+  end if;
+  perform app_hidden.require_unblocked(v_project.owner_id);
+  if require_commentable.parent_id is null then
+    return true;
+  end if;
+  select c.* into v_parent from app_public.project_comment c
+    where c.id = require_commentable.parent_id and c.project_id = v_project.id
+      and c.deleted_at is null;
+  if v_parent.id is null then
+    raise exception 'There is no such comment' using
+      errcode = 'DC002',
+      detail = pg_catalog.format('comment %s on project %s',
+        require_commentable.parent_id, v_project.id),
+      hint = 'It may have been deleted: reload the project.';
+  end if;
+  if v_parent.parent_id is not null then
+    raise exception 'A reply takes no replies' using
+      errcode = 'DC017',
+      detail = pg_catalog.format('comment %s', v_parent.id),
+      hint = pg_catalog.format('Reply to comment %s, which it answers.', v_parent.parent_id);
+  end if;
+  return app_hidden.require_unblocked(v_parent.author_id);
+end
+$function$;
+comment on function app_hidden.require_commentable(bigint,bigint) is 'True where the caller may comment or reply; DC001, DC002, DC017 or DC018 otherwise.';
+grant execute on function app_hidden.require_commentable(bigint,bigint) to app_account;
+grant execute on function app_hidden.require_commentable(bigint,bigint) to app_anonymous;
+grant execute on function app_hidden.require_commentable(bigint,bigint) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.require_conversation_keeper(conversation_id bigint)
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_conversation app_public.conversation;
 begin
   select c.* into v_conversation from app_public.conversation c
@@ -1582,10 +7557,62 @@ begin
   return v_account_id;
 end
 $function$;
-comment on function app_hidden.require_conversation_keeper(bigint) is 'The owner or moderator who writes; AC001 to AC003, DL001 or DL008 for anybody else.';
+comment on function app_hidden.require_conversation_keeper(bigint) is 'The owner or moderator who writes; AC001 to AC005, DL001 or DL008 for anybody else.';
 grant execute on function app_hidden.require_conversation_keeper(bigint) to app_account;
 grant execute on function app_hidden.require_conversation_keeper(bigint) to app_anonymous;
 grant execute on function app_hidden.require_conversation_keeper(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_introducible(project_id bigint, investor_id bigint, requester_id bigint, recipient_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_project app_public.project;
+  v_investor app_public.investor;
+begin
+  select p.* into v_project from app_public.project p
+    where p.id = require_introducible.project_id and p.deleted_at is null;
+  if v_project.id is null then
+    perform app_hidden.require_project(require_introducible.project_id);
+  end if;
+  select i.* into v_investor from app_public.investor i
+    where i.id = require_introducible.investor_id and i.deleted_at is null;
+  if v_investor.id is null then
+    raise exception 'There is no such investor' using
+      errcode = 'DC005',
+      detail = pg_catalog.format('investor %s', require_introducible.investor_id),
+      hint = 'They may have left: reload the directory.';
+  end if;
+  if v_project.owner_id = v_investor.account_id then
+    raise exception 'You are the founder and the investor' using
+      errcode = 'DC024',
+      detail = pg_catalog.format('project %s, investor %s', v_project.id, v_investor.id),
+      hint = 'An intro is between two people.';
+  end if;
+  if ((require_introducible.requester_id, require_introducible.recipient_id) in (
+    (v_project.owner_id, v_investor.account_id), (v_investor.account_id, v_project.owner_id)
+  )) is not true then
+    raise exception 'Only the owner of the project and the investor may ask for this intro' using
+      errcode = 'DC019',
+      detail = pg_catalog.format('project %s, investor %s, account %s',
+        v_project.id, v_investor.id, require_introducible.requester_id),
+      hint = 'Ask for an intro for a project of your own, or as the investor that you are.';
+  end if;
+  if not v_investor.is_open and require_introducible.requester_id = v_project.owner_id then
+    raise exception 'This investor takes no requests at present' using
+      errcode = 'DC022',
+      detail = pg_catalog.format('investor %s', v_investor.id),
+      hint = 'Look for others in the directory.';
+  end if;
+  return app_hidden.require_unblocked(require_introducible.recipient_id);
+end
+$function$;
+comment on function app_hidden.require_introducible(bigint,bigint,bigint,bigint) is 'True where the requester may ask; DC001, DC005, DC018, DC019, DC022 or DC024 otherwise.';
+grant execute on function app_hidden.require_introducible(bigint,bigint,bigint,bigint) to app_account;
+grant execute on function app_hidden.require_introducible(bigint,bigint,bigint,bigint) to app_anonymous;
+grant execute on function app_hidden.require_introducible(bigint,bigint,bigint,bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_hidden.require_moderator()
  RETURNS bigint
@@ -1593,7 +7620,7 @@ CREATE OR REPLACE FUNCTION app_hidden.require_moderator()
  SET search_path TO ''
 AS $function$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
 begin
   if not app_hidden.is_moderator() then
     raise exception 'Only moderators may do this' using
@@ -1604,7 +7631,7 @@ begin
   return v_account_id;
 end
 $function$;
-comment on function app_hidden.require_moderator() is 'The moderator who writes; AC001 to AC003 or DL007 for anybody else.';
+comment on function app_hidden.require_moderator() is 'The moderator who writes; AC001 to AC005 or DL007 for anybody else.';
 grant execute on function app_hidden.require_moderator() to app_account;
 grant execute on function app_hidden.require_moderator() to app_anonymous;
 grant execute on function app_hidden.require_moderator() to app_moderator;
@@ -1648,6 +7675,119 @@ grant execute on function app_hidden.require_open_conversation(bigint) to app_ac
 grant execute on function app_hidden.require_open_conversation(bigint) to app_anonymous;
 grant execute on function app_hidden.require_open_conversation(bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.require_postable(chain_id bigint, parent_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_chain app_public.chain;
+  v_parent app_public.chain_post;
+begin
+  select c.* into v_chain from app_public.chain c
+    where c.id = require_postable.chain_id and c.deleted_at is null;
+  if v_chain.id is null then
+    perform app_hidden.require_chain(require_postable.chain_id);
+  end if;
+  perform app_hidden.require_unblocked(v_chain.owner_id);
+  if require_postable.parent_id is null then
+    return true;
+  end if;
+  select p.* into v_parent from app_public.chain_post p
+    where p.id = require_postable.parent_id and p.chain_id = v_chain.id
+      and p.deleted_at is null;
+  if v_parent.id is null then
+    raise exception 'There is no such post' using
+      errcode = 'DC004',
+      detail = pg_catalog.format('post %s in chain %s', require_postable.parent_id, v_chain.id),
+      hint = 'It may have been deleted: reload the chain.';
+  end if;
+  if v_parent.parent_id is not null then
+    raise exception 'A reply takes no replies' using
+      errcode = 'DC017',
+      detail = pg_catalog.format('post %s', v_parent.id),
+      hint = pg_catalog.format('Reply to post %s, which it answers.', v_parent.parent_id);
+  end if;
+  return app_hidden.require_unblocked(v_parent.author_id);
+end
+$function$;
+comment on function app_hidden.require_postable(bigint,bigint) is 'True where the caller may post or reply; DC003, DC004, DC017 or DC018 otherwise.';
+grant execute on function app_hidden.require_postable(bigint,bigint) to app_account;
+grant execute on function app_hidden.require_postable(bigint,bigint) to app_anonymous;
+grant execute on function app_hidden.require_postable(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_project(project_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from app_public.project p
+    where p.id = require_project.project_id and p.deleted_at is null;
+  if not found then
+    raise exception 'There is no such project' using
+      errcode = 'DC001',
+      detail = pg_catalog.format('project %s', require_project.project_id),
+      hint = 'It may have been deleted: reload the list.';
+  end if;
+  return true;
+end
+$function$;
+comment on function app_hidden.require_project(bigint) is 'True for a project that is not deleted; DC001 for any other.';
+grant execute on function app_hidden.require_project(bigint) to app_account;
+grant execute on function app_hidden.require_project(bigint) to app_anonymous;
+grant execute on function app_hidden.require_project(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_tags(tags text[], what text, max_count integer)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_tags text[];
+  v_long text;
+begin
+  select coalesce(pg_catalog.array_agg(t.tag order by t.position), '{}') into v_tags
+    from (
+      select w.tag, min(w.position) as position
+      from (
+        select
+          pg_catalog.lower(
+            pg_catalog.btrim(pg_catalog.regexp_replace(g.tag, '\s+', ' ', 'g'))
+          ) as tag,
+          g.position
+        from pg_catalog.unnest(require_tags.tags) with ordinality g(tag, position)
+      ) w
+      where w.tag <> ''
+      group by w.tag
+    ) t;
+  if pg_catalog.cardinality(v_tags) > require_tags.max_count then
+    raise exception 'Too many %', require_tags.what using
+      errcode = 'DC009',
+      detail = pg_catalog.format('%s: %s', require_tags.what, pg_catalog.cardinality(v_tags)),
+      hint = pg_catalog.format('Keep the %s that matter most.', require_tags.max_count);
+  end if;
+  select t.tag into v_long from pg_catalog.unnest(v_tags) t(tag)
+    where pg_catalog.char_length(t.tag) > 30
+    limit 1;
+  if found then
+    raise exception 'One of the % is too long', require_tags.what using
+      errcode = 'DC009',
+      detail = pg_catalog.format('%s: %s characters', pg_catalog.left(v_long, 60),
+        pg_catalog.char_length(v_long)),
+      hint = 'Each may have at most 30 characters.';
+  end if;
+  return v_tags;
+end
+$function$;
+comment on function app_hidden.require_tags(text[],text,integer) is 'The tags in lower case, each once; DC009 if they are too many or one is too long.';
+grant execute on function app_hidden.require_tags(text[],text,integer) to app_account;
+grant execute on function app_hidden.require_tags(text[],text,integer) to app_anonymous;
+grant execute on function app_hidden.require_tags(text[],text,integer) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.require_text(value text, what text, min_length integer, max_length integer, code text)
  RETURNS text
  LANGUAGE plpgsql
@@ -1679,6 +7819,105 @@ grant execute on function app_hidden.require_text(text,text,integer,integer,text
 grant execute on function app_hidden.require_text(text,text,integer,integer,text) to app_anonymous;
 grant execute on function app_hidden.require_text(text,text,integer,integer,text) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.require_unblocked(other_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if app_hidden.is_blocked_between(
+    app_hidden.current_account_id(), require_unblocked.other_id
+  ) then
+    raise exception 'You cannot write to this account' using
+      errcode = 'DC018',
+      detail = pg_catalog.format('account %s', require_unblocked.other_id),
+      hint = 'One of you has blocked the other.';
+  end if;
+  return true;
+end
+$function$;
+comment on function app_hidden.require_unblocked(bigint) is 'True where neither the caller nor the other account blocks the other; DC018 otherwise.';
+grant execute on function app_hidden.require_unblocked(bigint) to app_account;
+grant execute on function app_hidden.require_unblocked(bigint) to app_anonymous;
+grant execute on function app_hidden.require_unblocked(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_upvotable_project(project_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_owner_id bigint;
+begin
+  select p.owner_id into v_owner_id from app_public.project p
+    where p.id = require_upvotable_project.project_id and p.deleted_at is null;
+  if not found then
+    perform app_hidden.require_project(require_upvotable_project.project_id);
+  end if;
+  if v_owner_id = app_hidden.current_account_id() then
+    raise exception 'Nobody upvotes their own project' using
+      errcode = 'DC011',
+      detail = pg_catalog.format('project %s', require_upvotable_project.project_id),
+      hint = 'Upvotes are what others think of it.';
+  end if;
+  return true;
+end
+$function$;
+comment on function app_hidden.require_upvotable_project(bigint) is 'True for a project that the caller may upvote; DC001 or DC011 for any other.';
+grant execute on function app_hidden.require_upvotable_project(bigint) to app_account;
+grant execute on function app_hidden.require_upvotable_project(bigint) to app_anonymous;
+grant execute on function app_hidden.require_upvotable_project(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_url(url text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_url constant text := pg_catalog.btrim(require_url.url, E' \t\r\n');
+begin
+  if v_url = '' then
+    return null;
+  end if;
+  if v_url !~ '^https?://[^[:space:]]+$' or pg_catalog.char_length(v_url) > 500 then
+    raise exception 'This is no web address' using
+      errcode = 'DC010',
+      detail = pg_catalog.left(v_url, 100),
+      hint = 'Write one that begins with https:// or http:// and has at most 500 characters.';
+  end if;
+  return v_url;
+end
+$function$;
+comment on function app_hidden.require_url(text) is 'The address without surrounding white space, null for an empty one; DC010 if it is none.';
+grant execute on function app_hidden.require_url(text) to app_account;
+grant execute on function app_hidden.require_url(text) to app_anonymous;
+grant execute on function app_hidden.require_url(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.require_validator()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+begin
+  if not app_hidden.is_validator() then
+    raise exception 'Only validators may do this' using
+      errcode = 'DC012',
+      detail = pg_catalog.format('account %s', v_account_id),
+      hint = 'Ask a validator to look at the project.';
+  end if;
+  return v_account_id;
+end
+$function$;
+comment on function app_hidden.require_validator() is 'The validator who writes; AC001 to AC005 or DC012 for anybody else.';
+grant execute on function app_hidden.require_validator() to app_account;
+grant execute on function app_hidden.require_validator() to app_anonymous;
+grant execute on function app_hidden.require_validator() to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.require_votable_opinion(opinion_id bigint)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1709,6 +7948,1353 @@ comment on function app_hidden.require_votable_opinion(bigint) is 'True for an o
 grant execute on function app_hidden.require_votable_opinion(bigint) to app_account;
 grant execute on function app_hidden.require_votable_opinion(bigint) to app_anonymous;
 grant execute on function app_hidden.require_votable_opinion(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_fold(value text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := pg_catalog.lower(search_fold.value);
+begin
+  if pg_catalog.octet_length(v_text) <> pg_catalog.char_length(v_text) then
+    v_text := pg_catalog.regexp_replace(
+      pg_catalog.lower(normalize(v_text, nfkd)),
+      -- combining marks, points of Hebrew and Arabic, and what is not seen at all
+      '[\u00ad\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7'
+        '\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed'
+        '\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200d\u2060\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f'
+        '\ufeff]+',
+      '', 'g');
+    v_text := pg_catalog.translate(normalize(v_text, nfkc), 'øđðłħıŧƀɵς', 'oddlhitboσ');
+    if v_text ~ '[ßæœþĳ]' then
+      v_text := pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(
+        v_text, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
+    end if;
+  end if;
+  if v_text ~ '[a-z](\+\+|#)' then
+    v_text := pg_catalog.regexp_replace(
+      pg_catalog.regexp_replace(v_text, '\m([a-z])\+\+', '\1plusplus', 'g'),
+      '\m([a-z])#', '\1sharp', 'g');
+  end if;
+  if pg_catalog.octet_length(v_text) = pg_catalog.char_length(v_text) then
+    return pg_catalog.btrim(pg_catalog.regexp_replace(v_text, '[^a-z0-9]+', ' ', 'g'));
+  end if;
+  return pg_catalog.btrim(pg_catalog.regexp_replace(
+    v_text, pg_catalog.concat('[', app_hidden.search_separators(), ']+'), ' ', 'g'));
+end
+$function$;
+comment on function app_hidden.search_fold(text) is 'The words of a text in lower case without accents, with single spaces between them.';
+grant execute on function app_hidden.search_fold(text) to app_account;
+grant execute on function app_hidden.search_fold(text) to app_anonymous;
+grant execute on function app_hidden.search_fold(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_highlight(value text, words text[], open boolean, typos boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_is_plain constant boolean := search_highlight.value
+    !~ '[^\u0003-\u007f\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff\U0001f000-\U0001faff]';
+  v_last constant text := case when search_highlight.open
+    then search_highlight.words[pg_catalog.cardinality(search_highlight.words)] end;
+  v_stems text[] := '{}';
+  v_typos text[] := '{}';
+  v_patterns text[] := '{}';
+  v_word text;
+  v_stem text;
+  v_html text;
+begin
+  foreach v_word in array search_highlight.words loop
+    v_stem := (pg_catalog.ts_lexize('pg_catalog.english_stem', v_word))[1];
+    v_stems := v_stems || v_stem;
+    v_patterns := v_patterns || case
+      when v_word in ('csharp', 'fsharp') then pg_catalog.left(v_word, 1) || '#'
+      when v_word = 'cplusplus' then 'c\+\+'
+      when v_stem <> v_word then pg_catalog.rtrim(v_stem, 'i') || '[a-z]*\M'
+      when v_word = v_last then v_word || '[a-z0-9]*\M'
+      else v_word || '\M'
+    end;
+    if search_highlight.typos then
+      v_typos := v_typos || app_hidden.search_typos(v_word);
+    end if;
+  end loop;
+  if v_is_plain and not search_highlight.typos then
+    v_html := pg_catalog.regexp_replace(search_highlight.value,
+      pg_catalog.concat('\m(?:', pg_catalog.array_to_string(v_patterns, '|'), ')'),
+      E'\u0001\\&\u0002', 'gi');
+    if v_html = search_highlight.value then
+      return null;
+    end if;
+    return pg_catalog.replace(pg_catalog.replace(
+      app_hidden.escape_html(v_html), E'\u0001', '<mark>'), E'\u0002', '</mark>');
+  end if;
+  select
+    pg_catalog.string_agg(
+      case
+        when f.word is null then app_hidden.escape_html(f.gap)
+        when f.folded = any (search_highlight.words)
+          or pg_catalog.starts_with(f.folded, v_last)
+          or pg_catalog.ts_lexize('pg_catalog.english_stem', f.folded) && v_stems
+          or search_highlight.typos and app_hidden.search_typos(f.folded) && v_typos
+          then '<mark>' || f.word || '</mark>'
+        when not v_is_plain
+          and pg_catalog.char_length(f.folded) = pg_catalog.char_length(f.word)
+          and app_hidden.search_words(f.folded) && search_highlight.words
+          then (
+            select pg_catalog.string_agg(
+              case when pg_catalog.substr(f.folded, i, 2) = any (search_highlight.words)
+                or i > 1 and pg_catalog.substr(f.folded, i - 1, 2) = any (search_highlight.words)
+                or pg_catalog.substr(f.folded, i, 1) = any (search_highlight.words)
+                then '<mark>' || pg_catalog.substr(f.word, i, 1) || '</mark>'
+                else pg_catalog.substr(f.word, i, 1) end,
+              '' order by i)
+            from pg_catalog.generate_series(1, pg_catalog.char_length(f.folded)) i
+          )
+        else f.word
+      end, '' order by f.position)
+    into v_html
+    from (
+      select p.part[1] as word, p.part[2] as gap, p.position,
+        case
+          when pg_catalog.octet_length(p.part[1]) = pg_catalog.char_length(p.part[1])
+            and pg_catalog.right(p.part[1], 1) not in ('+', '#')
+          then pg_catalog.lower(p.part[1])
+          else app_hidden.search_fold(p.part[1])
+        end as folded
+      from pg_catalog.regexp_matches(
+        search_highlight.value,
+        case when v_is_plain then '(\m[A-Za-z](?:\+\+|#)|[A-Za-z0-9]+)|([^A-Za-z0-9]+)'
+          else pg_catalog.format('(\m[A-Za-z](?:\+\+|#)|[^%1$s]+)|([%1$s]+)',
+            app_hidden.search_separators()) end,
+        'g') with ordinality p(part, position)
+    ) f;
+  return case when pg_catalog.strpos(v_html, '<mark>') > 0
+    then pg_catalog.replace(v_html, '</mark><mark>', '') end;
+end
+$function$;
+comment on function app_hidden.search_highlight(text,text[],boolean,boolean) is 'A text as HTML with the words found in mark elements; null if there are none.';
+grant execute on function app_hidden.search_highlight(text,text[],boolean,boolean) to app_account;
+grant execute on function app_hidden.search_highlight(text,text[],boolean,boolean) to app_anonymous;
+grant execute on function app_hidden.search_highlight(text,text[],boolean,boolean) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_matches(query tsquery, tier integer, folded text, size integer)
+ RETURNS app_public.search_result[]
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+  return array(
+    select (
+      i.kind || ':' || i.subject_id,
+      4 - search_matches.tier
+        + case
+          when i.folded_title = search_matches.folded then 0.5
+          when pg_catalog.starts_with(i.folded_title, search_matches.folded) then 0.35
+          when pg_catalog.strpos(' ' || i.folded_title, ' ' || search_matches.folded) > 0 then 0.25
+          else 0
+        end
+        + 0.03 * i.popularity
+        + 0.2 / (1 + pg_catalog.char_length(i.folded_title)),
+      i.kind, i.subject_id, i.title, null,
+      case i.kind when 'project' then i.subject_id end,
+      case i.kind when 'person' then i.subject_id end,
+      case i.kind when 'chain' then i.subject_id end,
+      case i.kind when 'post' then i.subject_id end,
+      case i.kind when 'investor' then i.subject_id end
+    )::app_public.search_result
+    from app_hidden.search_index i
+    where i.vector @@ search_matches.query
+    limit search_matches.size
+  );
+end
+$function$;
+comment on function app_hidden.search_matches(tsquery,integer,text,integer) is 'Rows of the search index that match, with their scores.';
+grant execute on function app_hidden.search_matches(tsquery,integer,text,integer) to app_account;
+grant execute on function app_hidden.search_matches(tsquery,integer,text,integer) to app_anonymous;
+grant execute on function app_hidden.search_matches(tsquery,integer,text,integer) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_popularity(activity bigint)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (LEAST((9)::double precision, floor((ln(((1)::double precision + (GREATEST(activity, (0)::bigint))::double precision)) / ln((3)::double precision)))))::smallint;
+comment on function app_hidden.search_popularity(bigint) is 'The logarithm of an activity to base 3, from 0 to 9.';
+grant execute on function app_hidden.search_popularity(bigint) to app_account;
+grant execute on function app_hidden.search_popularity(bigint) to app_anonymous;
+grant execute on function app_hidden.search_popularity(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_query(words text[], tier integer, open boolean)
+ RETURNS tsquery
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_count constant integer := pg_catalog.cardinality(search_query.words);
+  v_mark constant text := case search_query.tier when 1 then '=' else '' end;
+  v_query text[] := '{}';
+  v_filler text[] := '{}';
+  v_any text[];
+  v_typos text[];
+  v_has_typos boolean := false;
+  v_word text;
+  v_stems text[];
+begin
+  for i in 1..v_count loop
+    v_word := search_query.words[i];
+    v_stems := pg_catalog.ts_lexize('pg_catalog.english_stem', v_word);
+    v_any := array[v_mark || v_word || ''''];
+    if search_query.open and i = v_count then
+      if pg_catalog.octet_length(v_word) > 2 then
+        v_any := array[v_mark || v_word || ''':*'];
+      elsif search_query.tier = 1 then
+        v_any := array['<' || v_word || ''''];
+      end if;
+    end if;
+    if v_stems[1] <> v_word then
+      v_any := v_any || (v_mark || v_stems[1] || '''');
+    end if;
+    if search_query.tier = 3 then
+      v_typos := app_hidden.search_typos(v_word);
+      v_has_typos := v_has_typos or pg_catalog.cardinality(v_typos) > 0;
+      v_any := v_any || array(select t.typo || '''' from pg_catalog.unnest(v_typos) t(typo));
+    end if;
+    if v_stems = '{}' then
+      v_filler := v_filler || ('(''' || pg_catalog.array_to_string(v_any, ' | ''') || ')');
+    else
+      v_query := v_query || ('(''' || pg_catalog.array_to_string(v_any, ' | ''') || ')');
+    end if;
+  end loop;
+  if search_query.tier = 3 and not v_has_typos then
+    return null;
+  end if;
+  if v_query = '{}' then
+    v_query := v_filler;
+  end if;
+  return pg_catalog.array_to_string(v_query, ' & ')::tsquery;
+end
+$function$;
+comment on function app_hidden.search_query(text[],integer,boolean) is 'What is looked up for the words of a search, by how well they have to match.';
+grant execute on function app_hidden.search_query(text[],integer,boolean) to app_account;
+grant execute on function app_hidden.search_query(text[],integer,boolean) to app_anonymous;
+grant execute on function app_hidden.search_query(text[],integer,boolean) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_separators()
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7\u02c2-\u02c5\u02d2-\u02df\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u05c6\u05f3\u05f4\u060c\u061b\u061e\u061f\u066a-\u066d\u06d4\u0964\u0965\u0e4f\u0e5a\u0e5b\u1361-\u1368\u17d4-\u17da\u2000-\u200a\u200e-\u206f\u20a0-\u20cf\u2100-\u2bff\u2e00-\u2e7f\u3000-\u3004\u3008-\u3020\u3030\u303d-\u303f\u30a0\u30fb\ufe10-\ufe1f\ufe30-\ufe6f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffff\U0001f000-\U0001faff'::text;
+comment on function app_hidden.search_separators() is 'What is no part of a word, as the inside of a bracket of a regular expression.';
+grant execute on function app_hidden.search_separators() to app_account;
+grant execute on function app_hidden.search_separators() to app_anonymous;
+grant execute on function app_hidden.search_separators() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_snippet(value text, words text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_length constant integer := pg_catalog.char_length(search_snippet.value);
+  v_folded text;
+  v_word text;
+  v_found integer;
+  v_place integer;
+  v_start integer;
+  v_piece text;
+begin
+  if v_length <= 240 then
+    return search_snippet.value;
+  end if;
+  v_folded := ' ' || app_hidden.search_fold(search_snippet.value);
+  foreach v_word in array search_snippet.words loop
+    v_found := pg_catalog.strpos(v_folded, ' ' || coalesce(
+      (pg_catalog.ts_lexize('pg_catalog.english_stem', v_word))[1], v_word));
+    if v_found = 0 then
+      v_found := pg_catalog.strpos(v_folded,
+        case when v_word ~ pg_catalog.concat('[', app_hidden.search_unspaced(), ']')
+          then v_word else ' ' || v_word end);
+    end if;
+    v_place := least(v_place, nullif(v_found, 0));
+  end loop;
+  v_start := greatest(
+    1,
+    least(
+      coalesce(v_place, 1)::bigint * v_length / pg_catalog.char_length(v_folded) - 60,
+      v_length - 240)::integer);
+  v_piece := pg_catalog.substr(search_snippet.value, v_start, 240);
+  if v_start > 1 then
+    v_piece := '…' || pg_catalog.regexp_replace(v_piece, '^\S{0,30}\s+', '');
+  end if;
+  if v_start + 240 <= v_length then
+    v_piece := pg_catalog.regexp_replace(v_piece, '\s+\S{0,30}$', '') || '…';
+  end if;
+  return v_piece;
+end
+$function$;
+comment on function app_hidden.search_snippet(text,text[]) is 'The piece of a text around the words that a search has found in it.';
+grant execute on function app_hidden.search_snippet(text,text[]) to app_account;
+grant execute on function app_hidden.search_snippet(text,text[]) to app_anonymous;
+grant execute on function app_hidden.search_snippet(text,text[]) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_tier(query tsquery, tier integer, folded text, size integer)
+ RETURNS app_public.search_result[]
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  v_first constant app_public.search_result[] := app_hidden.search_matches(
+    search_tier.query, search_tier.tier, search_tier.folded, search_tier.size + 1);
+  v_found app_public.search_result[] := '{}';
+  v_popular tsquery;
+begin
+  if pg_catalog.cardinality(v_first) <= search_tier.size then
+    return v_first;
+  end if;
+  foreach v_popular in array case search_tier.tier
+    when 1 then
+      array['''^9'' | ''^8'' | ''^7'' | ''^6''', '''^5'' | ''^4''', '''^3''', '''^2''', '''^1''']
+    else array['''^9'' | ''^8'' | ''^7'' | ''^6'' | ''^5'' | ''^4'' | ''^3''']
+  end::tsquery[] loop
+    v_found := v_found || app_hidden.search_matches(
+      search_tier.query && v_popular, search_tier.tier, search_tier.folded,
+      search_tier.size - pg_catalog.cardinality(v_found));
+    if pg_catalog.cardinality(v_found) >= search_tier.size then
+      return v_found;
+    end if;
+  end loop;
+  return v_found || array(
+    select f::app_public.search_result from pg_catalog.unnest(v_first) f
+    where f.id <> all (array(select p.id from pg_catalog.unnest(v_found) p))
+    order by f.id
+    limit search_tier.size - pg_catalog.cardinality(v_found)
+  );
+end
+$function$;
+comment on function app_hidden.search_tier(tsquery,integer,text,integer) is 'What one look-up of a search finds, the most popular where it finds too much.';
+grant execute on function app_hidden.search_tier(tsquery,integer,text,integer) to app_account;
+grant execute on function app_hidden.search_tier(tsquery,integer,text,integer) to app_anonymous;
+grant execute on function app_hidden.search_tier(tsquery,integer,text,integer) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_typos(word text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_length constant integer := pg_catalog.char_length(search_typos.word);
+  v_typos text[] := '{}';
+begin
+  if v_length between 4 and 24 and search_typos.word !~ '^[0-9]+$' then
+    v_typos := array['~' || search_typos.word];
+    for i in 1..v_length loop
+      v_typos := v_typos || ('~' || overlay(search_typos.word placing '' from i for 1));
+    end loop;
+  end if;
+  return v_typos;
+end
+$function$;
+comment on function app_hidden.search_typos(text) is 'What a word shares with its misspellings: itself, and itself without each of its letters.';
+grant execute on function app_hidden.search_typos(text) to app_account;
+grant execute on function app_hidden.search_typos(text) to app_anonymous;
+grant execute on function app_hidden.search_typos(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_unspaced()
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff'::text;
+comment on function app_hidden.search_unspaced() is 'Letters of scripts without spaces between words, as the inside of a bracket.';
+grant execute on function app_hidden.search_unspaced() to app_account;
+grant execute on function app_hidden.search_unspaced() to app_anonymous;
+grant execute on function app_hidden.search_unspaced() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_vector(kind app_public.search_kind, head text, body text, popularity smallint)
+ RETURNS tsvector
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_head constant text[] := app_hidden.search_words(app_hidden.search_fold(search_vector.head));
+  v_body constant text[] := app_hidden.search_words(app_hidden.search_fold(search_vector.body));
+  v_lexemes text[] := array[
+    '%' || search_vector.kind::text, '^' || search_vector.popularity::text
+  ];
+  v_word text;
+  v_stem text;
+begin
+  foreach v_word in array v_head loop
+    v_stem := coalesce((pg_catalog.ts_lexize('pg_catalog.english_stem', v_word))[1], v_word);
+    v_lexemes := v_lexemes || array[
+      v_word, v_stem, '=' || v_word, '=' || v_stem,
+      '<' || pg_catalog.left(v_word, 1), '<' || pg_catalog.left(v_word, 2)
+    ];
+    if pg_catalog.char_length(v_word) > 3 then
+      v_lexemes := v_lexemes || app_hidden.search_typos(v_word);
+    end if;
+  end loop;
+  foreach v_word in array v_body loop
+    v_stem := (pg_catalog.ts_lexize('pg_catalog.english_stem', v_word))[1];
+    if v_stem is not null then
+      v_lexemes := v_lexemes || array[v_word, v_stem];
+    end if;
+  end loop;
+  return pg_catalog.array_to_tsvector(v_lexemes);
+end
+$function$;
+comment on function app_hidden.search_vector(app_public.search_kind,text,text,smallint) is 'What a document is found by.';
+grant execute on function app_hidden.search_vector(app_public.search_kind,text,text,smallint) to app_account;
+grant execute on function app_hidden.search_vector(app_public.search_kind,text,text,smallint) to app_anonymous;
+grant execute on function app_hidden.search_vector(app_public.search_kind,text,text,smallint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_words(folded text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_unspaced constant text := app_hidden.search_unspaced();
+  v_words text[] := '{}';
+  v_run text[];
+  v_length integer;
+begin
+  if search_words.folded = '' then
+    return '{}';
+  end if;
+  if pg_catalog.octet_length(search_words.folded) = pg_catalog.char_length(search_words.folded)
+    or search_words.folded !~ pg_catalog.concat('[', v_unspaced, ']')
+  then
+    v_words := pg_catalog.string_to_array(search_words.folded, ' ');
+    if pg_catalog.char_length(search_words.folded) > 64 then
+      v_words := array(
+        select pg_catalog.left(w.word, 64)
+        from pg_catalog.unnest(v_words) with ordinality w(word, position) order by w.position
+      );
+    end if;
+    return v_words;
+  end if;
+  for v_run in
+    select pg_catalog.regexp_matches(search_words.folded,
+      pg_catalog.format('([%1$s]+)|([^ %1$s]+)', v_unspaced), 'g')
+  loop
+    if v_run[1] is null then
+      v_words := v_words || pg_catalog.left(v_run[2], 64);
+    else
+      v_length := pg_catalog.char_length(v_run[1]);
+      v_words := v_words || array(
+        select pg_catalog.substr(v_run[1], i, 2)
+        from pg_catalog.generate_series(1, v_length) i order by i
+      );
+    end if;
+  end loop;
+  return v_words;
+end
+$function$;
+comment on function app_hidden.search_words(text) is 'The words of a folded text; pairs of letters where a script puts no spaces between words.';
+grant execute on function app_hidden.search_words(text) to app_account;
+grant execute on function app_hidden.search_words(text) to app_anonymous;
+grant execute on function app_hidden.search_words(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.trending_score(published_at timestamp with time zone, activity bigint)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (log(((1)::double precision + (GREATEST(activity, (0)::bigint))::double precision)) + ((EXTRACT(epoch FROM (published_at - '2020-01-01 00:00:00+00'::timestamp with time zone)))::double precision / (86400)::double precision));
+comment on function app_hidden.trending_score(timestamp with time zone,bigint) is 'The logarithm of the activity plus the days since 2020 of the publication.';
+grant execute on function app_hidden.trending_score(timestamp with time zone,bigint) to app_account;
+grant execute on function app_hidden.trending_score(timestamp with time zone,bigint) to app_anonymous;
+grant execute on function app_hidden.trending_score(timestamp with time zone,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.unread_message_count()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (SELECT count(*) AS count FROM (app_hidden.direct_unread u JOIN app_public.direct_member m ON (((m.account_id = u.account_id) AND (m.conversation_id = u.conversation_id)))) WHERE ((u.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (m.left_at IS NULL)));
+comment on function app_hidden.unread_message_count() is 'How many direct messages the account of the request has not read.';
+grant execute on function app_hidden.unread_message_count() to app_account;
+grant execute on function app_hidden.unread_message_count() to app_anonymous;
+grant execute on function app_hidden.unread_message_count() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_private.claim_analysis(conversation_id bigint)
+ RETURNS TABLE(generation bigint, read_at timestamp with time zone, voter_ids bigint[], voted_ids bigint[], choices smallint[], opinion_ids bigint[], contents text[], moderated_ids bigint[], earlier_ids bigint[], earlier_x double precision[], earlier_y double precision[], earlier_groups smallint[])
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(q.requested, (0)::bigint) AS "coalesce",
+     statement_timestamp() AS statement_timestamp,
+     v.voter_ids,
+     v.voted_ids,
+     v.choices,
+     o.opinion_ids,
+     o.contents,
+     o.moderated_ids,
+     p.account_ids,
+     p.x,
+     p.y,
+     p.groups
+    FROM ((((app_public.conversation c
+      LEFT JOIN app_private.analysis_request q ON ((q.conversation_id = c.id)))
+      CROSS JOIN LATERAL ( SELECT array_agg(v_1.voter_id) AS voter_ids,
+             array_agg(v_1.opinion_id) AS voted_ids,
+             array_agg((
+                 CASE v_1.choice
+                     WHEN 'agree'::app_public.vote_choice THEN 1
+                     WHEN 'disagree'::app_public.vote_choice THEN '-1'::integer
+                     ELSE 0
+                 END)::smallint) AS choices
+            FROM (app_public.opinion_vote v_1
+              JOIN app_public.opinion o_1 ON ((o_1.id = v_1.opinion_id)))
+           WHERE ((v_1.conversation_id = c.id) AND (v_1.cancelled_at IS NULL) AND (o_1.deleted_at IS NULL))) v)
+      CROSS JOIN LATERAL ( SELECT array_agg(o_1.id) AS opinion_ids,
+             array_agg(o_1.content) AS contents,
+             array_agg(o_1.id) FILTER (WHERE (o_1.moderation IS NOT NULL)) AS moderated_ids
+            FROM app_public.opinion o_1
+           WHERE ((o_1.conversation_id = c.id) AND (o_1.deleted_at IS NULL))) o)
+      CROSS JOIN LATERAL ( SELECT array_agg(p_1.account_id) AS account_ids,
+             array_agg(p_1.x) AS x,
+             array_agg(p_1.y) AS y,
+             array_agg(p_1.group_key) AS groups
+            FROM (app_public.analysis_run r
+              JOIN app_public.participant_position p_1 ON ((p_1.run_id = r.id)))
+           WHERE ((r.conversation_id = c.id) AND r.is_published)) p)
+   WHERE ((c.id = claim_analysis.conversation_id) AND (c.deleted_at IS NULL));
+END;
+comment on function app_private.claim_analysis(bigint) is 'What an analysis of a conversation starts from, in one snapshot; no row if there is no such conversation.';
+
+CREATE OR REPLACE FUNCTION app_private.expire_overdue_intro_requests(size integer DEFAULT 10000)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with overdue as materialized (
+    select r.id from app_public.intro_request r
+    where r.state = 'requested' and r.expires_at <= now()
+    order by r.expires_at
+    limit expire_overdue_intro_requests.size
+    for no key update skip locked
+  ), expired as (
+    update app_public.intro_request r
+      set state = 'expired', ended_at = r.expires_at
+      from overdue o
+      where r.id = o.id
+      returning r.id
+  )
+  select count(*) from expired;
+$function$;
+comment on function app_private.expire_overdue_intro_requests(integer) is 'Expires overdue intro requests and returns how many.';
+
+CREATE OR REPLACE FUNCTION app_private.fail_analysis(conversation_id bigint, error text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  update app_private.analysis_request q
+    set failed_at = clock_timestamp(), last_error = fail_analysis.error
+    where q.conversation_id = fail_analysis.conversation_id;
+$function$;
+comment on function app_private.fail_analysis(bigint,text) is 'Notes that an analysis was given up, and why.';
+
+CREATE OR REPLACE FUNCTION app_private.is_analysis_due(conversation_id bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select q.requested > q.published and c.deleted_at is null
+  from app_private.analysis_request q
+  join app_public.conversation c on c.id = q.conversation_id
+  where q.conversation_id = is_analysis_due.conversation_id
+  for update of q;
+$function$;
+comment on function app_private.is_analysis_due(bigint) is 'Whether the published result does not cover the last request for an analysis.';
+
+CREATE OR REPLACE FUNCTION app_private.prune_analysis(conversation_id bigint, keep integer)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with gone as (
+    delete from app_public.analysis_run r
+    where r.id in (
+      select k.id from app_public.analysis_run k
+      where k.conversation_id = prune_analysis.conversation_id and not k.is_published
+      order by k.id desc
+      offset greatest(prune_analysis.keep - 1, 0)
+    )
+    returning 1
+  )
+  select count(*) from gone;
+$function$;
+comment on function app_private.prune_analysis(bigint,integer) is 'Deletes old results of a conversation, and returns how many.';
+
+CREATE OR REPLACE FUNCTION app_private.publish_analysis(conversation_id bigint, generation bigint, read_at timestamp with time zone, outcome app_public.analysis_outcome, numbers jsonb, group_keys smallint[], sizes integer[], labels text[], continues boolean[], account_ids bigint[], x double precision[], y double precision[], account_groups smallint[], opinion_ids bigint[], agrees integer[], disagrees integer[], passes integer[], standings smallint[], consensus double precision[], dissent double precision[], divisiveness double precision[], extremity double precision[], priority double precision[], representatives jsonb, consensus_opinions jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_groups constant integer := cardinality(publish_analysis.group_keys);
+  v_run_id bigint;
+  v_request app_private.analysis_request;
+  v_before app_public.analysis_run;
+begin
+  insert into app_private.analysis_request (conversation_id)
+    select c.id from app_public.conversation c
+    where c.id = publish_analysis.conversation_id and c.deleted_at is null
+    on conflict (conversation_id) do nothing;
+  if not exists (
+    select from app_private.analysis_request q
+    join app_public.conversation c on c.id = q.conversation_id
+    where q.conversation_id = publish_analysis.conversation_id and c.deleted_at is null
+      and q.published <= publish_analysis.generation
+  ) then
+    return null;
+  end if;
+
+  insert into app_public.analysis_run (
+    conversation_id, generation, outcome, read_at, vote_count, opinion_count, participant_count,
+    member_count, group_keys, silhouette, details
+  )
+    select publish_analysis.conversation_id, publish_analysis.generation, publish_analysis.outcome,
+      publish_analysis.read_at, n.vote_count, cardinality(publish_analysis.opinion_ids),
+      cardinality(publish_analysis.account_ids), n.member_count, publish_analysis.group_keys,
+      n.silhouette, publish_analysis.numbers -> 'details'
+    from jsonb_to_record(publish_analysis.numbers)
+      n(vote_count integer, member_count integer, silhouette double precision)
+    returning id into v_run_id;
+  insert into app_private.opinion_group_stats (
+    run_id, opinion_id, agrees, disagrees, passes, standing, consensus, dissent, divisiveness,
+    extremity, priority
+  )
+    select v_run_id, o.id,
+      publish_analysis.agrees[(o.place - 1) * v_groups + 1 : o.place * v_groups],
+      publish_analysis.disagrees[(o.place - 1) * v_groups + 1 : o.place * v_groups],
+      publish_analysis.passes[(o.place - 1) * v_groups + 1 : o.place * v_groups],
+      case o.standing
+        when 1 then 'agreed' when 2 then 'disagreed' when 3 then 'divisive'
+      end::app_public.opinion_standing,
+      o.consensus, o.dissent, o.divisiveness, o.extremity, o.priority
+    from unnest(
+      publish_analysis.opinion_ids, publish_analysis.standings, publish_analysis.consensus,
+      publish_analysis.dissent, publish_analysis.divisiveness, publish_analysis.extremity,
+      publish_analysis.priority
+    ) with ordinality
+      o(id, standing, consensus, dissent, divisiveness, extremity, priority, place);
+  insert into app_public.participant_position (run_id, point, account_id, x, y, group_key)
+    select v_run_id, p.place - 1, p.account_id, p.x, p.y, p.group_key
+    from unnest(
+      publish_analysis.account_ids, publish_analysis.x, publish_analysis.y,
+      publish_analysis.account_groups
+    ) with ordinality p(account_id, x, y, group_key, place);
+  insert into app_public.consensus_opinion (
+    run_id, direction, rank, opinion_id, success_count, vote_count, probability, probability_test
+  )
+    select v_run_id, o.direction, o.rank, o.opinion_id, o.success_count, o.vote_count,
+      o.probability, o.probability_test
+    from jsonb_populate_recordset(
+      null::app_public.consensus_opinion, publish_analysis.consensus_opinions) o;
+
+  select q.* into v_request from app_private.analysis_request q
+    where q.conversation_id = publish_analysis.conversation_id
+    for update;
+  if v_request.published is null or v_request.published > publish_analysis.generation then
+    -- takes along what was written above
+    delete from app_public.analysis_run r where r.id = v_run_id;
+    return null;
+  end if;
+  update app_public.analysis_run r set is_published = false
+    where r.conversation_id = publish_analysis.conversation_id and r.is_published
+    returning r.* into v_before;
+  delete from app_private.group_label l
+    where l.conversation_id = publish_analysis.conversation_id and l.key <> all (
+      select g.key from unnest(publish_analysis.group_keys, publish_analysis.continues)
+        g(key, continues)
+      where g.continues
+    );
+  insert into app_public.opinion_group (
+    run_id, key, label, made_label, is_label_edited, size, since
+  )
+    select v_run_id, g.key, coalesce(l.label, g.label), g.label, l.label is not null, g.size,
+      case when g.continues then coalesce(b.since, publish_analysis.read_at)
+        else publish_analysis.read_at end
+    from unnest(
+      publish_analysis.group_keys, publish_analysis.labels, publish_analysis.sizes,
+      publish_analysis.continues
+    ) g(key, label, size, continues)
+    left join app_private.group_label l
+      on l.conversation_id = publish_analysis.conversation_id and l.key = g.key
+    left join app_public.opinion_group b on b.run_id = v_before.id and b.key = g.key;
+  insert into app_public.representative_opinion (
+    run_id, group_key, rank, opinion_id, direction, is_selected, is_best_agree, success_count,
+    vote_count, probability, probability_test, ratio, ratio_test
+  )
+    select v_run_id, o.group_key, o.rank, o.opinion_id, o.direction, o.is_selected,
+      o.is_best_agree, o.success_count, o.vote_count, o.probability, o.probability_test, o.ratio,
+      o.ratio_test
+    from jsonb_populate_recordset(
+      null::app_public.representative_opinion, publish_analysis.representatives) o;
+  update app_public.analysis_run r
+    set is_published = true, published_at = clock_timestamp(), labels = array(
+      select g.label from app_public.opinion_group g where g.run_id = r.id order by g.key
+    )
+    where r.id = v_run_id;
+  update app_private.analysis_request q
+    set published = publish_analysis.generation, failed_at = null, last_error = null
+    where q.conversation_id = publish_analysis.conversation_id;
+  return v_run_id;
+end
+$function$;
+comment on function app_private.publish_analysis(bigint,bigint,timestamp with time zone,app_public.analysis_outcome,jsonb,smallint[],integer[],text[],boolean[],bigint[],double precision[],double precision[],smallint[],bigint[],integer[],integer[],integer[],smallint[],double precision[],double precision[],double precision[],double precision[],double precision[],jsonb,jsonb) is 'Writes and publishes a result, and returns its id; null if it was overtaken.';
+
+CREATE OR REPLACE FUNCTION app_private.request_analysis(conversation_id bigint)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  insert into app_private.analysis_request as q (conversation_id, requested, requested_at)
+    select c.id, 1, clock_timestamp() from app_public.conversation c
+    where c.id = request_analysis.conversation_id and c.deleted_at is null
+    on conflict (conversation_id) do update
+      set requested = q.requested + 1, requested_at = excluded.requested_at
+    returning q.requested;
+$function$;
+comment on function app_private.request_analysis(bigint) is 'Notes that an analysis is asked for; returns the number of the request, null if there is no such conversation.';
+
+CREATE OR REPLACE FUNCTION app_private.require_direct_member(conversation_id bigint, account_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_left_at timestamptz;
+begin
+  select m.left_at into v_left_at from app_public.direct_member m
+    where m.conversation_id = require_direct_member.conversation_id
+      and m.account_id = require_direct_member.account_id
+    for key share;
+  if not found then
+    raise exception 'There is no such conversation' using
+      errcode = 'MS001',
+      detail = pg_catalog.format('conversation %s', require_direct_member.conversation_id),
+      hint = 'Only its members see a conversation: reload the list of yours.';
+  end if;
+  if v_left_at is not null then
+    raise exception 'You have left this conversation' using
+      errcode = 'MS002',
+      detail = pg_catalog.format('conversation %s, left at %s',
+        require_direct_member.conversation_id, v_left_at),
+      hint = 'Start a conversation of two again to go on with it; a group cannot be joined again.';
+  end if;
+end
+$function$;
+comment on function app_private.require_direct_member(bigint,bigint) is 'Nothing for a member of the direct conversation; MS001 or MS002 for anybody else.';
+
+CREATE OR REPLACE FUNCTION app_private.require_own_message(conversation_id bigint, message_id bigint, account_id bigint)
+ RETURNS app_public.direct_message
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_message app_public.direct_message;
+begin
+  select m.* into v_message from app_public.direct_message m
+    where m.conversation_id = require_own_message.conversation_id
+      and m.id = require_own_message.message_id;
+  if v_message.id is null then
+    raise exception 'There is no such message' using
+      errcode = 'MS009',
+      detail = pg_catalog.format('conversation %s, message %s',
+        require_own_message.conversation_id, require_own_message.message_id),
+      hint = 'Reload the conversation.';
+  end if;
+  if v_message.sender_id <> require_own_message.account_id then
+    raise exception 'Only its sender may change or delete a message' using
+      errcode = 'MS010',
+      detail = pg_catalog.format('conversation %s, message %s, account %s',
+        v_message.conversation_id, v_message.id, require_own_message.account_id),
+      hint = 'Ask the sender, or block the account.';
+  end if;
+  return v_message;
+end
+$function$;
+comment on function app_private.require_own_message(bigint,bigint,bigint) is 'The message of the account; MS009 or MS010 if it is none.';
+
+CREATE OR REPLACE FUNCTION app_private.require_recipients(conversation_id bigint, sender_id bigint)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_recipients bigint[];
+  v_blocked_id bigint;
+  v_is_blocked boolean;
+begin
+  perform app_private.require_direct_member(
+    require_recipients.conversation_id, require_recipients.sender_id);
+  select pg_catalog.array_agg(m.account_id),
+      min(m.account_id) filter (where exists (
+        select from app_public.block k
+        where k.blocker_id = require_recipients.sender_id and k.blocked_id = m.account_id
+      )),
+      pg_catalog.bool_or(exists (
+        select from app_public.block k
+        where k.blocker_id = m.account_id and k.blocked_id = require_recipients.sender_id
+      ))
+    into v_recipients, v_blocked_id, v_is_blocked
+    from app_public.direct_member m
+    where m.conversation_id = require_recipients.conversation_id and m.left_at is null
+      and m.account_id <> require_recipients.sender_id;
+  if v_recipients is null then
+    raise exception 'Nobody else takes part in this conversation any more' using
+      errcode = 'MS004',
+      detail = pg_catalog.format('conversation %s', require_recipients.conversation_id),
+      hint = 'The others have left or deleted their accounts. Start another conversation.';
+  end if;
+  if v_blocked_id is not null then
+    raise exception 'You block an account of this conversation' using
+      errcode = 'MS003',
+      detail = pg_catalog.format('conversation %s, account %s',
+        require_recipients.conversation_id, v_blocked_id),
+      hint = 'Unblock the account to write to it.';
+  end if;
+  if v_is_blocked then
+    raise exception 'Your messages are not wanted in this conversation' using
+      errcode = 'MS003',
+      detail = pg_catalog.format('conversation %s', require_recipients.conversation_id),
+      hint = 'An account that takes part in it has blocked you.';
+  end if;
+  return v_recipients;
+end
+$function$;
+comment on function app_private.require_recipients(bigint,bigint) is 'The other members of the direct conversation; MS001 to MS004 for who may not write there.';
+
+CREATE OR REPLACE FUNCTION app_private.tg_analysis_run__delete_results()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from app_private.opinion_group_stats s
+    where s.run_id in (select r.id from old_rows r);
+  delete from app_public.participant_position p
+    where p.run_id in (select r.id from old_rows r);
+  return null;
+end
+$function$;
+comment on function app_private.tg_analysis_run__delete_results() is 'Takes along the opinions and positions of deleted results.';
+
+CREATE OR REPLACE FUNCTION app_public.accept_intro(intro_request_id bigint, answer text DEFAULT ''::text)
+ RETURNS app_public.intro_request
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform app_hidden.require_active_account();
+  return app_hidden.answer_intro(
+    accept_intro.intro_request_id, 'accepted', accept_intro.answer);
+end
+$function$;
+comment on function app_public.accept_intro(bigint,text) is 'Accepts an intro that the caller was asked for.';
+grant execute on function app_public.accept_intro(bigint,text) to app_account;
+grant execute on function app_public.accept_intro(bigint,text) to app_anonymous;
+grant execute on function app_public.accept_intro(bigint,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_badge_count(app_public.account)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 30 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
+      then coalesce((select t.badge_count from app_public.account t where t.id = $1.id), $1.badge_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__account__badge_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__account__badge_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.account_badge_count(app_public.account) is '@behavior -filterBy -orderBy
+@notNull
+Badges of its projects.';
+grant execute on function app_public.account_badge_count(app_public.account) to app_account;
+grant execute on function app_public.account_badge_count(app_public.account) to app_anonymous;
+grant execute on function app_public.account_badge_count(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_chain_count(app_public.account)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 27 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
+      then coalesce((select t.chain_count from app_public.account t where t.id = $1.id), $1.chain_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__account__chain_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__account__chain_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.account_chain_count(app_public.account) is '@behavior -filterBy -orderBy
+@notNull
+Chains that it keeps.';
+grant execute on function app_public.account_chain_count(app_public.account) to app_account;
+grant execute on function app_public.account_chain_count(app_public.account) to app_anonymous;
+grant execute on function app_public.account_chain_count(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_chains(account app_public.account)
+ RETURNS SETOF app_public.chain
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT c.id,
+     c.owner_id,
+     c.slug,
+     c.name,
+     c.description,
+     c.request_id,
+     c.created_at,
+     c.updated_at,
+     c.deleted_at,
+     c.project_count,
+     c.follower_count,
+     c.post_count,
+     c.reply_count
+    FROM app_public.chain c
+   WHERE ((c.owner_id = (account_chains.account).id) AND (c.deleted_at IS NULL));
+END;
+comment on function app_public.account_chains(app_public.account) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+The chains that the account keeps, newest first.';
+grant execute on function app_public.account_chains(app_public.account) to app_account;
+grant execute on function app_public.account_chains(app_public.account) to app_anonymous;
+grant execute on function app_public.account_chains(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_comment_count(app_public.account)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 28 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
+      then coalesce((select t.comment_count from app_public.account t where t.id = $1.id), $1.comment_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__account__comment_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__account__comment_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.account_comment_count(app_public.account) is '@behavior -filterBy -orderBy
+@notNull
+Comments that it has written.';
+grant execute on function app_public.account_comment_count(app_public.account) to app_account;
+grant execute on function app_public.account_comment_count(app_public.account) to app_anonymous;
+grant execute on function app_public.account_comment_count(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_follower_count(app_public.account)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 32 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
+      then coalesce((select t.follower_count from app_public.account t where t.id = $1.id), $1.follower_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__account__follower_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__account__follower_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.account_follower_count(app_public.account) is '@behavior -filterBy -orderBy
+@notNull
+Accounts that follow one of its chains.';
+grant execute on function app_public.account_follower_count(app_public.account) to app_account;
+grant execute on function app_public.account_follower_count(app_public.account) to app_anonymous;
+grant execute on function app_public.account_follower_count(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_project_count(app_public.account)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 26 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
+      then coalesce((select t.project_count from app_public.account t where t.id = $1.id), $1.project_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__account__project_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__account__project_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.account_project_count(app_public.account) is '@behavior -filterBy -orderBy
+@notNull
+Projects that the account shows.';
+grant execute on function app_public.account_project_count(app_public.account) to app_account;
+grant execute on function app_public.account_project_count(app_public.account) to app_anonymous;
+grant execute on function app_public.account_project_count(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_projects(account app_public.account)
+ RETURNS SETOF app_public.project
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT p.id,
+     p.owner_id,
+     p.title,
+     p.tagline,
+     p.description,
+     p.website_url,
+     p.tags,
+     p.request_id,
+     p.created_at,
+     p.updated_at,
+     p.deleted_at,
+     p.upvote_count,
+     p.comment_count,
+     p.badge_count,
+     p.proof_score
+    FROM app_public.project p
+   WHERE ((p.owner_id = (account_projects.account).id) AND (p.deleted_at IS NULL));
+END;
+comment on function app_public.account_projects(app_public.account) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+The projects that the account shows, newest first.';
+grant execute on function app_public.account_projects(app_public.account) to app_account;
+grant execute on function app_public.account_projects(app_public.account) to app_anonymous;
+grant execute on function app_public.account_projects(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_proof_score(app_public.account)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 31 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
+      then coalesce((select t.proof_score from app_public.account t where t.id = $1.id), $1.proof_score, 0)
+        + coalesce((select t.delta from millrace_log.app_public__account__proof_score__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__account__proof_score__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.account_proof_score(app_public.account) is '@behavior -filterBy -orderBy
+@notNull
+Points of these badges.';
+grant execute on function app_public.account_proof_score(app_public.account) to app_account;
+grant execute on function app_public.account_proof_score(app_public.account) to app_anonymous;
+grant execute on function app_public.account_proof_score(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_upvote_count(app_public.account)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 29 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
+      then coalesce((select t.upvote_count from app_public.account t where t.id = $1.id), $1.upvote_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__account__upvote_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__account__upvote_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.account_upvote_count(app_public.account) is '@behavior -filterBy -orderBy
+@notNull
+Upvotes of its projects.';
+grant execute on function app_public.account_upvote_count(app_public.account) to app_account;
+grant execute on function app_public.account_upvote_count(app_public.account) to app_anonymous;
+grant execute on function app_public.account_upvote_count(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_viewer_has_blocked(account app_public.account)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.block k WHERE ((k.blocker_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (k.blocked_id = (account_viewer_has_blocked.account).id))));
+comment on function app_public.account_viewer_has_blocked(app_public.account) is 'Whether the viewer blocks the account.';
+grant execute on function app_public.account_viewer_has_blocked(app_public.account) to app_account;
+grant execute on function app_public.account_viewer_has_blocked(app_public.account) to app_anonymous;
+grant execute on function app_public.account_viewer_has_blocked(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.active_chains()
+ RETURNS SETOF app_public.chain_discovery
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT c.chain_id,
+     c.owner_id,
+     c.owner_name,
+     c.slug,
+     c.name,
+     c.summary,
+     c.created_at,
+     c.project_count,
+     c.follower_count,
+     c.post_count,
+     c.reply_count,
+     c.last_active_at,
+     c.activity_score
+    FROM app_public.chain_discovery c;
+END;
+comment on function app_public.active_chains() is '@behavior +order +backwards -array
+@listOrder ACTIVITY_SCORE_DESC,CHAIN_ID_DESC
+The chains in which something happens, the newer the sooner.';
+grant execute on function app_public.active_chains() to app_account;
+grant execute on function app_public.active_chains() to app_anonymous;
+grant execute on function app_public.active_chains() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.add_project_to_chain(chain_id bigint, project_id bigint)
+ RETURNS app_public.chain_project
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_place app_public.chain_project;
+begin
+  insert into app_public.chain_project as cp (chain_id, project_id, added_by_id)
+    values (add_project_to_chain.chain_id, add_project_to_chain.project_id, v_account_id)
+    on conflict (chain_id, project_id) do update
+      set removed_at = null, added_at = now(), added_by_id = excluded.added_by_id
+      where cp.removed_at is not null
+    returning * into v_place;
+  if not found then
+    select cp.* into v_place from app_public.chain_project cp
+      where cp.chain_id = add_project_to_chain.chain_id
+        and cp.project_id = add_project_to_chain.project_id;
+  end if;
+  return v_place;
+end
+$function$;
+comment on function app_public.add_project_to_chain(bigint,bigint) is 'Puts a project into a chain. For the owner of either.';
+grant execute on function app_public.add_project_to_chain(bigint,bigint) to app_account;
+grant execute on function app_public.add_project_to_chain(bigint,bigint) to app_anonymous;
+grant execute on function app_public.add_project_to_chain(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.analysis_run_viewer_position(analysis app_public.analysis_run)
+ RETURNS app_public.participant_position
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.* from app_public.participant_position p
+  where p.run_id = analysis.id and p.account_id = app_hidden.current_account_id();
+$function$;
+comment on function app_public.analysis_run_viewer_position(app_public.analysis_run) is 'Where the viewer stands, and in which group; null if the viewer had not voted.';
+grant execute on function app_public.analysis_run_viewer_position(app_public.analysis_run) to app_account;
+grant execute on function app_public.analysis_run_viewer_position(app_public.analysis_run) to app_anonymous;
+grant execute on function app_public.analysis_run_viewer_position(app_public.analysis_run) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.award_badge(project_id bigint, kind app_public.badge_kind, note text DEFAULT ''::text)
+ RETURNS app_public.badge
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_validator_id constant bigint := app_hidden.require_validator();
+  v_note constant text := app_hidden.require_text(award_badge.note, 'note', 0, 2000, 'DC008');
+  v_badge app_public.badge;
+begin
+  if award_badge.kind is null then
+    raise exception 'There is no kind of badge' using
+      errcode = 'DC014',
+      detail = pg_catalog.format('project %s', award_badge.project_id),
+      hint = 'Say what was proven.';
+  end if;
+  perform app_hidden.require_project(award_badge.project_id);
+  perform from app_public.project p
+    where p.id = award_badge.project_id and p.owner_id = v_validator_id;
+  if found then
+    raise exception 'Validators do not judge their own projects' using
+      errcode = 'DC013',
+      detail = pg_catalog.format('project %s, account %s',
+        award_badge.project_id, v_validator_id),
+      hint = 'Ask another validator.';
+  end if;
+  insert into app_public.badge (project_id, validator_id, kind, points, note)
+    values (
+      award_badge.project_id, v_validator_id, award_badge.kind,
+      app_hidden.badge_points(award_badge.kind), v_note
+    )
+    on conflict (project_id, kind) where revoked_at is null do nothing
+    returning * into v_badge;
+  if not found then
+    select b.* into v_badge from app_public.badge b
+      where b.project_id = award_badge.project_id and b.kind = award_badge.kind
+        and b.revoked_at is null;
+  end if;
+  return v_badge;
+end
+$function$;
+comment on function app_public.award_badge(bigint,app_public.badge_kind,text) is 'Awards a badge to a project. For validators; one that stands already is returned as it is.';
+grant execute on function app_public.award_badge(bigint,app_public.badge_kind,text) to app_account;
+grant execute on function app_public.award_badge(bigint,app_public.badge_kind,text) to app_anonymous;
+grant execute on function app_public.award_badge(bigint,app_public.badge_kind,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.block_account(account_id bigint)
+ RETURNS app_public.account
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_account app_public.account;
+begin
+  if block_account.account_id = v_account_id then
+    raise exception 'You cannot block yourself' using
+      errcode = 'AC007',
+      detail = pg_catalog.format('account %s', v_account_id),
+      hint = 'Name the account that you want to hear no more of.';
+  end if;
+  select a.* into v_account from app_public.account a
+    where a.id = block_account.account_id and a.deleted_at is null;
+  if v_account.id is null then
+    raise exception 'There is no such account' using
+      errcode = 'AC006',
+      detail = pg_catalog.format('account %s', block_account.account_id),
+      hint = 'It may have been deleted.';
+  end if;
+  insert into app_public.block (blocker_id, blocked_id)
+    values (v_account_id, v_account.id)
+    on conflict (blocker_id, blocked_id) do nothing;
+  return v_account;
+end
+$function$;
+comment on function app_public.block_account(bigint) is 'Blocks an account: it and the caller cannot write to each other. Repeating it changes nothing.';
+grant execute on function app_public.block_account(bigint) to app_account;
+grant execute on function app_public.block_account(bigint) to app_anonymous;
+grant execute on function app_public.block_account(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.builder_leaderboard()
+ RETURNS SETOF app_public.leaderboard_builder
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT l.account_id,
+     l.rank,
+     l.points,
+     l.upvote_count,
+     l.proof_score,
+     l.badge_count,
+     l.project_count,
+     l.display_name,
+     l.headline
+    FROM app_public.leaderboard_builder l;
+END;
+comment on function app_public.builder_leaderboard() is '@behavior +order +backwards -array
+@listOrder RANK_ASC,ACCOUNT_ID_ASC
+All builders by rank.';
+grant execute on function app_public.builder_leaderboard() to app_account;
+grant execute on function app_public.builder_leaderboard() to app_anonymous;
+grant execute on function app_public.builder_leaderboard() to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.cancel_vote(opinion_id bigint)
  RETURNS app_public.opinion_vote
@@ -1744,7 +9330,7 @@ CREATE OR REPLACE FUNCTION app_public.cast_vote(opinion_id bigint, choice app_pu
 AS $function$
 #variable_conflict use_column
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_vote app_public.opinion_vote;
 begin
   select v.* into v_vote from app_public.opinion_vote v
@@ -1771,6 +9357,295 @@ comment on function app_public.cast_vote(bigint,app_public.vote_choice) is 'Cast
 grant execute on function app_public.cast_vote(bigint,app_public.vote_choice) to app_account;
 grant execute on function app_public.cast_vote(bigint,app_public.vote_choice) to app_anonymous;
 grant execute on function app_public.cast_vote(bigint,app_public.vote_choice) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_active_posts(chain app_public.chain)
+ RETURNS SETOF app_public.chain_post_feed
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT f.post_id,
+     f.chain_id,
+     f.author_id,
+     f.author_name,
+     f.title,
+     f.summary,
+     f.created_at,
+     f.edited_at,
+     f.reply_count,
+     f.last_active_at,
+     f.last_author_id
+    FROM app_public.chain_post_feed f
+   WHERE (f.chain_id = (chain_active_posts.chain).id);
+END;
+comment on function app_public.chain_active_posts(app_public.chain) is '@behavior +order +backwards -array
+@listOrder LAST_ACTIVE_AT_DESC,POST_ID_DESC
+The posts of the chain, the one last replied to first.';
+grant execute on function app_public.chain_active_posts(app_public.chain) to app_account;
+grant execute on function app_public.chain_active_posts(app_public.chain) to app_anonymous;
+grant execute on function app_public.chain_active_posts(app_public.chain) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_discovery_viewer_follows(chain_discovery app_public.chain_discovery)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.chain_follow f WHERE ((f.chain_id = (chain_discovery_viewer_follows.chain_discovery).chain_id) AND (f.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (f.unfollowed_at IS NULL))));
+comment on function app_public.chain_discovery_viewer_follows(app_public.chain_discovery) is 'Whether the viewer follows the chain.';
+grant execute on function app_public.chain_discovery_viewer_follows(app_public.chain_discovery) to app_account;
+grant execute on function app_public.chain_discovery_viewer_follows(app_public.chain_discovery) to app_anonymous;
+grant execute on function app_public.chain_discovery_viewer_follows(app_public.chain_discovery) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_follower_count(app_public.chain)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 21 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
+      then coalesce((select t.follower_count from app_public.chain t where t.id = $1.id), $1.follower_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__chain__follower_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__chain__follower_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.chain_follower_count(app_public.chain) is '@behavior -filterBy -orderBy
+@notNull
+Accounts that follow it.';
+grant execute on function app_public.chain_follower_count(app_public.chain) to app_account;
+grant execute on function app_public.chain_follower_count(app_public.chain) to app_anonymous;
+grant execute on function app_public.chain_follower_count(app_public.chain) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_newest_posts(chain app_public.chain)
+ RETURNS SETOF app_public.chain_post_feed
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT f.post_id,
+     f.chain_id,
+     f.author_id,
+     f.author_name,
+     f.title,
+     f.summary,
+     f.created_at,
+     f.edited_at,
+     f.reply_count,
+     f.last_active_at,
+     f.last_author_id
+    FROM app_public.chain_post_feed f
+   WHERE (f.chain_id = (chain_newest_posts.chain).id);
+END;
+comment on function app_public.chain_newest_posts(app_public.chain) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,POST_ID_DESC
+The posts of the chain, newest first.';
+grant execute on function app_public.chain_newest_posts(app_public.chain) to app_account;
+grant execute on function app_public.chain_newest_posts(app_public.chain) to app_anonymous;
+grant execute on function app_public.chain_newest_posts(app_public.chain) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_post_count(app_public.chain)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 22 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
+      then coalesce((select t.post_count from app_public.chain t where t.id = $1.id), $1.post_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__chain__post_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__chain__post_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.chain_post_count(app_public.chain) is '@behavior -filterBy -orderBy
+@notNull
+Posts, without replies and deleted ones.';
+grant execute on function app_public.chain_post_count(app_public.chain) to app_account;
+grant execute on function app_public.chain_post_count(app_public.chain) to app_anonymous;
+grant execute on function app_public.chain_post_count(app_public.chain) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_post_replies(chain_post app_public.chain_post)
+ RETURNS SETOF app_public.chain_post
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT p.id,
+     p.chain_id,
+     p.author_id,
+     p.parent_id,
+     p.title,
+     p.content,
+     p.request_id,
+     p.created_at,
+     p.edited_at,
+     p.deleted_at,
+     p.reply_count
+    FROM app_public.chain_post p
+   WHERE ((p.parent_id = (chain_post_replies.chain_post).id) AND (p.deleted_at IS NULL));
+END;
+comment on function app_public.chain_post_replies(app_public.chain_post) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_ASC,ID_ASC
+The replies to the post, oldest first.';
+grant execute on function app_public.chain_post_replies(app_public.chain_post) to app_account;
+grant execute on function app_public.chain_post_replies(app_public.chain_post) to app_anonymous;
+grant execute on function app_public.chain_post_replies(app_public.chain_post) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_post_reply_count(app_public.chain_post)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 24 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__chain_post__recount t where t.id = $1.id)
+      then coalesce((select t.reply_count from app_public.chain_post t where t.id = $1.id), $1.reply_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__chain_post__reply_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__chain_post__reply_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.chain_post_reply_count(app_public.chain_post) is '@behavior -filterBy -orderBy
+@notNull
+Replies, without deleted ones.';
+grant execute on function app_public.chain_post_reply_count(app_public.chain_post) to app_account;
+grant execute on function app_public.chain_post_reply_count(app_public.chain_post) to app_anonymous;
+grant execute on function app_public.chain_post_reply_count(app_public.chain_post) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_project_count(app_public.chain)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 20 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
+      then coalesce((select t.project_count from app_public.chain t where t.id = $1.id), $1.project_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__chain__project_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__chain__project_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.chain_project_count(app_public.chain) is '@behavior -filterBy -orderBy
+@notNull
+Projects in it, without deleted ones.';
+grant execute on function app_public.chain_project_count(app_public.chain) to app_account;
+grant execute on function app_public.chain_project_count(app_public.chain) to app_anonymous;
+grant execute on function app_public.chain_project_count(app_public.chain) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_projects(chain app_public.chain)
+ RETURNS SETOF app_public.chain_project
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT cp.chain_id,
+     cp.project_id,
+     cp.added_by_id,
+     cp.added_at,
+     cp.removed_at
+    FROM (app_public.chain_project cp
+      JOIN app_public.project p ON ((p.id = cp.project_id)))
+   WHERE ((cp.chain_id = (chain_projects.chain).id) AND (cp.removed_at IS NULL) AND (p.deleted_at IS NULL));
+END;
+comment on function app_public.chain_projects(app_public.chain) is '@behavior +order +backwards -array
+@listOrder ADDED_AT_DESC,PROJECT_ID_DESC,CHAIN_ID_DESC
+The projects in the chain, last added first.';
+grant execute on function app_public.chain_projects(app_public.chain) to app_account;
+grant execute on function app_public.chain_projects(app_public.chain) to app_anonymous;
+grant execute on function app_public.chain_projects(app_public.chain) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_reply_count(app_public.chain)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 23 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
+      then coalesce((select t.reply_count from app_public.chain t where t.id = $1.id), $1.reply_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__chain__reply_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__chain__reply_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.chain_reply_count(app_public.chain) is '@behavior -filterBy -orderBy
+@notNull
+Replies to posts, without deleted ones.';
+grant execute on function app_public.chain_reply_count(app_public.chain) to app_account;
+grant execute on function app_public.chain_reply_count(app_public.chain) to app_anonymous;
+grant execute on function app_public.chain_reply_count(app_public.chain) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.chain_viewer_follows(chain app_public.chain)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.chain_follow f WHERE ((f.chain_id = (chain_viewer_follows.chain).id) AND (f.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (f.unfollowed_at IS NULL))));
+comment on function app_public.chain_viewer_follows(app_public.chain) is 'Whether the viewer follows the chain.';
+grant execute on function app_public.chain_viewer_follows(app_public.chain) to app_account;
+grant execute on function app_public.chain_viewer_follows(app_public.chain) to app_anonymous;
+grant execute on function app_public.chain_viewer_follows(app_public.chain) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.close_conversation(conversation_id bigint, reason text DEFAULT ''::text)
  RETURNS app_public.conversation
@@ -1803,6 +9678,86 @@ grant execute on function app_public.close_conversation(bigint,text) to app_acco
 grant execute on function app_public.close_conversation(bigint,text) to app_anonymous;
 grant execute on function app_public.close_conversation(bigint,text) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.conversation_agreed_opinions(conversation app_public.conversation)
+ RETURNS SETOF app_public.opinion_analysis
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT a.opinion_id,
+     a.conversation_id,
+     a.run_id,
+     a.is_listed,
+     a.standing,
+     a.consensus,
+     a.dissent,
+     a.divisiveness,
+     a.extremity,
+     a.priority,
+     a.group_votes
+    FROM app_public.opinion_analysis a
+   WHERE ((a.conversation_id = (conversation_agreed_opinions.conversation).id) AND a.is_listed AND (a.standing = 'agreed'::app_public.opinion_standing));
+END;
+comment on function app_public.conversation_agreed_opinions(app_public.conversation) is '@behavior +order +backwards -array
+@listOrder CONSENSUS_DESC,OPINION_ID_DESC
+Opinions that most of every group agree with, the most likely agreed with first.';
+grant execute on function app_public.conversation_agreed_opinions(app_public.conversation) to app_account;
+grant execute on function app_public.conversation_agreed_opinions(app_public.conversation) to app_anonymous;
+grant execute on function app_public.conversation_agreed_opinions(app_public.conversation) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.conversation_analysis(conversation app_public.conversation)
+ RETURNS app_public.analysis_run
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT r.id,
+     r.conversation_id,
+     r.generation,
+     r.outcome,
+     r.is_published,
+     r.read_at,
+     r.published_at,
+     r.vote_count,
+     r.opinion_count,
+     r.participant_count,
+     r.member_count,
+     r.group_keys,
+     r.labels,
+     r.silhouette,
+     r.details
+    FROM app_public.analysis_run r
+   WHERE ((r.conversation_id = (conversation_analysis.conversation).id) AND r.is_published);
+END;
+comment on function app_public.conversation_analysis(app_public.conversation) is 'The analysis of the conversation that is published now; null before the first.';
+grant execute on function app_public.conversation_analysis(app_public.conversation) to app_account;
+grant execute on function app_public.conversation_analysis(app_public.conversation) to app_anonymous;
+grant execute on function app_public.conversation_analysis(app_public.conversation) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.conversation_disagreed_opinions(conversation app_public.conversation)
+ RETURNS SETOF app_public.opinion_analysis
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT a.opinion_id,
+     a.conversation_id,
+     a.run_id,
+     a.is_listed,
+     a.standing,
+     a.consensus,
+     a.dissent,
+     a.divisiveness,
+     a.extremity,
+     a.priority,
+     a.group_votes
+    FROM app_public.opinion_analysis a
+   WHERE ((a.conversation_id = (conversation_disagreed_opinions.conversation).id) AND a.is_listed AND (a.standing = 'disagreed'::app_public.opinion_standing));
+END;
+comment on function app_public.conversation_disagreed_opinions(app_public.conversation) is '@behavior +order +backwards -array
+@listOrder DISSENT_DESC,OPINION_ID_DESC
+Opinions that most of every group disagree with, the most likely disagreed with first.';
+grant execute on function app_public.conversation_disagreed_opinions(app_public.conversation) to app_account;
+grant execute on function app_public.conversation_disagreed_opinions(app_public.conversation) to app_anonymous;
+grant execute on function app_public.conversation_disagreed_opinions(app_public.conversation) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.conversation_discover_opinions(conversation app_public.conversation)
  RETURNS SETOF app_public.opinion
  LANGUAGE sql
@@ -1831,6 +9786,32 @@ grant execute on function app_public.conversation_discover_opinions(app_public.c
 grant execute on function app_public.conversation_discover_opinions(app_public.conversation) to app_anonymous;
 grant execute on function app_public.conversation_discover_opinions(app_public.conversation) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.conversation_divisive_opinions(conversation app_public.conversation)
+ RETURNS SETOF app_public.opinion_analysis
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT a.opinion_id,
+     a.conversation_id,
+     a.run_id,
+     a.is_listed,
+     a.standing,
+     a.consensus,
+     a.dissent,
+     a.divisiveness,
+     a.extremity,
+     a.priority,
+     a.group_votes
+    FROM app_public.opinion_analysis a
+   WHERE ((a.conversation_id = (conversation_divisive_opinions.conversation).id) AND a.is_listed AND (a.standing = 'divisive'::app_public.opinion_standing));
+END;
+comment on function app_public.conversation_divisive_opinions(app_public.conversation) is '@behavior +order +backwards -array
+@listOrder DIVISIVENESS_DESC,OPINION_ID_DESC
+Opinions that most of one group agree with and most of another do not, the most divisive first.';
+grant execute on function app_public.conversation_divisive_opinions(app_public.conversation) to app_account;
+grant execute on function app_public.conversation_divisive_opinions(app_public.conversation) to app_anonymous;
+grant execute on function app_public.conversation_divisive_opinions(app_public.conversation) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.conversation_hidden_opinion_count(app_public.conversation)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -1848,7 +9829,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 7 and d.state = 'active'
+          where d.id = 10 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.hidden_opinion_count from app_public.conversation t where t.id = $1.id), $1.hidden_opinion_count, 0)
@@ -1892,7 +9873,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 6 and d.state = 'active'
+          where d.id = 9 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.moderated_opinion_count from app_public.conversation t where t.id = $1.id), $1.moderated_opinion_count, 0)
@@ -1982,6 +9963,34 @@ grant execute on function app_public.conversation_new_opinions(app_public.conver
 grant execute on function app_public.conversation_new_opinions(app_public.conversation) to app_anonymous;
 grant execute on function app_public.conversation_new_opinions(app_public.conversation) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.conversation_next_opinions(conversation app_public.conversation)
+ RETURNS SETOF app_public.opinion_analysis
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT a.opinion_id,
+     a.conversation_id,
+     a.run_id,
+     a.is_listed,
+     a.standing,
+     a.consensus,
+     a.dissent,
+     a.divisiveness,
+     a.extremity,
+     a.priority,
+     a.group_votes
+    FROM app_public.opinion_analysis a
+   WHERE ((a.conversation_id = (conversation_next_opinions.conversation).id) AND a.is_listed AND (( SELECT (v.cancelled_at IS NULL)
+            FROM app_public.opinion_vote v
+           WHERE ((v.opinion_id = a.opinion_id) AND (v.voter_id = ( SELECT app_hidden.current_account_id() AS current_account_id)))) IS NOT TRUE));
+END;
+comment on function app_public.conversation_next_opinions(app_public.conversation) is '@behavior +order +backwards -array
+@listOrder PRIORITY_DESC,OPINION_ID_DESC
+The opinions that the viewer has not voted on, those first whose votes would tell most.';
+grant execute on function app_public.conversation_next_opinions(app_public.conversation) to app_account;
+grant execute on function app_public.conversation_next_opinions(app_public.conversation) to app_anonymous;
+grant execute on function app_public.conversation_next_opinions(app_public.conversation) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.conversation_opinion_count(app_public.conversation)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -1999,7 +10008,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 4 and d.state = 'active'
+          where d.id = 7 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.opinion_count from app_public.conversation t where t.id = $1.id), $1.opinion_count, 0)
@@ -2033,7 +10042,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 10 and d.state = 'active'
+          where d.id = 13 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.participant_count from app_public.conversation t where t.id = $1.id), $1.participant_count, 0)
@@ -2067,7 +10076,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 5 and d.state = 'active'
+          where d.id = 8 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_opinion_count from app_public.conversation t where t.id = $1.id), $1.total_opinion_count, 0)
@@ -2101,7 +10110,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 11 and d.state = 'active'
+          where d.id = 14 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_participant_count from app_public.conversation t where t.id = $1.id), $1.total_participant_count, 0)
@@ -2135,7 +10144,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 9 and d.state = 'active'
+          where d.id = 12 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_vote_count from app_public.conversation t where t.id = $1.id), $1.total_vote_count, 0)
@@ -2169,7 +10178,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 8 and d.state = 'active'
+          where d.id = 11 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.vote_count from app_public.conversation t where t.id = $1.id), $1.vote_count, 0)
@@ -2186,13 +10195,98 @@ grant execute on function app_public.conversation_vote_count(app_public.conversa
 grant execute on function app_public.conversation_vote_count(app_public.conversation) to app_anonymous;
 grant execute on function app_public.conversation_vote_count(app_public.conversation) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.create_chain(slug text, name text, description text DEFAULT ''::text, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.chain
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_slug constant text := pg_catalog.btrim(coalesce(create_chain.slug, ''), E' \t\r\n');
+  v_chain app_public.chain;
+begin
+  if v_slug !~ '^[a-z0-9]+(-[a-z0-9]+)*$'
+    or pg_catalog.char_length(v_slug) not between 2 and 60
+  then
+    raise exception 'The address of a chain has another form' using
+      errcode = 'DC015',
+      detail = pg_catalog.format('address "%s"', pg_catalog.left(v_slug, 100)),
+      hint = 'Use 2 to 60 of a to z, 0 to 9 and single hyphens between them.';
+  end if;
+  insert into app_public.chain (owner_id, slug, name, description, request_id)
+    values (
+      v_account_id, v_slug,
+      app_hidden.require_text(create_chain.name, 'name', 1, 80, 'DC008'),
+      app_hidden.require_text(create_chain.description, 'description', 0, 5000, 'DC008'),
+      create_chain.request_id
+    )
+    on conflict do nothing
+    returning * into v_chain;
+  if not found then
+    select c.* into v_chain from app_public.chain c
+      where c.owner_id = v_account_id and c.request_id = create_chain.request_id;
+    if not found then
+      raise exception 'This address is taken' using
+        errcode = 'DC016',
+        detail = pg_catalog.format('address "%s"', v_slug),
+        hint = 'Choose another one.';
+    end if;
+  end if;
+  return v_chain;
+end
+$function$;
+comment on function app_public.create_chain(text,text,text,uuid) is 'Begins a chain. A request with the same requestId again makes no second one.';
+grant execute on function app_public.create_chain(text,text,text,uuid) to app_account;
+grant execute on function app_public.create_chain(text,text,text,uuid) to app_anonymous;
+grant execute on function app_public.create_chain(text,text,text,uuid) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.create_chain_post(chain_id bigint, title text, content text, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.chain_post
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_title constant text :=
+    app_hidden.require_text(create_chain_post.title, 'title', 1, 200, 'DC008');
+  v_content constant text :=
+    app_hidden.require_text(create_chain_post.content, 'post', 1, 10000, 'DC008');
+  v_post app_public.chain_post;
+begin
+  if create_chain_post.request_id is not null then
+    select p.* into v_post from app_public.chain_post p
+      where p.author_id = v_account_id and p.request_id = create_chain_post.request_id;
+    if found then
+      return v_post;
+    end if;
+  end if;
+  insert into app_public.chain_post (chain_id, author_id, title, content, request_id)
+    values (
+      create_chain_post.chain_id, v_account_id, v_title, v_content, create_chain_post.request_id
+    )
+    on conflict (author_id, request_id) where request_id is not null do nothing
+    returning * into v_post;
+  if not found then
+    select p.* into v_post from app_public.chain_post p
+      where p.author_id = v_account_id and p.request_id = create_chain_post.request_id;
+  end if;
+  return v_post;
+end
+$function$;
+comment on function app_public.create_chain_post(bigint,text,text,uuid) is 'Posts in a chain. A request with the same requestId again makes no second post.';
+grant execute on function app_public.create_chain_post(bigint,text,text,uuid) to app_account;
+grant execute on function app_public.create_chain_post(bigint,text,text,uuid) to app_anonymous;
+grant execute on function app_public.create_chain_post(bigint,text,text,uuid) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.create_conversation(topic text, description text DEFAULT ''::text)
  RETURNS app_public.conversation
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_conversation app_public.conversation;
 begin
   insert into app_public.conversation (owner_id, topic, description)
@@ -2241,7 +10335,7 @@ CREATE OR REPLACE FUNCTION app_public.create_opinion(conversation_id bigint, con
  SET search_path TO ''
 AS $function$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_is_seed constant boolean := coalesce(create_opinion.is_seed, false);
   v_content constant text :=
     app_hidden.require_text(create_opinion.content, 'opinion', 1, 2000, 'DL009');
@@ -2266,6 +10360,80 @@ grant execute on function app_public.create_opinion(bigint,text,boolean) to app_
 grant execute on function app_public.create_opinion(bigint,text,boolean) to app_anonymous;
 grant execute on function app_public.create_opinion(bigint,text,boolean) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.create_project(title text, tagline text DEFAULT ''::text, description text DEFAULT ''::text, website_url text DEFAULT NULL::text, tags text[] DEFAULT '{}'::text[], request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.project
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_project app_public.project;
+begin
+  insert into app_public.project (
+    owner_id, title, tagline, description, website_url, tags, request_id
+  )
+    values (
+      v_account_id,
+      app_hidden.require_text(create_project.title, 'title', 1, 120, 'DC008'),
+      app_hidden.require_text(create_project.tagline, 'tagline', 0, 200, 'DC008'),
+      app_hidden.require_text(create_project.description, 'description', 0, 20000, 'DC008'),
+      app_hidden.require_url(create_project.website_url),
+      app_hidden.require_tags(create_project.tags, 'tags', 8),
+      create_project.request_id
+    )
+    on conflict (owner_id, request_id) where request_id is not null do nothing
+    returning * into v_project;
+  if not found then
+    select p.* into v_project from app_public.project p
+      where p.owner_id = v_account_id and p.request_id = create_project.request_id;
+  end if;
+  return v_project;
+end
+$function$;
+comment on function app_public.create_project(text,text,text,text,text[],uuid) is 'Shows a project. A request with the same requestId again makes no second one.';
+grant execute on function app_public.create_project(text,text,text,text,text[],uuid) to app_account;
+grant execute on function app_public.create_project(text,text,text,text,text[],uuid) to app_anonymous;
+grant execute on function app_public.create_project(text,text,text,text,text[],uuid) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.create_project_comment(project_id bigint, content text, parent_id bigint DEFAULT NULL::bigint, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.project_comment
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_content constant text :=
+    app_hidden.require_text(create_project_comment.content, 'comment', 1, 5000, 'DC008');
+  v_comment app_public.project_comment;
+begin
+  if create_project_comment.request_id is not null then
+    select c.* into v_comment from app_public.project_comment c
+      where c.author_id = v_account_id and c.request_id = create_project_comment.request_id;
+    if found then
+      return v_comment;
+    end if;
+  end if;
+  insert into app_public.project_comment (project_id, author_id, parent_id, content, request_id)
+    values (
+      create_project_comment.project_id, v_account_id, create_project_comment.parent_id,
+      v_content, create_project_comment.request_id
+    )
+    on conflict (author_id, request_id) where request_id is not null do nothing
+    returning * into v_comment;
+  if not found then
+    select c.* into v_comment from app_public.project_comment c
+      where c.author_id = v_account_id and c.request_id = create_project_comment.request_id;
+  end if;
+  return v_comment;
+end
+$function$;
+comment on function app_public.create_project_comment(bigint,text,bigint,uuid) is 'Comments on a project, or replies to a comment. A request with the same requestId again makes no second one.';
+grant execute on function app_public.create_project_comment(bigint,text,bigint,uuid) to app_account;
+grant execute on function app_public.create_project_comment(bigint,text,bigint,uuid) to app_anonymous;
+grant execute on function app_public.create_project_comment(bigint,text,bigint,uuid) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.current_account()
  RETURNS app_public.account
  LANGUAGE sql
@@ -2279,6 +10447,26 @@ comment on function app_public.current_account() is 'The account on whose behalf
 grant execute on function app_public.current_account() to app_account;
 grant execute on function app_public.current_account() to app_anonymous;
 grant execute on function app_public.current_account() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.decline_intro(intro_request_id bigint, answer text DEFAULT ''::text)
+ RETURNS app_public.intro_request
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if pg_catalog.btrim(decline_intro.answer, E' \t\r\n') <> '' then
+    perform app_hidden.require_active_account();
+  else
+    perform app_hidden.require_account();
+  end if;
+  return app_hidden.answer_intro(
+    decline_intro.intro_request_id, 'declined', decline_intro.answer);
+end
+$function$;
+comment on function app_public.decline_intro(bigint,text) is 'Declines an intro that the caller was asked for.';
+grant execute on function app_public.decline_intro(bigint,text) to app_account;
+grant execute on function app_public.decline_intro(bigint,text) to app_anonymous;
+grant execute on function app_public.decline_intro(bigint,text) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.delete_account()
  RETURNS app_public.account
@@ -2308,6 +10496,8 @@ begin
   update app_public.opinion_vote v
     set cancelled_at = now()
     where v.voter_id = v_account.id and v.cancelled_at is null;
+  perform app_hidden.leave_direct_conversations();
+  perform app_hidden.delete_discovery_of(v_account.id);
   update app_public.account a
     set display_name = null, deleted_at = now()
     where a.id = v_account.id
@@ -2315,10 +10505,147 @@ begin
   return v_account;
 end
 $function$;
-comment on function app_public.delete_account() is 'Deletes the caller''s account with its opinions and votes. This cannot be undone.';
+comment on function app_public.delete_account() is 'Deletes the caller''s account with its projects, opinions and votes. This cannot be undone.';
 grant execute on function app_public.delete_account() to app_account;
 grant execute on function app_public.delete_account() to app_anonymous;
 grant execute on function app_public.delete_account() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.delete_chain(chain_id bigint)
+ RETURNS app_public.chain
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_chain app_public.chain;
+begin
+  update app_public.chain c
+    set deleted_at = now()
+    where c.id = delete_chain.chain_id and c.deleted_at is null
+      and (c.owner_id = v_account_id or app_hidden.is_moderator())
+    returning c.* into v_chain;
+  if found then
+    return v_chain;
+  end if;
+  select c.* into v_chain from app_public.chain c where c.id = delete_chain.chain_id;
+  if v_chain.id is null then
+    perform app_hidden.require_chain(delete_chain.chain_id);
+  end if;
+  if v_chain.owner_id <> v_account_id and not app_hidden.is_moderator() then
+    raise exception 'Only its owner may delete a chain' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('chain %s, account %s', v_chain.id, v_account_id),
+      hint = 'Ask its owner or a moderator.';
+  end if;
+  return v_chain;
+end
+$function$;
+comment on function app_public.delete_chain(bigint) is 'Deletes a chain. For its owner and moderators.';
+grant execute on function app_public.delete_chain(bigint) to app_account;
+grant execute on function app_public.delete_chain(bigint) to app_anonymous;
+grant execute on function app_public.delete_chain(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.delete_chain_post(post_id bigint)
+ RETURNS app_public.chain_post
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_post app_public.chain_post;
+begin
+  update app_public.chain_post p
+    set title = '', content = '', deleted_at = now()
+    where p.id = delete_chain_post.post_id and p.deleted_at is null
+    returning p.* into v_post;
+  if found then
+    return v_post;
+  end if;
+  select p.* into v_post from app_public.chain_post p where p.id = delete_chain_post.post_id;
+  if v_post.id is null then
+    raise exception 'There is no such post' using
+      errcode = 'DC004',
+      detail = pg_catalog.format('post %s', delete_chain_post.post_id),
+      hint = 'Reload the chain.';
+  end if;
+  if v_post.deleted_at is null then
+    raise exception 'Only its author and the owner of the chain may delete a post' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('post %s, account %s', v_post.id, v_account_id),
+      hint = 'Ask one of them or a moderator.';
+  end if;
+  return v_post;
+end
+$function$;
+comment on function app_public.delete_chain_post(bigint) is 'Deletes a post or reply. For its author, the owner of the chain and moderators.';
+grant execute on function app_public.delete_chain_post(bigint) to app_account;
+grant execute on function app_public.delete_chain_post(bigint) to app_anonymous;
+grant execute on function app_public.delete_chain_post(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.delete_investor()
+ RETURNS app_public.investor
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_investor app_public.investor;
+begin
+  update app_public.investor i
+    set deleted_at = now()
+    where i.account_id = v_account_id and i.deleted_at is null
+    returning i.* into v_investor;
+  if found then
+    perform app_hidden.end_intro_requests(null, v_investor.id);
+    return v_investor;
+  end if;
+  select i.* into v_investor from app_public.investor i where i.account_id = v_account_id;
+  return v_investor;
+end
+$function$;
+comment on function app_public.delete_investor() is 'Takes the caller out of the directory of investors.';
+grant execute on function app_public.delete_investor() to app_account;
+grant execute on function app_public.delete_investor() to app_anonymous;
+grant execute on function app_public.delete_investor() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.delete_message(conversation_id bigint, message_id bigint)
+ RETURNS app_public.direct_message
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_message app_public.direct_message;
+begin
+  update app_public.direct_message m
+    set content = '', deleted_at = now()
+    where m.conversation_id = delete_message.conversation_id and m.id = delete_message.message_id
+      and m.sender_id = v_account_id and m.deleted_at is null
+    returning m.* into v_message;
+  if found then
+    delete from app_hidden.direct_unread u
+      where u.conversation_id = v_message.conversation_id and u.message_id = v_message.id;
+    return v_message;
+  end if;
+  if not exists (
+    select from app_public.direct_message m
+    where m.conversation_id = delete_message.conversation_id and m.id = delete_message.message_id
+      and m.sender_id = v_account_id
+  ) then
+    perform app_private.require_direct_member(delete_message.conversation_id, v_account_id);
+  end if;
+  return app_private.require_own_message(
+    delete_message.conversation_id, delete_message.message_id, v_account_id);
+end
+$function$;
+comment on function app_public.delete_message(bigint,bigint) is 'Deletes a message of the caller''s for everybody.';
+grant execute on function app_public.delete_message(bigint,bigint) to app_account;
+grant execute on function app_public.delete_message(bigint,bigint) to app_anonymous;
+grant execute on function app_public.delete_message(bigint,bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.delete_opinion(opinion_id bigint)
  RETURNS app_public.opinion
@@ -2358,6 +10685,421 @@ grant execute on function app_public.delete_opinion(bigint) to app_account;
 grant execute on function app_public.delete_opinion(bigint) to app_anonymous;
 grant execute on function app_public.delete_opinion(bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.delete_project(project_id bigint)
+ RETURNS app_public.project
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_project app_public.project;
+begin
+  update app_public.project p
+    set deleted_at = now()
+    where p.id = delete_project.project_id and p.deleted_at is null
+      and (p.owner_id = v_account_id or app_hidden.is_moderator())
+    returning p.* into v_project;
+  if found then
+    perform app_hidden.end_intro_requests(v_project.id, null);
+    return v_project;
+  end if;
+  select p.* into v_project from app_public.project p
+    where p.id = delete_project.project_id;
+  if v_project.id is null then
+    perform app_hidden.require_project(delete_project.project_id);
+  end if;
+  if v_project.owner_id <> v_account_id and not app_hidden.is_moderator() then
+    raise exception 'Only its owner may delete a project' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('project %s, account %s', v_project.id, v_account_id),
+      hint = 'Ask its owner or a moderator.';
+  end if;
+  return v_project;
+end
+$function$;
+comment on function app_public.delete_project(bigint) is 'Deletes a project. For its owner and moderators.';
+grant execute on function app_public.delete_project(bigint) to app_account;
+grant execute on function app_public.delete_project(bigint) to app_anonymous;
+grant execute on function app_public.delete_project(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.delete_project_comment(comment_id bigint)
+ RETURNS app_public.project_comment
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_comment app_public.project_comment;
+begin
+  update app_public.project_comment c
+    set content = '', deleted_at = now()
+    where c.id = delete_project_comment.comment_id and c.deleted_at is null
+      and (c.author_id = v_account_id or app_hidden.is_moderator())
+    returning c.* into v_comment;
+  if found then
+    return v_comment;
+  end if;
+  select c.* into v_comment from app_public.project_comment c
+    where c.id = delete_project_comment.comment_id;
+  if v_comment.id is null then
+    raise exception 'There is no such comment' using
+      errcode = 'DC002',
+      detail = pg_catalog.format('comment %s', delete_project_comment.comment_id),
+      hint = 'Reload the project.';
+  end if;
+  if v_comment.deleted_at is null then
+    raise exception 'Only its author may delete a comment' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('comment %s, account %s', v_comment.id, v_account_id),
+      hint = 'Ask its author or a moderator.';
+  end if;
+  return v_comment;
+end
+$function$;
+comment on function app_public.delete_project_comment(bigint) is 'Deletes a comment. For its author and moderators.';
+grant execute on function app_public.delete_project_comment(bigint) to app_account;
+grant execute on function app_public.delete_project_comment(bigint) to app_anonymous;
+grant execute on function app_public.delete_project_comment(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.direct_conversation_messages(conversation app_public.direct_conversation)
+ RETURNS SETOF app_public.direct_message
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT m.conversation_id,
+     m.id,
+     m.sender_id,
+     m.content,
+     m.request_id,
+     m.created_at,
+     m.edited_at,
+     m.deleted_at
+    FROM app_public.direct_message m
+   WHERE (m.conversation_id = (direct_conversation_messages.conversation).id);
+END;
+comment on function app_public.direct_conversation_messages(app_public.direct_conversation) is '@behavior +order +backwards -array
+@listOrder PRIMARY_KEY_DESC
+The messages of the conversation, newest first.';
+grant execute on function app_public.direct_conversation_messages(app_public.direct_conversation) to app_account;
+grant execute on function app_public.direct_conversation_messages(app_public.direct_conversation) to app_anonymous;
+grant execute on function app_public.direct_conversation_messages(app_public.direct_conversation) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.direct_conversation_other_account(conversation app_public.direct_conversation)
+ RETURNS app_public.account
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT a.*::app_public.account AS a
+    FROM app_public.account a
+   WHERE (a.id =
+         CASE ( SELECT app_hidden.current_account_id() AS current_account_id)
+             WHEN (direct_conversation_other_account.conversation).first_account_id THEN (direct_conversation_other_account.conversation).second_account_id
+             WHEN (direct_conversation_other_account.conversation).second_account_id THEN (direct_conversation_other_account.conversation).first_account_id
+             ELSE NULL::bigint
+         END);
+END;
+comment on function app_public.direct_conversation_other_account(app_public.direct_conversation) is 'In a conversation of two the one who is not the viewer; null in a group or if deleted.';
+grant execute on function app_public.direct_conversation_other_account(app_public.direct_conversation) to app_account;
+grant execute on function app_public.direct_conversation_other_account(app_public.direct_conversation) to app_anonymous;
+grant execute on function app_public.direct_conversation_other_account(app_public.direct_conversation) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.direct_member_unread_count(member app_public.direct_member)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN CASE WHEN ((member).account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) THEN (SELECT count(*) AS count FROM app_hidden.direct_unread u WHERE ((u.account_id = (direct_member_unread_count.member).account_id) AND (u.conversation_id = (direct_member_unread_count.member).conversation_id))) ELSE NULL::bigint END;
+comment on function app_public.direct_member_unread_count(app_public.direct_member) is 'How many messages the viewer has not read in the conversation; null for other members.';
+grant execute on function app_public.direct_member_unread_count(app_public.direct_member) to app_account;
+grant execute on function app_public.direct_member_unread_count(app_public.direct_member) to app_anonymous;
+grant execute on function app_public.direct_member_unread_count(app_public.direct_member) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.edit_chain_post(post_id bigint, title text DEFAULT NULL::text, content text DEFAULT NULL::text)
+ RETURNS app_public.chain_post
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_old app_public.chain_post;
+  v_new app_public.chain_post;
+begin
+  select p.* into v_old from app_public.chain_post p
+    where p.id = edit_chain_post.post_id and p.deleted_at is null;
+  if v_old.id is null then
+    raise exception 'There is no such post' using
+      errcode = 'DC004',
+      detail = pg_catalog.format('post %s', edit_chain_post.post_id),
+      hint = 'It may have been deleted: reload the chain.';
+  end if;
+  if v_old.author_id <> v_account_id then
+    raise exception 'Only its author may change a post' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('post %s, account %s', v_old.id, v_account_id),
+      hint = 'Reply to it.';
+  end if;
+  v_new.title := case when v_old.parent_id is null then app_hidden.require_text(
+    coalesce(edit_chain_post.title, v_old.title), 'title', 1, 200, 'DC008') else '' end;
+  v_new.content := app_hidden.require_text(
+    coalesce(edit_chain_post.content, v_old.content), 'post', 1, 10000, 'DC008');
+  if (v_old.title, v_old.content) is not distinct from (v_new.title, v_new.content) then
+    return v_old;
+  end if;
+  update app_public.chain_post p
+    set title = v_new.title, content = v_new.content, edited_at = now()
+    where p.id = v_old.id and p.deleted_at is null
+    returning p.* into v_new;
+  if not found then
+    raise exception 'There is no such post' using
+      errcode = 'DC004',
+      detail = pg_catalog.format('post %s', v_old.id),
+      hint = 'It has just been deleted.';
+  end if;
+  return v_new;
+end
+$function$;
+comment on function app_public.edit_chain_post(bigint,text,text) is 'Changes a post or reply of the caller''s; what is left out stays.';
+grant execute on function app_public.edit_chain_post(bigint,text,text) to app_account;
+grant execute on function app_public.edit_chain_post(bigint,text,text) to app_anonymous;
+grant execute on function app_public.edit_chain_post(bigint,text,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.edit_message(conversation_id bigint, message_id bigint, content text)
+ RETURNS app_public.direct_message
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_content constant text :=
+    app_hidden.require_text(edit_message.content, 'message', 1, 4000, 'MS005');
+  v_message app_public.direct_message;
+begin
+  perform app_private.require_recipients(edit_message.conversation_id, v_account_id);
+  update app_public.direct_message m
+    set content = v_content, edited_at = now()
+    where m.conversation_id = edit_message.conversation_id and m.id = edit_message.message_id
+      and m.sender_id = v_account_id and m.deleted_at is null and m.content <> v_content
+    returning m.* into v_message;
+  if found then
+    return v_message;
+  end if;
+  v_message := app_private.require_own_message(
+    edit_message.conversation_id, edit_message.message_id, v_account_id);
+  if v_message.deleted_at is not null then
+    raise exception 'This message is deleted' using
+      errcode = 'MS011',
+      detail = pg_catalog.format('conversation %s, message %s', v_message.conversation_id,
+        v_message.id),
+      hint = 'Send another message.';
+  end if;
+  return v_message;
+end
+$function$;
+comment on function app_public.edit_message(bigint,bigint,text) is 'Changes the text of a message of the caller''s.';
+grant execute on function app_public.edit_message(bigint,bigint,text) to app_account;
+grant execute on function app_public.edit_message(bigint,bigint,text) to app_anonymous;
+grant execute on function app_public.edit_message(bigint,bigint,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.edit_project_comment(comment_id bigint, content text)
+ RETURNS app_public.project_comment
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_content constant text :=
+    app_hidden.require_text(edit_project_comment.content, 'comment', 1, 5000, 'DC008');
+  v_comment app_public.project_comment;
+begin
+  update app_public.project_comment c
+    set content = v_content, edited_at = now()
+    where c.id = edit_project_comment.comment_id and c.author_id = v_account_id
+      and c.deleted_at is null and c.content <> v_content
+    returning c.* into v_comment;
+  if found then
+    return v_comment;
+  end if;
+  select c.* into v_comment from app_public.project_comment c
+    where c.id = edit_project_comment.comment_id and c.deleted_at is null;
+  if v_comment.id is null then
+    raise exception 'There is no such comment' using
+      errcode = 'DC002',
+      detail = pg_catalog.format('comment %s', edit_project_comment.comment_id),
+      hint = 'It may have been deleted: reload the project.';
+  end if;
+  if v_comment.author_id <> v_account_id then
+    raise exception 'Only its author may change a comment' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('comment %s, account %s', v_comment.id, v_account_id),
+      hint = 'Reply to it.';
+  end if;
+  return v_comment;
+end
+$function$;
+comment on function app_public.edit_project_comment(bigint,text) is 'Changes a comment of the caller''s.';
+grant execute on function app_public.edit_project_comment(bigint,text) to app_account;
+grant execute on function app_public.edit_project_comment(bigint,text) to app_anonymous;
+grant execute on function app_public.edit_project_comment(bigint,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.feed_project_viewer_has_upvoted(feed_project app_public.feed_project)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.project_upvote u WHERE ((u.project_id = (feed_project_viewer_has_upvoted.feed_project).project_id) AND (u.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (u.withdrawn_at IS NULL))));
+comment on function app_public.feed_project_viewer_has_upvoted(app_public.feed_project) is 'Whether the viewer upvotes the project.';
+grant execute on function app_public.feed_project_viewer_has_upvoted(app_public.feed_project) to app_account;
+grant execute on function app_public.feed_project_viewer_has_upvoted(app_public.feed_project) to app_anonymous;
+grant execute on function app_public.feed_project_viewer_has_upvoted(app_public.feed_project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.find_investors(stage app_public.investor_stage DEFAULT NULL::app_public.investor_stage, sector text DEFAULT NULL::text, open_only boolean DEFAULT false)
+ RETURNS SETOF app_public.investor_directory
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT i.investor_id,
+     i.account_id,
+     i.account_name,
+     i.name,
+     i.headline,
+     i.summary,
+     i.location,
+     i.stages,
+     i.sectors,
+     i.min_check,
+     i.max_check,
+     i.is_open,
+     i.created_at,
+     i.intro_count
+    FROM app_public.investor_directory i
+   WHERE (((find_investors.stage IS NULL) OR (find_investors.stage = ANY (i.stages))) AND ((find_investors.sector IS NULL) OR (lower(btrim(find_investors.sector)) = ANY (i.sectors))) AND ((find_investors.open_only IS NOT TRUE) OR i.is_open));
+END;
+comment on function app_public.find_investors(app_public.investor_stage,text,boolean) is '@behavior +order +backwards -array
+@listOrder INTRO_COUNT_DESC,INVESTOR_ID_DESC
+The investors, most intros first; at a stage, in a sector, or only those who take requests.';
+grant execute on function app_public.find_investors(app_public.investor_stage,text,boolean) to app_account;
+grant execute on function app_public.find_investors(app_public.investor_stage,text,boolean) to app_anonymous;
+grant execute on function app_public.find_investors(app_public.investor_stage,text,boolean) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.follow_chain(chain_id bigint)
+ RETURNS app_public.chain
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_chain app_public.chain;
+begin
+  insert into app_public.chain_follow as f (chain_id, account_id)
+    values (follow_chain.chain_id, v_account_id)
+    on conflict (chain_id, account_id) do update
+      set unfollowed_at = null, followed_at = now()
+      where f.unfollowed_at is not null;
+  select c.* into v_chain from app_public.chain c where c.id = follow_chain.chain_id;
+  return v_chain;
+end
+$function$;
+comment on function app_public.follow_chain(bigint) is 'Follows a chain.';
+grant execute on function app_public.follow_chain(bigint) to app_account;
+grant execute on function app_public.follow_chain(bigint) to app_anonymous;
+grant execute on function app_public.follow_chain(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.followed_chains()
+ RETURNS SETOF app_public.chain_follow
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT f.chain_id,
+     f.account_id,
+     f.followed_at,
+     f.unfollowed_at
+    FROM (app_public.chain_follow f
+      JOIN app_public.chain c ON ((c.id = f.chain_id)))
+   WHERE ((f.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (f.unfollowed_at IS NULL) AND (c.deleted_at IS NULL));
+END;
+comment on function app_public.followed_chains() is '@behavior +order +backwards -array
+@listOrder FOLLOWED_AT_DESC,CHAIN_ID_DESC,ACCOUNT_ID_DESC
+The chains that the viewer follows, last followed first.';
+grant execute on function app_public.followed_chains() to app_account;
+grant execute on function app_public.followed_chains() to app_anonymous;
+grant execute on function app_public.followed_chains() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.investor_intro_count(app_public.investor)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 25 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__investor__recount t where t.id = $1.id)
+      then coalesce((select t.intro_count from app_public.investor t where t.id = $1.id), $1.intro_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__investor__intro_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__investor__intro_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.investor_intro_count(app_public.investor) is '@behavior -filterBy -orderBy
+@notNull
+Intros that were accepted.';
+grant execute on function app_public.investor_intro_count(app_public.investor) to app_account;
+grant execute on function app_public.investor_intro_count(app_public.investor) to app_anonymous;
+grant execute on function app_public.investor_intro_count(app_public.investor) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.leaderboard_project_viewer_has_upvoted(leaderboard_project app_public.leaderboard_project)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.project_upvote u WHERE ((u.project_id = (leaderboard_project_viewer_has_upvoted.leaderboard_project).project_id) AND (u.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (u.withdrawn_at IS NULL))));
+comment on function app_public.leaderboard_project_viewer_has_upvoted(app_public.leaderboard_project) is 'Whether the viewer upvotes the project.';
+grant execute on function app_public.leaderboard_project_viewer_has_upvoted(app_public.leaderboard_project) to app_account;
+grant execute on function app_public.leaderboard_project_viewer_has_upvoted(app_public.leaderboard_project) to app_anonymous;
+grant execute on function app_public.leaderboard_project_viewer_has_upvoted(app_public.leaderboard_project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.leave_conversation(conversation_id bigint)
+ RETURNS app_public.direct_member
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_member app_public.direct_member;
+begin
+  if leave_conversation.conversation_id is not null then
+    perform app_hidden.leave_direct_conversations(leave_conversation.conversation_id);
+  end if;
+  select m.* into v_member from app_public.direct_member m
+    where m.conversation_id = leave_conversation.conversation_id and m.account_id = v_account_id;
+  if v_member.account_id is null then
+    perform app_private.require_direct_member(leave_conversation.conversation_id, v_account_id);
+  end if;
+  return v_member;
+end
+$function$;
+comment on function app_public.leave_conversation(bigint) is 'Takes the caller out of a conversation. What they wrote stays.';
+grant execute on function app_public.leave_conversation(bigint) to app_account;
+grant execute on function app_public.leave_conversation(bigint) to app_anonymous;
+grant execute on function app_public.leave_conversation(bigint) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.lock_conversation(conversation_id bigint, reason text DEFAULT ''::text)
  RETURNS app_public.conversation
  LANGUAGE plpgsql
@@ -2393,6 +11135,46 @@ comment on function app_public.lock_conversation(bigint,text) is 'Locks a conver
 grant execute on function app_public.lock_conversation(bigint,text) to app_account;
 grant execute on function app_public.lock_conversation(bigint,text) to app_anonymous;
 grant execute on function app_public.lock_conversation(bigint,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.mark_read(conversation_id bigint, message_id bigint DEFAULT NULL::bigint)
+ RETURNS app_public.direct_member
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_message_id bigint;
+  v_member app_public.direct_member;
+begin
+  perform app_private.require_direct_member(mark_read.conversation_id, v_account_id);
+  select max(m.id) into v_message_id from app_public.direct_message m
+    where m.conversation_id = mark_read.conversation_id
+      and m.id <= coalesce(mark_read.message_id, 9223372036854775807);
+  select m.* into v_member from app_public.direct_member m
+    where m.conversation_id = mark_read.conversation_id and m.account_id = v_account_id;
+  if not exists (
+    select from app_hidden.direct_unread u
+    where u.account_id = v_account_id and u.conversation_id = mark_read.conversation_id
+      and u.message_id <= v_message_id
+  ) and coalesce(v_member.last_read_message_id, 0) >= coalesce(v_message_id, 0) then
+    return v_member;
+  end if;
+  update app_public.direct_member m
+    set last_read_message_id = greatest(m.last_read_message_id, v_message_id)
+    where m.conversation_id = mark_read.conversation_id and m.account_id = v_account_id
+    returning m.* into v_member;
+  delete from app_hidden.direct_unread u
+    where u.account_id = v_account_id and u.conversation_id = mark_read.conversation_id
+      and u.message_id <= v_message_id;
+  return v_member;
+end
+$function$;
+comment on function app_public.mark_read(bigint,bigint) is 'Marks the messages up to the given one as read; all of the conversation if none is given.';
+grant execute on function app_public.mark_read(bigint,bigint) to app_account;
+grant execute on function app_public.mark_read(bigint,bigint) to app_anonymous;
+grant execute on function app_public.mark_read(bigint,bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.moderate_opinion(opinion_id bigint, decision app_public.moderation_decision, reason text DEFAULT ''::text)
  RETURNS app_public.opinion
@@ -2446,6 +11228,83 @@ grant execute on function app_public.moderate_opinion(bigint,app_public.moderati
 grant execute on function app_public.moderate_opinion(bigint,app_public.moderation_decision,text) to app_anonymous;
 grant execute on function app_public.moderate_opinion(bigint,app_public.moderation_decision,text) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.my_direct_conversations()
+ RETURNS SETOF app_public.direct_conversation_list_live
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT o.account_id,
+     o.conversation_id,
+     o.is_group,
+     o.title,
+     o.other_account_id,
+     o.active_at,
+     o.last_message_id,
+     o.last_sender_id,
+     o.last_content,
+     o.unread_count
+    FROM app_hidden.direct_conversation_order o;
+END;
+comment on function app_public.my_direct_conversations() is '@behavior +order +backwards -array
+@listOrder ACTIVE_AT_DESC,CONVERSATION_ID_DESC
+The conversations of the viewer, the latest first.';
+grant execute on function app_public.my_direct_conversations() to app_account;
+grant execute on function app_public.my_direct_conversations() to app_anonymous;
+grant execute on function app_public.my_direct_conversations() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.newest_chains()
+ RETURNS SETOF app_public.chain_discovery
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT c.chain_id,
+     c.owner_id,
+     c.owner_name,
+     c.slug,
+     c.name,
+     c.summary,
+     c.created_at,
+     c.project_count,
+     c.follower_count,
+     c.post_count,
+     c.reply_count,
+     c.last_active_at,
+     c.activity_score
+    FROM app_public.chain_discovery c;
+END;
+comment on function app_public.newest_chains() is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,CHAIN_ID_DESC
+All chains, newest first.';
+grant execute on function app_public.newest_chains() to app_account;
+grant execute on function app_public.newest_chains() to app_anonymous;
+grant execute on function app_public.newest_chains() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.newest_projects()
+ RETURNS SETOF app_public.feed_project
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT f.project_id,
+     f.owner_id,
+     f.owner_name,
+     f.title,
+     f.tagline,
+     f.tags,
+     f.created_at,
+     f.upvote_count,
+     f.comment_count,
+     f.badge_count,
+     f.proof_score,
+     f.trending_score
+    FROM app_public.feed_project f;
+END;
+comment on function app_public.newest_projects() is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,PROJECT_ID_DESC
+All projects, newest first.';
+grant execute on function app_public.newest_projects() to app_account;
+grant execute on function app_public.newest_projects() to app_anonymous;
+grant execute on function app_public.newest_projects() to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.opinion_agree_count(app_public.opinion)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2463,7 +11322,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 1 and d.state = 'active'
+          where d.id = 4 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.agree_count from app_public.opinion t where t.id = $1.id), $1.agree_count, 0)
@@ -2497,7 +11356,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 2 and d.state = 'active'
+          where d.id = 5 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.disagree_count from app_public.opinion t where t.id = $1.id), $1.disagree_count, 0)
@@ -2541,7 +11400,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 3 and d.state = 'active'
+          where d.id = 6 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.pass_count from app_public.opinion t where t.id = $1.id), $1.pass_count, 0)
@@ -2557,6 +11416,384 @@ Votes that pass, without cancelled ones; a moderated opinion keeps them.';
 grant execute on function app_public.opinion_pass_count(app_public.opinion) to app_account;
 grant execute on function app_public.opinion_pass_count(app_public.opinion) to app_anonymous;
 grant execute on function app_public.opinion_pass_count(app_public.opinion) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.popular_chains()
+ RETURNS SETOF app_public.chain_discovery
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT c.chain_id,
+     c.owner_id,
+     c.owner_name,
+     c.slug,
+     c.name,
+     c.summary,
+     c.created_at,
+     c.project_count,
+     c.follower_count,
+     c.post_count,
+     c.reply_count,
+     c.last_active_at,
+     c.activity_score
+    FROM app_public.chain_discovery c;
+END;
+comment on function app_public.popular_chains() is '@behavior +order +backwards -array
+@listOrder FOLLOWER_COUNT_DESC,CHAIN_ID_DESC
+All chains, most followers first.';
+grant execute on function app_public.popular_chains() to app_account;
+grant execute on function app_public.popular_chains() to app_anonymous;
+grant execute on function app_public.popular_chains() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_badge_count(app_public.project)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 17 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
+      then coalesce((select t.badge_count from app_public.project t where t.id = $1.id), $1.badge_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__project__badge_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__project__badge_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.project_badge_count(app_public.project) is '@behavior -filterBy -orderBy
+@notNull
+Badges that stand.';
+grant execute on function app_public.project_badge_count(app_public.project) to app_account;
+grant execute on function app_public.project_badge_count(app_public.project) to app_anonymous;
+grant execute on function app_public.project_badge_count(app_public.project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_chains(project app_public.project)
+ RETURNS SETOF app_public.chain_project
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT cp.chain_id,
+     cp.project_id,
+     cp.added_by_id,
+     cp.added_at,
+     cp.removed_at
+    FROM (app_public.chain_project cp
+      JOIN app_public.chain c ON ((c.id = cp.chain_id)))
+   WHERE ((cp.project_id = (project_chains.project).id) AND (cp.removed_at IS NULL) AND (c.deleted_at IS NULL));
+END;
+comment on function app_public.project_chains(app_public.project) is '@behavior +order +backwards -array
+@listOrder ADDED_AT_DESC,CHAIN_ID_DESC,PROJECT_ID_DESC
+The chains that the project is in, last added first.';
+grant execute on function app_public.project_chains(app_public.project) to app_account;
+grant execute on function app_public.project_chains(app_public.project) to app_anonymous;
+grant execute on function app_public.project_chains(app_public.project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_comment_count(app_public.project)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 16 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
+      then coalesce((select t.comment_count from app_public.project t where t.id = $1.id), $1.comment_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__project__comment_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__project__comment_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.project_comment_count(app_public.project) is '@behavior -filterBy -orderBy
+@notNull
+Comments and replies, without deleted ones.';
+grant execute on function app_public.project_comment_count(app_public.project) to app_account;
+grant execute on function app_public.project_comment_count(app_public.project) to app_anonymous;
+grant execute on function app_public.project_comment_count(app_public.project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_comment_replies(project_comment app_public.project_comment)
+ RETURNS SETOF app_public.project_comment
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT c.id,
+     c.project_id,
+     c.author_id,
+     c.parent_id,
+     c.content,
+     c.request_id,
+     c.created_at,
+     c.edited_at,
+     c.deleted_at,
+     c.reply_count
+    FROM app_public.project_comment c
+   WHERE ((c.parent_id = (project_comment_replies.project_comment).id) AND (c.deleted_at IS NULL));
+END;
+comment on function app_public.project_comment_replies(app_public.project_comment) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_ASC,ID_ASC
+The replies to the comment, oldest first.';
+grant execute on function app_public.project_comment_replies(app_public.project_comment) to app_account;
+grant execute on function app_public.project_comment_replies(app_public.project_comment) to app_anonymous;
+grant execute on function app_public.project_comment_replies(app_public.project_comment) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_comment_reply_count(app_public.project_comment)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 19 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__project_comment__recount t where t.id = $1.id)
+      then coalesce((select t.reply_count from app_public.project_comment t where t.id = $1.id), $1.reply_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__project_comment__reply_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__project_comment__reply_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.project_comment_reply_count(app_public.project_comment) is '@behavior -filterBy -orderBy
+@notNull
+Replies, without deleted ones.';
+grant execute on function app_public.project_comment_reply_count(app_public.project_comment) to app_account;
+grant execute on function app_public.project_comment_reply_count(app_public.project_comment) to app_anonymous;
+grant execute on function app_public.project_comment_reply_count(app_public.project_comment) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_details_viewer_has_upvoted(project_details app_public.project_details)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.project_upvote u WHERE ((u.project_id = (project_details_viewer_has_upvoted.project_details).project_id) AND (u.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (u.withdrawn_at IS NULL))));
+comment on function app_public.project_details_viewer_has_upvoted(app_public.project_details) is 'Whether the viewer upvotes the project.';
+grant execute on function app_public.project_details_viewer_has_upvoted(app_public.project_details) to app_account;
+grant execute on function app_public.project_details_viewer_has_upvoted(app_public.project_details) to app_anonymous;
+grant execute on function app_public.project_details_viewer_has_upvoted(app_public.project_details) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_leaderboard()
+ RETURNS SETOF app_public.leaderboard_project
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT l.project_id,
+     l.rank,
+     l.points,
+     l.upvote_count,
+     l.proof_score,
+     l.badge_count,
+     l.title,
+     l.tagline,
+     l.owner_id,
+     l.owner_name
+    FROM app_public.leaderboard_project l;
+END;
+comment on function app_public.project_leaderboard() is '@behavior +order +backwards -array
+@listOrder RANK_ASC,PROJECT_ID_ASC
+All projects by rank.';
+grant execute on function app_public.project_leaderboard() to app_account;
+grant execute on function app_public.project_leaderboard() to app_anonymous;
+grant execute on function app_public.project_leaderboard() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_proof_score(app_public.project)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 18 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
+      then coalesce((select t.proof_score from app_public.project t where t.id = $1.id), $1.proof_score, 0)
+        + coalesce((select t.delta from millrace_log.app_public__project__proof_score__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__project__proof_score__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.project_proof_score(app_public.project) is '@behavior -filterBy -orderBy
+@notNull
+The points of these badges.';
+grant execute on function app_public.project_proof_score(app_public.project) to app_account;
+grant execute on function app_public.project_proof_score(app_public.project) to app_anonymous;
+grant execute on function app_public.project_proof_score(app_public.project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_threads(project app_public.project)
+ RETURNS SETOF app_public.project_comment
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT c.id,
+     c.project_id,
+     c.author_id,
+     c.parent_id,
+     c.content,
+     c.request_id,
+     c.created_at,
+     c.edited_at,
+     c.deleted_at,
+     c.reply_count
+    FROM app_public.project_comment c
+   WHERE ((c.project_id = (project_threads.project).id) AND (c.parent_id IS NULL) AND ((c.deleted_at IS NULL) OR (c.reply_count > 0)));
+END;
+comment on function app_public.project_threads(app_public.project) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+The comments on the project, newest first, without the replies to them.';
+grant execute on function app_public.project_threads(app_public.project) to app_account;
+grant execute on function app_public.project_threads(app_public.project) to app_anonymous;
+grant execute on function app_public.project_threads(app_public.project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_upvote_count(app_public.project)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 15 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
+      then coalesce((select t.upvote_count from app_public.project t where t.id = $1.id), $1.upvote_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__project__upvote_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__project__upvote_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.project_upvote_count(app_public.project) is '@behavior -filterBy -orderBy
+@notNull
+Upvotes that stand.';
+grant execute on function app_public.project_upvote_count(app_public.project) to app_account;
+grant execute on function app_public.project_upvote_count(app_public.project) to app_anonymous;
+grant execute on function app_public.project_upvote_count(app_public.project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_viewer_has_upvoted(project app_public.project)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.project_upvote u WHERE ((u.project_id = (project_viewer_has_upvoted.project).id) AND (u.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (u.withdrawn_at IS NULL))));
+comment on function app_public.project_viewer_has_upvoted(app_public.project) is 'Whether the viewer upvotes the project.';
+grant execute on function app_public.project_viewer_has_upvoted(app_public.project) to app_account;
+grant execute on function app_public.project_viewer_has_upvoted(app_public.project) to app_anonymous;
+grant execute on function app_public.project_viewer_has_upvoted(app_public.project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.received_intro_requests(state app_public.intro_state DEFAULT NULL::app_public.intro_state)
+ RETURNS SETOF app_public.intro_request
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT r.id,
+     r.project_id,
+     r.investor_id,
+     r.requester_id,
+     r.recipient_id,
+     r.message,
+     r.state,
+     r.created_at,
+     r.expires_at,
+     r.ended_at,
+     r.answer
+    FROM app_public.intro_request r
+   WHERE ((r.recipient_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND ((received_intro_requests.state IS NULL) OR (r.state = received_intro_requests.state)));
+END;
+comment on function app_public.received_intro_requests(app_public.intro_state) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+The intros that the viewer was asked for, newest first.';
+grant execute on function app_public.received_intro_requests(app_public.intro_state) to app_account;
+grant execute on function app_public.received_intro_requests(app_public.intro_state) to app_anonymous;
+grant execute on function app_public.received_intro_requests(app_public.intro_state) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.remove_project_from_chain(chain_id bigint, project_id bigint)
+ RETURNS app_public.chain_project
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_place app_public.chain_project;
+begin
+  update app_public.chain_project cp
+    set removed_at = now()
+    where cp.chain_id = remove_project_from_chain.chain_id
+      and cp.project_id = remove_project_from_chain.project_id and cp.removed_at is null
+    returning cp.* into v_place;
+  if found then
+    return v_place;
+  end if;
+  select cp.* into v_place from app_public.chain_project cp
+    where cp.chain_id = remove_project_from_chain.chain_id
+      and cp.project_id = remove_project_from_chain.project_id;
+  if v_place.removed_at is null then
+    perform app_hidden.require_chain(remove_project_from_chain.chain_id);
+    perform app_hidden.require_project(remove_project_from_chain.project_id);
+  end if;
+  if v_place.chain_id is not null and v_place.removed_at is null then
+    raise exception 'Only the owners of the chain and of the project may do this' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('chain %s, project %s, account %s',
+        v_place.chain_id, v_place.project_id, v_account_id),
+      hint = 'Ask one of them.';
+  end if;
+  return v_place;
+end
+$function$;
+comment on function app_public.remove_project_from_chain(bigint,bigint) is 'Takes a project out of a chain; null if it never was in it. For the owner of either.';
+grant execute on function app_public.remove_project_from_chain(bigint,bigint) to app_account;
+grant execute on function app_public.remove_project_from_chain(bigint,bigint) to app_anonymous;
+grant execute on function app_public.remove_project_from_chain(bigint,bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.reopen_conversation(conversation_id bigint)
  RETURNS app_public.conversation
@@ -2590,13 +11827,470 @@ grant execute on function app_public.reopen_conversation(bigint) to app_account;
 grant execute on function app_public.reopen_conversation(bigint) to app_anonymous;
 grant execute on function app_public.reopen_conversation(bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.reply_to_chain_post(post_id bigint, content text, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.chain_post
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_content constant text :=
+    app_hidden.require_text(reply_to_chain_post.content, 'reply', 1, 10000, 'DC008');
+  v_post app_public.chain_post;
+begin
+  if reply_to_chain_post.request_id is not null then
+    select p.* into v_post from app_public.chain_post p
+      where p.author_id = v_account_id and p.request_id = reply_to_chain_post.request_id;
+    if found then
+      return v_post;
+    end if;
+  end if;
+  perform from app_public.chain_post p where p.id = reply_to_chain_post.post_id;
+  if not found then
+    raise exception 'There is no such post' using
+      errcode = 'DC004',
+      detail = pg_catalog.format('post %s', reply_to_chain_post.post_id),
+      hint = 'Reload the chain.';
+  end if;
+  insert into app_public.chain_post (chain_id, author_id, parent_id, content, request_id)
+    select p.chain_id, v_account_id, p.id, v_content, reply_to_chain_post.request_id
+    from app_public.chain_post p
+    where p.id = reply_to_chain_post.post_id
+    on conflict (author_id, request_id) where request_id is not null do nothing
+    returning * into v_post;
+  if not found then
+    select p.* into v_post from app_public.chain_post p
+      where p.author_id = v_account_id and p.request_id = reply_to_chain_post.request_id;
+  end if;
+  return v_post;
+end
+$function$;
+comment on function app_public.reply_to_chain_post(bigint,text,uuid) is 'Replies to a post in a chain. A request with the same requestId again makes no second reply.';
+grant execute on function app_public.reply_to_chain_post(bigint,text,uuid) to app_account;
+grant execute on function app_public.reply_to_chain_post(bigint,text,uuid) to app_anonymous;
+grant execute on function app_public.reply_to_chain_post(bigint,text,uuid) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.request_intro(project_id bigint, investor_id bigint, message text)
+ RETURNS app_public.intro_request
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_message constant text :=
+    app_hidden.require_text(request_intro.message, 'message', 1, 2000, 'DC008');
+  v_founder_id bigint;
+  v_investor_account_id bigint;
+  v_recipient_id bigint;
+  v_request app_public.intro_request;
+begin
+  select p.owner_id into v_founder_id from app_public.project p
+    where p.id = request_intro.project_id;
+  select i.account_id into v_investor_account_id from app_public.investor i
+    where i.id = request_intro.investor_id;
+  v_recipient_id := case v_account_id
+    when v_founder_id then v_investor_account_id
+    when v_investor_account_id then v_founder_id end;
+  perform app_hidden.require_introducible(
+    request_intro.project_id, request_intro.investor_id, v_account_id, v_recipient_id);
+  perform app_hidden.expire_intro_requests(request_intro.project_id, request_intro.investor_id);
+
+  select r.* into v_request from app_public.intro_request r
+    where r.project_id = request_intro.project_id and r.investor_id = request_intro.investor_id
+      and r.requester_id = v_account_id and r.state = 'declined'
+      and r.ended_at > now() - interval '30 days'
+    limit 1;
+  if found then
+    raise exception 'They have declined' using
+      errcode = 'DC025',
+      detail = pg_catalog.format('intro request %s, declined %s', v_request.id,
+        v_request.ended_at),
+      hint = 'Ask again 30 days after that.';
+  end if;
+  insert into app_public.intro_request (
+    project_id, investor_id, requester_id, recipient_id, message
+  )
+    values (
+      request_intro.project_id, request_intro.investor_id, v_account_id, v_recipient_id, v_message
+    )
+    on conflict (project_id, investor_id) where state in ('requested', 'accepted') do nothing
+    returning * into v_request;
+  if found then
+    return v_request;
+  end if;
+  select r.* into v_request from app_public.intro_request r
+    where r.project_id = request_intro.project_id and r.investor_id = request_intro.investor_id
+      and r.state in ('requested', 'accepted');
+  if v_request.requester_id <> v_account_id and v_request.state = 'requested' then
+    raise exception 'They have asked you already' using
+      errcode = 'DC021',
+      detail = pg_catalog.format('intro request %s', v_request.id),
+      hint = 'Accept or decline that request.';
+  end if;
+  return v_request;
+end
+$function$;
+comment on function app_public.request_intro(bigint,bigint,text) is 'Asks for an intro between a project and an investor, one of which is the caller''s. Asking again returns what was asked.';
+grant execute on function app_public.request_intro(bigint,bigint,text) to app_account;
+grant execute on function app_public.request_intro(bigint,bigint,text) to app_anonymous;
+grant execute on function app_public.request_intro(bigint,bigint,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.revoke_badge(badge_id bigint)
+ RETURNS app_public.badge
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_validator_id constant bigint := app_hidden.require_validator();
+  v_badge app_public.badge;
+begin
+  update app_public.badge b
+    set revoked_at = now(), revoked_by_id = v_validator_id
+    where b.id = revoke_badge.badge_id and b.revoked_at is null
+    returning b.* into v_badge;
+  if not found then
+    select b.* into v_badge from app_public.badge b where b.id = revoke_badge.badge_id;
+    if v_badge.id is null then
+      raise exception 'There is no such badge' using
+        errcode = 'DC014',
+        detail = pg_catalog.format('badge %s', revoke_badge.badge_id),
+        hint = 'Reload the project.';
+    end if;
+  end if;
+  return v_badge;
+end
+$function$;
+comment on function app_public.revoke_badge(bigint) is 'Revokes a badge. For validators.';
+grant execute on function app_public.revoke_badge(bigint) to app_account;
+grant execute on function app_public.revoke_badge(bigint) to app_anonymous;
+grant execute on function app_public.revoke_badge(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.save_investor(name text DEFAULT NULL::text, headline text DEFAULT NULL::text, thesis text DEFAULT NULL::text, location text DEFAULT NULL::text, website_url text DEFAULT NULL::text, stages app_public.investor_stage[] DEFAULT NULL::app_public.investor_stage[], sectors text[] DEFAULT NULL::text[], min_check bigint DEFAULT NULL::bigint, max_check bigint DEFAULT NULL::bigint, is_open boolean DEFAULT NULL::boolean)
+ RETURNS app_public.investor
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_old app_public.investor;
+  v_new app_public.investor;
+begin
+  select i.* into v_old from app_public.investor i where i.account_id = v_account_id;
+  v_new.name := app_hidden.require_text(
+    coalesce(save_investor.name, v_old.name), 'name', 1, 120, 'DC008');
+  v_new.headline := app_hidden.require_text(
+    coalesce(save_investor.headline, v_old.headline), 'headline', 0, 200, 'DC008');
+  v_new.thesis := app_hidden.require_text(
+    coalesce(save_investor.thesis, v_old.thesis), 'thesis', 0, 5000, 'DC008');
+  v_new.location := app_hidden.require_text(
+    coalesce(save_investor.location, v_old.location), 'location', 0, 100, 'DC008');
+  v_new.website_url := app_hidden.require_url(
+    coalesce(save_investor.website_url, v_old.website_url));
+  v_new.stages := array(
+    select distinct s.stage
+    from pg_catalog.unnest(coalesce(save_investor.stages, v_old.stages)) s(stage)
+    where s.stage is not null
+    order by s.stage
+  );
+  v_new.sectors := app_hidden.require_tags(
+    coalesce(save_investor.sectors, v_old.sectors), 'sectors', 12);
+  v_new.min_check := nullif(coalesce(save_investor.min_check, v_old.min_check), -1);
+  v_new.max_check := nullif(coalesce(save_investor.max_check, v_old.max_check), -1);
+  v_new.is_open := coalesce(save_investor.is_open, v_old.is_open, true);
+  if (
+    v_new.min_check not between 0 and 1000000000000
+    or v_new.max_check not between 0 and 1000000000000
+    or v_new.max_check < v_new.min_check
+  ) then
+    raise exception 'These are no bounds of a check' using
+      errcode = 'DC023',
+      detail = pg_catalog.format('from %s to %s US dollars', v_new.min_check, v_new.max_check),
+      hint = 'Give whole dollars up to 1,000,000,000,000, the smaller one first; -1 for none.';
+  end if;
+  if v_old.id is not null and v_old.deleted_at is null
+    and (v_old.name, v_old.headline, v_old.thesis, v_old.location, v_old.website_url,
+        v_old.stages, v_old.sectors, v_old.min_check, v_old.max_check, v_old.is_open)
+      is not distinct from
+      (v_new.name, v_new.headline, v_new.thesis, v_new.location, v_new.website_url,
+        v_new.stages, v_new.sectors, v_new.min_check, v_new.max_check, v_new.is_open)
+  then
+    return v_old;
+  end if;
+  insert into app_public.investor (
+    account_id, name, headline, thesis, location, website_url, stages, sectors, min_check,
+    max_check, is_open
+  )
+    values (
+      v_account_id, v_new.name, v_new.headline, v_new.thesis, v_new.location, v_new.website_url,
+      v_new.stages, v_new.sectors, v_new.min_check, v_new.max_check, v_new.is_open
+    )
+    on conflict (account_id) do update
+      set name = excluded.name, headline = excluded.headline, thesis = excluded.thesis,
+        location = excluded.location, website_url = excluded.website_url,
+        stages = excluded.stages, sectors = excluded.sectors, min_check = excluded.min_check,
+        max_check = excluded.max_check, is_open = excluded.is_open, updated_at = now(),
+        deleted_at = null
+    returning * into v_new;
+  return v_new;
+end
+$function$;
+comment on function app_public.save_investor(text,text,text,text,text,app_public.investor_stage[],text[],bigint,bigint,boolean) is 'Puts the caller into the directory of investors, or changes what is said there; what is left out stays, a check of -1 is none.';
+grant execute on function app_public.save_investor(text,text,text,text,text,app_public.investor_stage[],text[],bigint,bigint,boolean) to app_account;
+grant execute on function app_public.save_investor(text,text,text,text,text,app_public.investor_stage[],text[],bigint,bigint,boolean) to app_anonymous;
+grant execute on function app_public.save_investor(text,text,text,text,text,app_public.investor_stage[],text[],bigint,bigint,boolean) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.save_profile(headline text DEFAULT NULL::text, bio text DEFAULT NULL::text, location text DEFAULT NULL::text, skills text[] DEFAULT NULL::text[], website_url text DEFAULT NULL::text)
+ RETURNS app_public.profile
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_old app_public.profile;
+  v_new app_public.profile;
+begin
+  select p.* into v_old from app_public.profile p where p.account_id = v_account_id;
+  v_new.headline := app_hidden.require_text(
+    coalesce(save_profile.headline, v_old.headline), 'headline', 0, 160, 'DC008');
+  v_new.bio := app_hidden.require_text(
+    coalesce(save_profile.bio, v_old.bio), 'bio', 0, 4000, 'DC008');
+  v_new.location := app_hidden.require_text(
+    coalesce(save_profile.location, v_old.location), 'location', 0, 100, 'DC008');
+  v_new.skills := app_hidden.require_tags(
+    coalesce(save_profile.skills, v_old.skills), 'skills', 20);
+  v_new.website_url := app_hidden.require_url(
+    coalesce(save_profile.website_url, v_old.website_url));
+  if v_old.account_id is not null
+    and (v_old.headline, v_old.bio, v_old.location, v_old.skills, v_old.website_url)
+      is not distinct from
+      (v_new.headline, v_new.bio, v_new.location, v_new.skills, v_new.website_url)
+  then
+    return v_old;
+  end if;
+  insert into app_public.profile (account_id, headline, bio, location, skills, website_url)
+    values (
+      v_account_id, v_new.headline, v_new.bio, v_new.location, v_new.skills, v_new.website_url
+    )
+    on conflict (account_id) do update
+      set headline = excluded.headline, bio = excluded.bio, location = excluded.location,
+        skills = excluded.skills, website_url = excluded.website_url, updated_at = now()
+    returning * into v_new;
+  return v_new;
+end
+$function$;
+comment on function app_public.save_profile(text,text,text,text[],text) is 'Changes what the caller says about themselves; what is left out stays.';
+grant execute on function app_public.save_profile(text,text,text,text[],text) to app_account;
+grant execute on function app_public.save_profile(text,text,text,text[],text) to app_anonymous;
+grant execute on function app_public.save_profile(text,text,text,text[],text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.search(query text, kinds app_public.search_kind[] DEFAULT NULL::app_public.search_kind[])
+ RETURNS SETOF app_public.search_result
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE ROWS 100
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  c_most constant integer := 200;
+  c_enough constant integer := 100;
+  c_few constant integer := 10;
+  v_folded constant text := app_hidden.search_fold(pg_catalog.left(search.query, 200));
+  v_words constant text[] := (app_hidden.search_words(v_folded))[1:8];
+  -- a space at the end says that the last word is complete
+  v_open constant boolean := search.query !~ '\s$';
+  v_kinds tsquery;
+  v_tier_query tsquery;
+  v_better tsquery;
+  v_query tsquery;
+  v_found app_public.search_result[] := '{}';
+  v_more app_public.search_result[];
+begin
+  if pg_catalog.char_length(search.query) > 200 then
+    raise exception 'This is too long to search for' using
+      errcode = 'DC026',
+      detail = pg_catalog.format('%s characters', pg_catalog.char_length(search.query)),
+      hint = 'Search for at most 200 characters.';
+  end if;
+  if coalesce(pg_catalog.cardinality(v_words), 0) = 0 then
+    return;
+  end if;
+  select pg_catalog.string_agg(pg_catalog.format('''%%%s''', k.kind), ' | ')::tsquery into v_kinds
+    from pg_catalog.unnest(search.kinds) k(kind);
+  for tier in 1..3 loop
+    exit when tier = 3 and pg_catalog.cardinality(v_found) >= c_few;
+    v_tier_query := app_hidden.search_query(v_words, tier, v_open);
+    continue when v_tier_query is null;
+    v_query := v_tier_query;
+    if v_kinds is not null then
+      v_query := v_query && v_kinds;
+    end if;
+    if v_better is not null then
+      v_query := v_query && !! v_better;
+    end if;
+    v_better := v_tier_query;
+    v_more := app_hidden.search_tier(
+      v_query, tier, v_folded, c_most - pg_catalog.cardinality(v_found));
+    v_found := v_found || v_more;
+    exit when pg_catalog.cardinality(v_found) >= c_enough;
+  end loop;
+  return query
+    select f.id, f.score, f.kind, f.subject_id, f.title, search.query,
+      f.project_id, f.account_id, f.chain_id, f.post_id, f.investor_id
+    from pg_catalog.unnest(v_found) f;
+end
+$function$;
+comment on function app_public.search(text,app_public.search_kind[]) is '@behavior +order +backwards -array
+@listOrder SCORE_DESC,ID_ASC
+Finds projects, people, chains, posts and investors, the best matches first, at most 200.';
+grant execute on function app_public.search(text,app_public.search_kind[]) to app_account;
+grant execute on function app_public.search(text,app_public.search_kind[]) to app_anonymous;
+grant execute on function app_public.search(text,app_public.search_kind[]) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.search_result_snippet(search_result app_public.search_result)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_words constant text[] :=
+    app_hidden.search_words(app_hidden.search_fold(search_result.query));
+  v_open constant boolean := search_result.query !~ '\s$';
+  v_summary text;
+  v_body text;
+begin
+  select i.summary, i.body into v_summary, v_body
+    from app_hidden.search_index i
+    where i.kind = search_result.kind and i.subject_id = search_result.subject_id;
+  return coalesce(
+    app_hidden.search_highlight(
+      app_hidden.search_snippet(v_summary, v_words), v_words, v_open, false),
+    app_hidden.search_highlight(
+      app_hidden.search_snippet(v_body, v_words), v_words, v_open, false),
+    app_hidden.escape_html(app_hidden.search_snippet(
+      coalesce(nullif(v_summary, ''), v_body, ''), v_words)));
+end
+$function$;
+comment on function app_public.search_result_snippet(app_public.search_result) is '@notNull
+The piece of its text that shows why it was found, as HTML: what was found stands in mark elements.';
+grant execute on function app_public.search_result_snippet(app_public.search_result) to app_account;
+grant execute on function app_public.search_result_snippet(app_public.search_result) to app_anonymous;
+grant execute on function app_public.search_result_snippet(app_public.search_result) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.search_result_title_highlight(search_result app_public.search_result)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_words constant text[] :=
+    app_hidden.search_words(app_hidden.search_fold(search_result.query));
+  v_open constant boolean := search_result.query !~ '\s$';
+begin
+  return coalesce(
+    app_hidden.search_highlight(search_result.title, v_words, v_open, search_result.score < 2),
+    app_hidden.escape_html(search_result.title));
+end
+$function$;
+comment on function app_public.search_result_title_highlight(app_public.search_result) is '@notNull
+Its name as HTML: what was found in it stands in mark elements.';
+grant execute on function app_public.search_result_title_highlight(app_public.search_result) to app_account;
+grant execute on function app_public.search_result_title_highlight(app_public.search_result) to app_anonymous;
+grant execute on function app_public.search_result_title_highlight(app_public.search_result) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.send_message(conversation_id bigint, content text, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.direct_message
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_content constant text :=
+    app_hidden.require_text(send_message.content, 'message', 1, 4000, 'MS005');
+  v_recipients bigint[];
+  v_message app_public.direct_message;
+begin
+  if send_message.request_id is not null then
+    select m.* into v_message from app_public.direct_message m
+      where m.conversation_id = send_message.conversation_id and m.sender_id = v_account_id
+        and m.request_id = send_message.request_id;
+  end if;
+  if v_message.id is null then
+    v_recipients := app_private.require_recipients(send_message.conversation_id, v_account_id);
+    insert into app_public.direct_message as m (conversation_id, sender_id, content, request_id)
+      values (send_message.conversation_id, v_account_id, v_content, send_message.request_id)
+      on conflict (conversation_id, sender_id, request_id) where request_id is not null do nothing
+      returning m.* into v_message;
+    if found then
+      insert into app_hidden.direct_unread (account_id, conversation_id, message_id)
+        select r.account_id, v_message.conversation_id, v_message.id
+        from pg_catalog.unnest(v_recipients) r (account_id);
+      return v_message;
+    end if;
+    -- The same request beside this one was faster.
+    select m.* into v_message from app_public.direct_message m
+      where m.conversation_id = send_message.conversation_id and m.sender_id = v_account_id
+        and m.request_id = send_message.request_id;
+  end if;
+  if v_message.content <> v_content and v_message.edited_at is null
+    and v_message.deleted_at is null
+  then
+    raise exception 'This request id belongs to another message' using
+      errcode = 'MS006',
+      detail = pg_catalog.format('conversation %s, message %s', v_message.conversation_id,
+        v_message.id),
+      hint = 'Take a new one for every message, and the same one only to repeat a request.';
+  end if;
+  return v_message;
+end
+$function$;
+comment on function app_public.send_message(bigint,text,uuid) is 'Writes a message. Repeating it with the same request id sends no second one.';
+grant execute on function app_public.send_message(bigint,text,uuid) to app_account;
+grant execute on function app_public.send_message(bigint,text,uuid) to app_anonymous;
+grant execute on function app_public.send_message(bigint,text,uuid) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.sent_intro_requests(state app_public.intro_state DEFAULT NULL::app_public.intro_state)
+ RETURNS SETOF app_public.intro_request
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT r.id,
+     r.project_id,
+     r.investor_id,
+     r.requester_id,
+     r.recipient_id,
+     r.message,
+     r.state,
+     r.created_at,
+     r.expires_at,
+     r.ended_at,
+     r.answer
+    FROM app_public.intro_request r
+   WHERE ((r.requester_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND ((sent_intro_requests.state IS NULL) OR (r.state = sent_intro_requests.state)));
+END;
+comment on function app_public.sent_intro_requests(app_public.intro_state) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+The intros that the viewer has asked for, newest first.';
+grant execute on function app_public.sent_intro_requests(app_public.intro_state) to app_account;
+grant execute on function app_public.sent_intro_requests(app_public.intro_state) to app_anonymous;
+grant execute on function app_public.sent_intro_requests(app_public.intro_state) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.set_display_name(display_name text)
  RETURNS app_public.account
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_account_id constant bigint := app_hidden.require_account();
+  v_account_id constant bigint := app_hidden.require_active_account();
   v_name constant text :=
     app_hidden.require_text(set_display_name.display_name, 'name', 1, 80, 'AC004');
   v_account app_public.account;
@@ -2612,6 +12306,367 @@ comment on function app_public.set_display_name(text) is 'Changes the name that 
 grant execute on function app_public.set_display_name(text) to app_account;
 grant execute on function app_public.set_display_name(text) to app_anonymous;
 grant execute on function app_public.set_display_name(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.set_group_label(run_id bigint, key integer, label text)
+ RETURNS app_public.opinion_group
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_moderator_id constant bigint := app_hidden.require_moderator();
+  v_label constant text := app_hidden.require_text(set_group_label.label, 'name', 0, 80, 'AN002');
+  v_conversation_id bigint;
+  v_group app_public.opinion_group;
+begin
+  select q.conversation_id into v_conversation_id
+    from app_public.analysis_run r
+    join app_private.analysis_request q on q.conversation_id = r.conversation_id
+    where r.id = set_group_label.run_id
+    for update of q;
+  select g.* into v_group
+    from app_public.opinion_group g
+    join app_public.analysis_run r on r.id = g.run_id
+    where g.run_id = set_group_label.run_id and g.key = set_group_label.key and r.is_published;
+  if v_group.run_id is null then
+    raise exception 'There is no such group any more' using
+      errcode = 'AN001',
+      detail = pg_catalog.format('analysis %s, group %s',
+        set_group_label.run_id, set_group_label.key),
+      hint = 'A newer analysis has been published: load it, and name its group.';
+  end if;
+  if v_label = '' then
+    delete from app_private.group_label l
+      where l.conversation_id = v_conversation_id and l.key = v_group.key;
+  else
+    insert into app_private.group_label as l (conversation_id, key, label, moderator_id)
+      values (v_conversation_id, v_group.key, v_label, v_moderator_id)
+      on conflict (conversation_id, key) do update
+        set label = excluded.label, moderator_id = excluded.moderator_id, edited_at = now();
+  end if;
+  update app_public.opinion_group g
+    set label = case v_label when '' then g.made_label else v_label end,
+      is_label_edited = v_label <> ''
+    where g.run_id = v_group.run_id and g.key = v_group.key
+    returning g.* into v_group;
+  update app_public.analysis_run r
+    set labels = array(
+      select g.label from app_public.opinion_group g where g.run_id = r.id order by g.key
+    )
+    where r.id = v_group.run_id;
+  return v_group;
+end
+$function$;
+comment on function app_public.set_group_label(bigint,integer,text) is 'Names an opinion group; an empty name takes back the one given. For moderators.';
+grant execute on function app_public.set_group_label(bigint,integer,text) to app_account;
+grant execute on function app_public.set_group_label(bigint,integer,text) to app_anonymous;
+grant execute on function app_public.set_group_label(bigint,integer,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.start_conversation(account_ids bigint[], title text DEFAULT ''::text, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.direct_conversation
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_title constant text :=
+    app_hidden.require_text(start_conversation.title, 'title', 0, 120, 'MS005');
+  v_other_ids constant bigint[] := array(
+    select distinct t.id from pg_catalog.unnest(start_conversation.account_ids) t (id)
+    where t.id <> v_account_id
+    order by t.id
+  );
+  v_is_group constant boolean := cardinality(v_other_ids) > 1 or v_title <> '';
+  v_member_ids constant bigint[] := v_other_ids || v_account_id;
+  v_found_ids bigint[];
+  v_blocked_id bigint;
+  v_is_blocked boolean;
+  v_conversation app_public.direct_conversation;
+begin
+  if cardinality(v_other_ids) not between 1 and 49 then
+    raise exception 'A conversation has between 2 and 50 members' using
+      errcode = 'MS007',
+      detail = pg_catalog.format('%s others', cardinality(v_other_ids)),
+      hint = 'Name between 1 and 49 accounts beside your own.';
+  end if;
+  v_found_ids := array(
+    select a.id from app_public.account a
+    where a.id = any (v_other_ids) and a.deleted_at is null
+    order by a.id
+    for key share
+  );
+  if v_found_ids <> v_other_ids then
+    raise exception 'There is no such account' using
+      errcode = 'MS008',
+      detail = pg_catalog.format('accounts %s', pg_catalog.array_to_string(array(
+        select t.id from pg_catalog.unnest(v_other_ids) t (id)
+        where t.id <> all (v_found_ids)
+      ), ', ')),
+      hint = 'It may have been deleted: leave it out.';
+  end if;
+  select min(t.id) filter (where exists (
+        select from app_public.block k where k.blocker_id = v_account_id and k.blocked_id = t.id
+      )),
+      pg_catalog.bool_or(exists (
+        select from app_public.block k where k.blocker_id = t.id and k.blocked_id = v_account_id
+      ))
+    into v_blocked_id, v_is_blocked
+    from pg_catalog.unnest(v_other_ids) t (id);
+  if v_blocked_id is not null then
+    raise exception 'You block this account' using
+      errcode = 'MS003',
+      detail = pg_catalog.format('account %s', v_blocked_id),
+      hint = 'Unblock the account to write to it.';
+  end if;
+  if v_is_blocked then
+    raise exception 'This conversation is not wanted' using
+      errcode = 'MS003',
+      detail = pg_catalog.format('accounts %s', pg_catalog.array_to_string(v_other_ids, ', ')),
+      hint = 'An account that you want to write to has blocked you.';
+  end if;
+
+  if v_is_group then
+    insert into app_public.direct_conversation as c (created_by_id, title, request_id)
+      values (v_account_id, v_title, start_conversation.request_id)
+      on conflict (created_by_id, request_id) where request_id is not null do nothing
+      returning c.* into v_conversation;
+  else
+    insert into app_public.direct_conversation as c
+        (created_by_id, first_account_id, second_account_id)
+      select v_account_id, least(v_account_id, v_other_ids[1]),
+        greatest(v_account_id, v_other_ids[1])
+      where not exists (
+        select from app_public.direct_conversation e
+        where e.first_account_id = least(v_account_id, v_other_ids[1])
+          and e.second_account_id = greatest(v_account_id, v_other_ids[1])
+      )
+      on conflict (first_account_id, second_account_id) do nothing
+      returning c.* into v_conversation;
+  end if;
+  if found then
+    insert into app_public.direct_member (conversation_id, account_id)
+      select v_conversation.id, t.id from pg_catalog.unnest(v_member_ids) t (id)
+      order by t.id;
+    return v_conversation;
+  end if;
+
+  if v_is_group then
+    select c.* into v_conversation from app_public.direct_conversation c
+      where c.created_by_id = v_account_id and c.request_id = start_conversation.request_id;
+    if v_conversation.title <> v_title or exists (
+      select from (
+        select m.account_id from app_public.direct_member m
+        where m.conversation_id = v_conversation.id
+      ) m
+      full join pg_catalog.unnest(v_member_ids) t (id) on t.id = m.account_id
+      where t.id is null or m.account_id is null
+    ) then
+      raise exception 'This request id belongs to another group' using
+        errcode = 'MS006',
+        detail = pg_catalog.format('conversation %s', v_conversation.id),
+        hint = 'Take a new one for every group, and the same one only to repeat a request.';
+    end if;
+    return v_conversation;
+  end if;
+  select c.* into v_conversation from app_public.direct_conversation c
+    where c.first_account_id = least(v_account_id, v_other_ids[1])
+      and c.second_account_id = greatest(v_account_id, v_other_ids[1]);
+  perform from app_public.direct_member m
+    where m.conversation_id = v_conversation.id and m.left_at is not null
+    order by m.account_id
+    for no key update;
+  update app_public.direct_member m
+    set left_at = null
+    where m.conversation_id = v_conversation.id and m.left_at is not null;
+  return v_conversation;
+end
+$function$;
+comment on function app_public.start_conversation(bigint[],text,uuid) is 'Starts a conversation with one account, or returns the one there is; with several, a group.';
+grant execute on function app_public.start_conversation(bigint[],text,uuid) to app_account;
+grant execute on function app_public.start_conversation(bigint[],text,uuid) to app_anonymous;
+grant execute on function app_public.start_conversation(bigint[],text,uuid) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.suspend_account(account_id bigint, reason text DEFAULT ''::text)
+ RETURNS app_public.account
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_moderator_id constant bigint := app_hidden.require_moderator();
+  v_reason constant text :=
+    app_hidden.require_text(suspend_account.reason, 'reason', 0, 2000, 'AC009');
+  v_account app_public.account;
+begin
+  if exists (
+    select from app_private.account_role r
+    where r.account_id = suspend_account.account_id and r.role = 'moderator'
+  ) then
+    raise exception 'A moderator cannot be suspended' using
+      errcode = 'AC008',
+      detail = pg_catalog.format('account %s', suspend_account.account_id),
+      hint = 'The role has to be taken from the account first, by an operator.';
+  end if;
+  update app_public.account a
+    set suspended_at = now()
+    where a.id = suspend_account.account_id and a.suspended_at is null and a.deleted_at is null
+    returning a.* into v_account;
+  if found then
+    insert into app_public.account_suspension (account_id, moderator_id, reason)
+      values (v_account.id, v_moderator_id, v_reason);
+    return v_account;
+  end if;
+  select a.* into v_account from app_public.account a
+    where a.id = suspend_account.account_id and a.deleted_at is null;
+  if v_account.id is null then
+    raise exception 'There is no such account' using
+      errcode = 'AC006',
+      detail = pg_catalog.format('account %s', suspend_account.account_id),
+      hint = 'It may have been deleted.';
+  end if;
+  return v_account;
+end
+$function$;
+comment on function app_public.suspend_account(bigint,text) is 'Suspends an account: it can read, but write nothing. For moderators.';
+grant execute on function app_public.suspend_account(bigint,text) to app_account;
+grant execute on function app_public.suspend_account(bigint,text) to app_anonymous;
+grant execute on function app_public.suspend_account(bigint,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.toggle_upvote(project_id bigint, upvoted boolean DEFAULT NULL::boolean)
+ RETURNS app_public.project
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_project app_public.project;
+begin
+  if toggle_upvote.upvoted is false then
+    update app_public.project_upvote u
+      set withdrawn_at = now()
+      where u.project_id = toggle_upvote.project_id and u.account_id = v_account_id
+        and u.withdrawn_at is null;
+  else
+    insert into app_public.project_upvote as u (project_id, account_id)
+      values (toggle_upvote.project_id, v_account_id)
+      on conflict (project_id, account_id) do update
+        set withdrawn_at = case when u.withdrawn_at is null then now() end,
+          created_at = case when u.withdrawn_at is null then u.created_at else now() end
+        where toggle_upvote.upvoted is null or u.withdrawn_at is not null;
+  end if;
+  select p.* into v_project from app_public.project p
+    where p.id = toggle_upvote.project_id and p.deleted_at is null;
+  if v_project.id is null then
+    perform app_hidden.require_project(toggle_upvote.project_id);
+  end if;
+  return v_project;
+end
+$function$;
+comment on function app_public.toggle_upvote(bigint,boolean) is 'Gives or takes back the caller''s upvote of a project, as upvoted says; without that, the other way round.';
+grant execute on function app_public.toggle_upvote(bigint,boolean) to app_account;
+grant execute on function app_public.toggle_upvote(bigint,boolean) to app_anonymous;
+grant execute on function app_public.toggle_upvote(bigint,boolean) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.top_projects()
+ RETURNS SETOF app_public.feed_project
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT f.project_id,
+     f.owner_id,
+     f.owner_name,
+     f.title,
+     f.tagline,
+     f.tags,
+     f.created_at,
+     f.upvote_count,
+     f.comment_count,
+     f.badge_count,
+     f.proof_score,
+     f.trending_score
+    FROM app_public.feed_project f;
+END;
+comment on function app_public.top_projects() is '@behavior +order +backwards -array
+@listOrder UPVOTE_COUNT_DESC,PROJECT_ID_DESC
+All projects, most upvotes first.';
+grant execute on function app_public.top_projects() to app_account;
+grant execute on function app_public.top_projects() to app_anonymous;
+grant execute on function app_public.top_projects() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.trending_projects()
+ RETURNS SETOF app_public.feed_project
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT f.project_id,
+     f.owner_id,
+     f.owner_name,
+     f.title,
+     f.tagline,
+     f.tags,
+     f.created_at,
+     f.upvote_count,
+     f.comment_count,
+     f.badge_count,
+     f.proof_score,
+     f.trending_score
+    FROM app_public.feed_project f;
+END;
+comment on function app_public.trending_projects() is '@behavior +order +backwards -array
+@listOrder TRENDING_SCORE_DESC,PROJECT_ID_DESC
+The projects that are talked about, the newer the sooner.';
+grant execute on function app_public.trending_projects() to app_account;
+grant execute on function app_public.trending_projects() to app_anonymous;
+grant execute on function app_public.trending_projects() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.unblock_account(account_id bigint)
+ RETURNS app_public.account
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_account app_public.account;
+begin
+  delete from app_public.block k
+    where k.blocker_id = v_account_id and k.blocked_id = unblock_account.account_id;
+  select a.* into v_account from app_public.account a
+    where a.id = unblock_account.account_id and a.deleted_at is null;
+  return v_account;
+end
+$function$;
+comment on function app_public.unblock_account(bigint) is 'Takes the caller''s block of an account back; null if there is no such account any more.';
+grant execute on function app_public.unblock_account(bigint) to app_account;
+grant execute on function app_public.unblock_account(bigint) to app_anonymous;
+grant execute on function app_public.unblock_account(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.unfollow_chain(chain_id bigint)
+ RETURNS app_public.chain
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_chain app_public.chain;
+begin
+  update app_public.chain_follow f
+    set unfollowed_at = now()
+    where f.chain_id = unfollow_chain.chain_id and f.account_id = v_account_id
+      and f.unfollowed_at is null;
+  select c.* into v_chain from app_public.chain c
+    where c.id = unfollow_chain.chain_id and c.deleted_at is null;
+  return v_chain;
+end
+$function$;
+comment on function app_public.unfollow_chain(bigint) is 'Follows a chain no more; null if there is no such chain.';
+grant execute on function app_public.unfollow_chain(bigint) to app_account;
+grant execute on function app_public.unfollow_chain(bigint) to app_anonymous;
+grant execute on function app_public.unfollow_chain(bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.unlock_conversation(conversation_id bigint)
  RETURNS app_public.conversation
@@ -2650,6 +12705,214 @@ grant execute on function app_public.unlock_conversation(bigint) to app_account;
 grant execute on function app_public.unlock_conversation(bigint) to app_anonymous;
 grant execute on function app_public.unlock_conversation(bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.unsuspend_account(account_id bigint)
+ RETURNS app_public.account
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_moderator_id constant bigint := app_hidden.require_moderator();
+  v_account app_public.account;
+begin
+  update app_public.account a
+    set suspended_at = null
+    where a.id = unsuspend_account.account_id and a.suspended_at is not null
+      and a.deleted_at is null
+    returning a.* into v_account;
+  if found then
+    update app_public.account_suspension s
+      set withdrawn_at = now(), withdrawn_by_id = v_moderator_id
+      where s.account_id = v_account.id and s.withdrawn_at is null;
+    return v_account;
+  end if;
+  select a.* into v_account from app_public.account a
+    where a.id = unsuspend_account.account_id and a.deleted_at is null;
+  if v_account.id is null then
+    raise exception 'There is no such account' using
+      errcode = 'AC006',
+      detail = pg_catalog.format('account %s', unsuspend_account.account_id),
+      hint = 'It may have been deleted.';
+  end if;
+  return v_account;
+end
+$function$;
+comment on function app_public.unsuspend_account(bigint) is 'Withdraws the suspension of an account. For moderators.';
+grant execute on function app_public.unsuspend_account(bigint) to app_account;
+grant execute on function app_public.unsuspend_account(bigint) to app_anonymous;
+grant execute on function app_public.unsuspend_account(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.update_chain(chain_id bigint, name text DEFAULT NULL::text, description text DEFAULT NULL::text)
+ RETURNS app_public.chain
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_chain_owner(update_chain.chain_id);
+  v_old app_public.chain;
+  v_new app_public.chain;
+begin
+  select c.* into v_old from app_public.chain c
+    where c.id = update_chain.chain_id and c.owner_id = v_account_id
+    for no key update;
+  v_new.name := app_hidden.require_text(
+    coalesce(update_chain.name, v_old.name), 'name', 1, 80, 'DC008');
+  v_new.description := app_hidden.require_text(
+    coalesce(update_chain.description, v_old.description), 'description', 0, 5000, 'DC008');
+  if (v_old.name, v_old.description) is not distinct from (v_new.name, v_new.description) then
+    return v_old;
+  end if;
+  update app_public.chain c
+    set name = v_new.name, description = v_new.description, updated_at = now()
+    where c.id = v_old.id
+    returning c.* into v_new;
+  return v_new;
+end
+$function$;
+comment on function app_public.update_chain(bigint,text,text) is 'Changes a chain of the caller''s; what is left out stays.';
+grant execute on function app_public.update_chain(bigint,text,text) to app_account;
+grant execute on function app_public.update_chain(bigint,text,text) to app_anonymous;
+grant execute on function app_public.update_chain(bigint,text,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.update_project(project_id bigint, title text DEFAULT NULL::text, tagline text DEFAULT NULL::text, description text DEFAULT NULL::text, website_url text DEFAULT NULL::text, tags text[] DEFAULT NULL::text[])
+ RETURNS app_public.project
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_old app_public.project;
+  v_new app_public.project;
+begin
+  perform app_hidden.require_project(update_project.project_id);
+  select p.* into v_old from app_public.project p
+    where p.id = update_project.project_id and p.owner_id = v_account_id
+    for no key update;
+  if not found then
+    raise exception 'Only its owner may change a project' using
+      errcode = 'DC007',
+      detail = pg_catalog.format('project %s, account %s',
+        update_project.project_id, v_account_id),
+      hint = 'Write a comment to the owner.';
+  end if;
+  v_new.title := app_hidden.require_text(
+    coalesce(update_project.title, v_old.title), 'title', 1, 120, 'DC008');
+  v_new.tagline := app_hidden.require_text(
+    coalesce(update_project.tagline, v_old.tagline), 'tagline', 0, 200, 'DC008');
+  v_new.description := app_hidden.require_text(
+    coalesce(update_project.description, v_old.description), 'description', 0, 20000, 'DC008');
+  v_new.website_url := app_hidden.require_url(
+    coalesce(update_project.website_url, v_old.website_url));
+  v_new.tags := app_hidden.require_tags(coalesce(update_project.tags, v_old.tags), 'tags', 8);
+  if (v_old.title, v_old.tagline, v_old.description, v_old.website_url, v_old.tags)
+    is not distinct from
+    (v_new.title, v_new.tagline, v_new.description, v_new.website_url, v_new.tags)
+  then
+    return v_old;
+  end if;
+  update app_public.project p
+    set title = v_new.title, tagline = v_new.tagline, description = v_new.description,
+      website_url = v_new.website_url, tags = v_new.tags, updated_at = now()
+    where p.id = v_old.id
+    returning p.* into v_new;
+  return v_new;
+end
+$function$;
+comment on function app_public.update_project(bigint,text,text,text,text,text[]) is 'Changes a project of the caller''s; what is left out stays.';
+grant execute on function app_public.update_project(bigint,text,text,text,text,text[]) to app_account;
+grant execute on function app_public.update_project(bigint,text,text,text,text,text[]) to app_anonymous;
+grant execute on function app_public.update_project(bigint,text,text,text,text,text[]) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.upvoted_projects()
+ RETURNS SETOF app_public.project_upvote
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT u.project_id,
+     u.account_id,
+     u.created_at,
+     u.withdrawn_at
+    FROM (app_public.project_upvote u
+      JOIN app_public.project p ON ((p.id = u.project_id)))
+   WHERE ((u.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (u.withdrawn_at IS NULL) AND (p.deleted_at IS NULL));
+END;
+comment on function app_public.upvoted_projects() is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,PROJECT_ID_DESC,ACCOUNT_ID_DESC
+The upvotes that the viewer has given, last given first.';
+grant execute on function app_public.upvoted_projects() to app_account;
+grant execute on function app_public.upvoted_projects() to app_anonymous;
+grant execute on function app_public.upvoted_projects() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.withdraw_intro(intro_request_id bigint)
+ RETURNS app_public.intro_request
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform app_hidden.require_account();
+  return app_hidden.answer_intro(withdraw_intro.intro_request_id, 'withdrawn', '');
+end
+$function$;
+comment on function app_public.withdraw_intro(bigint) is 'Takes back a request for an intro of the caller''s.';
+grant execute on function app_public.withdraw_intro(bigint) to app_account;
+grant execute on function app_public.withdraw_intro(bigint) to app_anonymous;
+grant execute on function app_public.withdraw_intro(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION millrace.add_columns(id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_definition regclass;
+  v_column record;
+begin
+  select d.* into v_d from millrace.derivation d
+    where d.id = add_columns.id and d.state = 'backfilling' and d.strategy = 'incremental';
+  if not found then
+    return;
+  end if;
+  v_definition := to_regclass((millrace.relation_names(v_d.name)).next_definition);
+  if v_definition is null or not millrace.fits(v_d, v_definition) then
+    return;
+  end if;
+  for v_column in
+    select c.name, millrace.column_definition(v_definition, c.name) as definition
+    from unnest(v_d.columns) with ordinality c(name, position)
+    where millrace.column_type(v_d.target, c.name) is null
+    order by c.position
+  loop
+    perform millrace.lock_tables('{}', array[v_d.target]);
+    execute format('alter table %s add column %I %s',
+      millrace.qualified_name(v_d.target), v_column.name, v_column.definition);
+  end loop;
+end
+$function$;
+comment on function millrace.add_columns(bigint) is 'Adds the columns to a derived relation that its changed definition has.';
+
+CREATE OR REPLACE FUNCTION millrace.add_job(task text, payload jsonb, subject text, max_attempts integer DEFAULT 25)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_job bigint;
+begin
+  execute
+    'select j.id from graphile_worker.add_job($1, $2::json, max_attempts => $3, job_key => $4,
+      job_key_mode => ''preserve_run_at'') j'
+    into v_job
+    using add_job.task, add_job.payload, add_job.max_attempts,
+      add_job.task || ':' || add_job.subject;
+  return v_job;
+end
+$function$;
+comment on function millrace.add_job(text,jsonb,text,integer) is 'Adds a graphile-worker job with the key <task>:<subject>; returns its id, or null where the request was dropped.';
+
 CREATE OR REPLACE FUNCTION millrace.add_results(results jsonb, batch jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -2657,6 +12920,59 @@ CREATE OR REPLACE FUNCTION millrace.add_results(results jsonb, batch jsonb)
  SET search_path TO ''
 RETURN (SELECT jsonb_object_agg(b.key, jsonb_build_object('checked', (COALESCE(((r.value ->> 'checked'::text))::bigint, (0)::bigint) + ((b.value ->> 'checked'::text))::bigint), 'drifted', (COALESCE(((r.value ->> 'drifted'::text))::bigint, (0)::bigint) + ((b.value ->> 'drifted'::text))::bigint), 'drift', (COALESCE(((r.value ->> 'drift'::text))::numeric, (0)::numeric) + ((b.value ->> 'drift'::text))::numeric), 'examples', jsonb_path_query_array((COALESCE((r.value -> 'examples'::text), '[]'::jsonb) || (b.value -> 'examples'::text)), '$[0 to 4]'::jsonpath))) AS jsonb_object_agg FROM (jsonb_each(add_results.batch) b(key, value) LEFT JOIN jsonb_each(add_results.results) r(key, value) ON ((r.key = b.key))));
 comment on function millrace.add_results(jsonb,jsonb) is 'Adds up the results of a reconcile''s batches.';
+
+CREATE OR REPLACE FUNCTION millrace.add_sources(relations regclass[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform millrace.name_relations(add_sources.relations);
+  insert into millrace.source (relation, log, columns, compared)
+    select distinct r.relation, 'pg_catalog.pg_class'::regclass, '{}'::name[], '{}'::name[]
+    from unnest(add_sources.relations) r(relation)
+    on conflict (relation) do nothing;
+end
+$function$;
+comment on function millrace.add_sources(regclass[]) is 'Registers tables as sources.';
+
+CREATE OR REPLACE FUNCTION millrace.analyze_relation(id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_target text;
+begin
+  select millrace.qualified_name(d.target) into v_target
+    from millrace.derivation d where d.id = analyze_relation.id and d.kept;
+  if v_target is not null then
+    execute format('analyze %s', v_target);
+  end if;
+end
+$function$;
+comment on function millrace.analyze_relation(bigint) is 'Gathers statistics of a derived relation.';
+
+CREATE OR REPLACE FUNCTION millrace.announce(relation text, keys jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_message text := jsonb_build_object(
+    'relation', announce.relation, 'keys', announce.keys)::text;
+begin
+  if announce.keys = 'null' or announce.keys = '[]' then
+    return;
+  end if;
+  if octet_length(v_message) > 7900 or jsonb_array_length(announce.keys) >= 1000 then
+    v_message := jsonb_build_object('relation', announce.relation, 'keys', null)::text;
+  end if;
+  perform pg_notify('millrace', v_message);
+end
+$function$;
+comment on function millrace.announce(text,jsonb) is 'Sends {"relation": "schema.table", "keys": [[key], ...]} on channel millrace; keys are null where anything may have changed.';
 
 CREATE OR REPLACE FUNCTION millrace.apply_sql(target regclass, target_key name[], columns name[])
  RETURNS text[]
@@ -2701,7 +13017,7 @@ BEGIN ATOMIC
 END;
 comment on function millrace.apply_sql(regclass,name[],name[]) is 'Adds deltas to target rows, and those of locked rows to the carry table, as common table expressions.';
 
-CREATE OR REPLACE FUNCTION millrace.backfill(size integer DEFAULT 2000)
+CREATE OR REPLACE FUNCTION millrace.backfill(size integer DEFAULT NULL::integer)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2709,15 +13025,33 @@ AS $function$
 declare
   v_started constant timestamptz := clock_timestamp();
   v_d millrace.derivation;
+  v_size integer := backfill.size;
   v_run record;
 begin
   select d.* into v_d
-    from millrace.derivation d where d.state = 'backfilling' order by d.declared_at, d.name limit 1;
+    from millrace.derivation d where d.state = 'backfilling' and d.kind = 'counter'
+    order by d.declared_at, d.name limit 1;
   if not found then
     return false;
   end if;
+  if v_size is null then
+    v_size := coalesce(
+      (
+        select greatest(20, least(10000, r.keys * 10,
+          r.keys * 0.2 / greatest(extract(epoch from r.finished_at - r.started_at), 0.001)))
+        from millrace.run_log r
+        where r.kind = 'backfill' and r.name = v_d.name and v_d.backfill_after is not null
+        order by r.id desc
+        limit 1
+      ),
+      case
+        when millrace.table_size(v_d.source, v_d.through, v_d.target) < 4 * 1024 * 1024 then 2000
+        else 100
+      end
+    );
+  end if;
   begin
-    v_run := millrace.reconcile_target(array[v_d.name], true, v_d.backfill_after, backfill.size);
+    v_run := millrace.reconcile_target(array[v_d.name], true, v_d.backfill_after, v_size);
   exception
     when data_exception or raise_exception or syntax_error_or_access_rule_violation
       or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
@@ -2727,7 +13061,7 @@ begin
   end;
   insert into millrace.run_log (kind, name, started_at, keys)
     values ('backfill', v_d.name, v_started, v_run.checked);
-  if v_run.checked < backfill.size or not millrace.is_indexed(v_d) then
+  if v_run.checked < v_size or not millrace.is_indexed(v_d) then
     update millrace.derivation d
       set state = 'active', backfill_after = null, failures = 0, retry_at = null, last_error = null,
         last_error_at = null, last_reconciled_at = clock_timestamp()
@@ -2735,7 +13069,9 @@ begin
   else
     update millrace.derivation d set backfill_after = v_run.last_key where d.name = v_d.name;
   end if;
-  return exists (select from millrace.derivation d where d.state = 'backfilling');
+  return exists (
+    select from millrace.derivation d where d.state = 'backfilling' and d.kind = 'counter'
+  );
 end
 $function$;
 comment on function millrace.backfill(integer) is 'Counts one batch of keys of a derivation that is new or resumed; true if more is to be done.';
@@ -2746,17 +13082,21 @@ CREATE OR REPLACE FUNCTION millrace.backfill_if_small(name text)
  SET search_path TO ''
 AS $function$
 declare
-  v_small constant boolean := (
-    select pg_table_size(d.source) + coalesce(pg_table_size(d.through), 0)
-      + pg_table_size(d.target) < 16 * 1024 * 1024
+  v_started constant timestamptz := clock_timestamp();
+  v_bytes constant bigint := (
+    select millrace.table_size(d.source, d.through, d.target)
     from millrace.derivation d where d.name = backfill_if_small.name
   );
 begin
-  while v_small and current_setting('transaction_isolation') = 'read committed' and exists (
-    select from millrace.derivation d
-    where d.name = backfill_if_small.name and d.state = 'backfilling'
-  ) loop
+  while v_bytes < 1024 * 1024
+    and current_setting('transaction_isolation') = 'read committed'
+    and exists (
+      select from millrace.derivation d
+      where d.name = backfill_if_small.name and d.state = 'backfilling'
+    )
+  loop
     perform millrace.backfill();
+    exit when clock_timestamp() > v_started + interval '100 milliseconds';
   end loop;
 end
 $function$;
@@ -2805,7 +13145,41 @@ end
 $function$;
 comment on function millrace.check_acyclic(millrace.derivation) is 'Refuses a derivation that would depend on itself: MR010.';
 
-CREATE OR REPLACE FUNCTION millrace.check_columns(derivation millrace.derivation)
+CREATE OR REPLACE FUNCTION millrace.check_circle(name text, target regclass, reads regclass[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_path text;
+begin
+  with recursive reached(relation, path) as (
+    select r.relation, check_circle.name
+    from unnest(check_circle.reads) r(relation)
+    union
+    select x.relation, r.path || ' reads ' || d.name
+    from reached r
+    join millrace.derivation d on d.target = r.relation
+    cross join lateral (
+      select g.relation from millrace.reading g where g.id = d.id
+      union all
+      select u.upstream from millrace.dependency u where u.derivation = d.id
+    ) x(relation)
+    where d.name <> check_circle.name
+  )
+  select r.path into v_path from reached r where r.relation = check_circle.target limit 1;
+  if v_path is not null then
+    raise exception '% would be derived from itself', check_circle.name using
+      errcode = 'MR010',
+      detail = format('%s reads %s', v_path, check_circle.name),
+      hint = 'Derive from base tables, or break the circle.';
+  end if;
+end
+$function$;
+comment on function millrace.check_circle(text,regclass,regclass[]) is 'Refuses a relation that would depend on itself: MR010.';
+
+CREATE OR REPLACE FUNCTION millrace.check_columns(relation regclass, columns name[], compared name[] DEFAULT '{}'::name[])
  RETURNS void
  LANGUAGE plpgsql
  STABLE
@@ -2819,29 +13193,17 @@ begin
       a.attrelid::regclass as relation,
       a.attname as name,
       format_type(a.atttypid, null) as type_name,
-      a.attname in ('sign', 'recorded_at') as is_reserved,
+      a.attname in ('sign', 'recorded_at')
+        and a.attname = any (check_columns.columns) as is_reserved,
       a.attgenerated = 'v' as is_virtual,
       c.relforcerowsecurity and not o.rolbypassrls and not o.rolsuper as is_hidden,
-      not exists (
-        select from pg_catalog.pg_opclass o
-        join pg_catalog.pg_am m on m.oid = o.opcmethod and m.amname in ('hash', 'btree')
-        where o.opcdefault and (
-          o.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid)
-          or o.opcintype = 'anyenum'::regtype and t.typtype = 'e'
-          or o.opcintype = 'anyarray'::regtype and t.typcategory = 'A'
-          or o.opcintype = 'anyrange'::regtype and t.typtype = 'r'
-          or o.opcintype = 'record'::regtype and t.typtype = 'c'
-          or o.opcintype = 'text'::regtype and t.oid = 'varchar'::regtype
-        )
-      ) as is_incomparable
+      a.attname = any (check_columns.columns)
+        and not millrace.has_equality(a.attrelid, a.attname) as is_incomparable
     from pg_catalog.pg_attribute a
-    join pg_catalog.pg_type t on t.oid = a.atttypid
     join pg_catalog.pg_class c on c.oid = a.attrelid
     join pg_catalog.pg_roles o on o.oid = millrace.owner()::oid
-    where a.attrelid = (check_columns.derivation).source
-        and a.attname = any ((check_columns.derivation).source_columns)
-      or a.attrelid = (check_columns.derivation).through
-        and a.attname = any ((check_columns.derivation).through_columns)
+    where a.attrelid = check_columns.relation
+      and a.attname = any (check_columns.columns || check_columns.compared)
   loop
     if v_column.is_reserved then
       raise exception 'The column % of % has a name that the log uses itself',
@@ -2875,7 +13237,241 @@ begin
   end loop;
 end
 $function$;
-comment on function millrace.check_columns(millrace.derivation) is 'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type, MR016 for rows that the engine cannot see.';
+comment on function millrace.check_columns(regclass,name[],name[]) is 'Refuses columns that a log cannot hold: MR011 for their name, MR004 for their type, MR016 for rows that the engine cannot see.';
+
+CREATE OR REPLACE FUNCTION millrace.check_declarer()
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if not pg_has_role(current_user, millrace.owner(), 'member') then
+    raise exception 'Only % may declare', millrace.owner() using
+      errcode = 'MR014',
+      detail = format('The engine belongs to %s; %s is no member of it.',
+        millrace.owner(), current_user),
+      hint = format('set role %s; or grant it to %s.', millrace.owner(), current_user);
+  end if;
+end
+$function$;
+comment on function millrace.check_declarer() is 'Refuses whoever is not a member of the engine''s owner: MR014.';
+
+CREATE OR REPLACE FUNCTION millrace.check_definition(definition regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_view regclass;
+  v_tree text;
+  v_function text;
+  v_catalog text;
+begin
+  for v_view, v_tree in
+    select v.relation, r.ev_action::text
+    from millrace.definition_views(check_definition.definition) v(relation)
+    join pg_catalog.pg_rewrite r on r.ev_class = v.relation
+  loop
+    select p.oid::regprocedure::text into v_function
+      from regexp_matches(v_tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m(ids)
+      join pg_catalog.pg_proc p on p.oid = m.ids[1]::oid
+      where p.provolatile = 'v'
+        or p.provolatile = 's' and p.pronamespace <> 'pg_catalog'::regnamespace
+        or p.pronamespace = 'pg_catalog'::regnamespace and (
+          p.proname in (
+            'now', 'transaction_timestamp', 'statement_timestamp', 'current_setting',
+            'current_database', 'current_schema', 'current_schemas', 'pg_has_role',
+            'pg_current_snapshot', 'txid_current_snapshot')
+          or p.proname = 'age' and p.pronargs = 1 and p.proargtypes[0] <> 'xid'::regtype
+        )
+      limit 1;
+    if v_function is null and v_tree ~ '\{(SQLVALUEFUNCTION|NEXTVALUEEXPR|TABLESAMPLECLAUSE)' then
+      v_function := 'a function of the current moment, user or chance';
+    end if;
+    if v_function is null then
+      select c.oid::regclass::text into v_catalog
+        from regexp_matches(v_tree, ':relid (\d+)', 'g') m(ids)
+        join pg_catalog.pg_class c on c.oid = m.ids[1]::oid
+        where c.relnamespace in ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)
+        limit 1;
+      if v_catalog is null and v_tree ~ ':varattno -\d' then
+        v_catalog := 'a system column, such as ctid or tableoid';
+      end if;
+    end if;
+    if v_catalog is not null then
+      raise exception 'The definition % cannot be kept: it reads %',
+        check_definition.definition, v_catalog using
+        errcode = 'MR026',
+        detail = format('Found in the view %s. No trigger tells when it changes.', v_view),
+        hint = 'Read tables and their own columns.';
+    end if;
+    if v_function is not null then
+      raise exception 'The definition % cannot be kept: it calls %',
+        check_definition.definition, v_function using
+        errcode = 'MR026',
+        detail = format('Found in the view %s. No change of a row tells when its result changes.',
+          v_view),
+        hint = 'Store what depends on time in a column, or work it out where the relation is read; '
+          'make functions immutable, or write their SQL into the view.';
+    end if;
+  end loop;
+end
+$function$;
+comment on function millrace.check_definition(regclass) is 'Refuses a definition that depends on more than rows: MR026.';
+
+CREATE OR REPLACE FUNCTION millrace.check_key(relation regclass, key text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_column record;
+begin
+  if coalesce(cardinality(check_key.key), 0) = 0 then
+    raise exception 'No key is given for %', check_key.relation using
+      errcode = 'MR008',
+      detail = 'A derived relation is kept, and a reaction runs, key by key.',
+      hint = 'Name the columns that identify a row, or for which a task runs: ''{id}''.';
+  end if;
+  perform millrace.check_names(check_key.relation, check_key.key);
+  for v_column in
+    with recursive type(position, oid, typtype, typcategory, typbasetype) as (
+      select k.position, t.oid, t.typtype, t.typcategory, t.typbasetype
+      from unnest(check_key.key) with ordinality k(name, position)
+      join pg_catalog.pg_attribute a on a.attrelid = check_key.relation and a.attname = k.name
+      join pg_catalog.pg_type t on t.oid = a.atttypid
+      union all
+      select d.position, t.oid, t.typtype, t.typcategory, t.typbasetype
+      from type d
+      join pg_catalog.pg_type t on t.oid = d.typbasetype
+      where d.typtype = 'd'
+    )
+    select
+      k.name,
+      millrace.column_type(check_key.relation, k.name) as type_name,
+      k.name = any (check_key.key[:k.position - 1]) as is_repeated,
+      k.name in ('first_at', 'marked_at', 'marks') as is_reserved,
+      not millrace.has_equality(check_key.relation, k.name) as is_incomparable,
+      t.typtype = 'c' or t.typcategory = 'A' or t.oid in ('json'::regtype, 'jsonb'::regtype)
+        or exists (
+          select from pg_catalog.pg_cast c
+          where c.castsource = t.oid and c.casttarget = 'json'::regtype
+        ) as is_structured
+    from unnest(check_key.key) with ordinality k(name, position)
+    join type t on t.position = k.position and t.typtype <> 'd'
+    order by k.position
+  loop
+    if v_column.is_repeated then
+      raise exception 'The column % is in the key twice', v_column.name using
+        errcode = 'MR008',
+        detail = format('Key: %s.', array_to_string(check_key.key, ', ')),
+        hint = 'Name each column once.';
+    end if;
+    if v_column.is_reserved then
+      raise exception 'The column % of % has a name that the engine uses itself',
+        v_column.name, check_key.relation using
+        errcode = 'MR011',
+        detail = 'Keys wait with their marks, first_at and marked_at.',
+        hint = 'Give the column another name: in the definition, or by a generated column.';
+    end if;
+    if v_column.is_incomparable or v_column.is_structured then
+      raise exception 'The column % of % has type %, which cannot be a key',
+        v_column.name, check_key.relation, v_column.type_name using
+        errcode = 'MR004',
+        detail = case
+          when v_column.is_incomparable then 'A key is looked up, and the type has no equality.'
+          else 'Keys are written as JSON, and arrays, rows and JSON do not come back from it as '
+            'they were.'
+        end,
+        hint = 'Use a column of a plain type, or cast it: ::text.';
+    end if;
+  end loop;
+end
+$function$;
+comment on function millrace.check_key(regclass,text[]) is 'Refuses what cannot be a key: MR002, MR004, MR008, MR011.';
+
+CREATE OR REPLACE FUNCTION millrace.check_keyed(derivation millrace.derivation, definition regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_plan json;
+  v_step text;
+begin
+  execute format(E'explain (format json)\n%s', millrace.fresh_sql(
+    check_keyed.derivation, millrace.qualified_name(check_keyed.definition), format(
+      '(select * from %s offset 0)', millrace.qualified_name((check_keyed.derivation).work))))
+    into v_plan;
+  with recursive node(step) as (
+    select v_plan::jsonb -> 0 -> 'Plan'
+    union all
+    select child.value
+    from node
+    cross join lateral jsonb_array_elements(node.step -> 'Plans') child
+  )
+  select node.step ->> 'Node Type' into v_step
+    from node
+    where node.step ->> 'Node Type' in ('WindowAgg', 'Limit')
+      and node.step::text !~ '\mb\.'
+      and not exists (
+        select from node other
+        where node.step::text ~ format('\m%s\\?"?\.',
+            regexp_replace(other.step ->> 'Alias', '\W', '\\\&', 'g'))
+          and strpos(node.step::text, format('"Alias": %s', other.step -> 'Alias')) = 0
+      )
+    limit 1;
+  if v_step is not null then
+    raise exception 'The rows of % depend on the rows of other keys',
+      check_keyed.definition using
+      errcode = 'MR029',
+      detail = case v_step
+        when 'Limit' then 'A limit is over all rows.'
+        else 'A window function is not partitioned by the key.'
+      end,
+      hint = case
+        when v_plan::text ~ '"Node Type": "CTE Scan"'
+        then 'Partition windows by the key; write "as not materialized" where a common table '
+          'expression is read more than once, or the key does not get into it; or use refresh.'
+        else 'Partition windows by the key, or use the strategy refresh.'
+      end;
+  end if;
+  if v_plan::text ~ '"Node Type": "CTE Scan"' then
+    raise warning 'The definition % works out a common table expression as a whole',
+      check_keyed.definition using
+      detail = 'Each run and each live read does so, however few keys it is for.',
+      hint = 'Write "with x as not materialized" where it is read more than once.';
+  end if;
+end
+$function$;
+comment on function millrace.check_keyed(millrace.derivation,regclass) is 'Refuses a definition whose rows depend on other keys: MR029.';
+
+CREATE OR REPLACE FUNCTION millrace.check_names(relation regclass, names text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_name text;
+begin
+  foreach v_name in array check_names.names loop
+    if v_name is null or millrace.column_type(check_names.relation, v_name) is null then
+      raise exception '% has no column %', check_names.relation, coalesce(v_name, 'null') using
+        errcode = 'MR002',
+        detail = format('Its columns: %s.', (
+          select string_agg(a.attname, ', ' order by a.attnum)
+          from pg_catalog.pg_attribute a
+          where a.attrelid = check_names.relation and a.attnum > 0 and not a.attisdropped)),
+        hint = 'Write the names as they are stored: lower case unless they were quoted.';
+    end if;
+  end loop;
+end
+$function$;
+comment on function millrace.check_names(regclass,text[]) is 'Refuses columns that a relation does not have: MR002.';
 
 CREATE OR REPLACE FUNCTION millrace.check_snapshot()
  RETURNS void
@@ -2884,19 +13480,17 @@ CREATE OR REPLACE FUNCTION millrace.check_snapshot()
 AS $function$
 declare
   v_tables constant text := (
-    select string_agg(distinct millrace.qualified_name(r.relation), ', ')
-    from millrace.derivation d
-    cross join unnest(array[d.source, d.through]) r(relation)
+    select string_agg(distinct millrace.qualified_name(r.relation), ', ') from millrace.reading r
   );
   v_truncated text;
+  v_detached text;
 begin
   if current_setting('transaction_isolation') = 'read committed' or v_tables is null then
     return;
   end if;
   execute format('lock table %s in access share mode', v_tables);
   select millrace.qualified_name(c.oid) into v_truncated
-    from millrace.derivation d
-    cross join unnest(array[d.source, d.through]) r(relation)
+    from millrace.reading r
     cross join lateral (
       select r.relation as relid
       union
@@ -2905,15 +13499,92 @@ begin
     join pg_catalog.pg_class c on c.oid = t.relid and c.relkind = 'r'
     where pg_relation_filenode(c.oid) <> c.relfilenode
     limit 1;
+  with recursive member(relation, root) as (
+    select r.relation::oid, r.relation from millrace.reading r
+    union
+    select i.inhrelid, m.root
+    from member m
+    join pg_catalog.pg_inherits i on i.inhparent = m.relation
+    join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition
+  )
+  select millrace.qualified_name(m.root) into v_detached
+    from member m
+    where m.relation <> m.root and m.relation not in (
+      select p.relid from pg_catalog.pg_partition_tree(m.root) p
+    )
+    limit 1;
   if v_truncated is not null then
     raise exception '% was truncated or rewritten after this transaction began', v_truncated using
       errcode = 'serialization_failure',
       detail = 'Its snapshot no longer shows the rows that the log speaks of.',
       hint = 'Try again in a new transaction.';
   end if;
+  if v_detached is not null then
+    raise exception 'A partition of % was detached after this transaction began', v_detached using
+      errcode = 'serialization_failure',
+      detail = 'Its snapshot no longer shows the rows that the log speaks of.',
+      hint = 'Try again in a new transaction.';
+  end if;
 end
 $function$;
-comment on function millrace.check_snapshot() is 'Fails with 40001 where the transaction''s snapshot is older than a truncate of a source.';
+comment on function millrace.check_snapshot() is 'Fails with 40001 where the transaction''s snapshot is older than a truncate of a source or the detach of a partition.';
+
+CREATE OR REPLACE FUNCTION millrace.check_unread(target regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_readers constant text := (
+    select string_agg(distinct d.name, ', ')
+    from millrace.derivation d
+    where d.target is distinct from check_unread.target and (
+      exists (
+        select from millrace.reading r
+        where r.id = d.id and r.relation = check_unread.target)
+      or exists (
+        select from millrace.dependency u
+        where u.derivation = d.id and u.upstream = check_unread.target)
+    )
+  );
+begin
+  if v_readers is not null then
+    raise exception '% is read by other derivations', check_unread.target using
+      errcode = 'MR031',
+      detail = v_readers,
+      hint = 'Drop those first, and declare them again afterwards.';
+  end if;
+end
+$function$;
+comment on function millrace.check_unread(regclass) is 'Refuses to take away a derived relation that other derivations read: MR031.';
+
+CREATE OR REPLACE FUNCTION millrace.check_waits(debounce interval, max_wait interval, max_duty double precision DEFAULT NULL::double precision)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if check_waits.debounce is null or check_waits.debounce < interval '0'
+    or check_waits.max_wait is null or check_waits.max_wait < check_waits.debounce
+  then
+    raise exception 'The waits make no sense: debounce %, max_wait %',
+      coalesce(check_waits.debounce::text, 'null'), coalesce(check_waits.max_wait::text, 'null')
+      using
+      errcode = 'MR024',
+      detail = 'A key waits until it has been quiet for debounce, and max_wait at most.',
+      hint = 'Let debounce be zero or more, and max_wait no less than debounce.';
+  end if;
+  if check_waits.max_duty <= 0 or check_waits.max_duty > 1 then
+    raise exception 'A duty cycle of % makes no sense', check_waits.max_duty using
+      errcode = 'MR024',
+      detail = 'max_duty is the largest share of the time that refreshes may take.',
+      hint = 'Write for example 0.2.';
+  end if;
+end
+$function$;
+comment on function millrace.check_waits(interval,interval,double precision) is 'Refuses waits that make no sense: MR024.';
 
 CREATE OR REPLACE FUNCTION millrace.cleanup()
  RETURNS void
@@ -2922,16 +13593,75 @@ CREATE OR REPLACE FUNCTION millrace.cleanup()
 BEGIN ATOMIC
  DELETE FROM millrace.run_log r
    WHERE (r.finished_at < (clock_timestamp() -
-         CASE r.kind
-             WHEN 'drain'::text THEN '01:00:00'::interval
+         CASE
+             WHEN (r.kind = 'drain'::text) THEN '01:00:00'::interval
+             WHEN (r.kind = ANY (ARRAY['recompute'::text, 'refresh'::text, 'react'::text])) THEN '1 day'::interval
              ELSE '30 days'::interval
          END));
  DELETE FROM millrace.drift_log d
    WHERE (d.found_at < (clock_timestamp() - '1 year'::interval));
+ DELETE FROM millrace.run r
+   WHERE ((r.key <> '[]'::jsonb) AND (r.job_id IS NULL) AND (r.dead_at IS NULL) AND (r.finished_at < ((clock_timestamp() - '1 day'::interval) - COALESCE(( SELECT d.min_interval
+            FROM millrace.derivation d
+           WHERE (d.id = r.derivation)), '00:00:00'::interval))));
  DELETE FROM millrace.direct_write w
    WHERE (w.written_at < (clock_timestamp() - '1 year'::interval));
 END;
 comment on function millrace.cleanup() is 'Deletes old rows of run_log, drift_log and direct_write.';
+
+CREATE OR REPLACE FUNCTION millrace.column_definition(relation regclass, column_name name)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT concat(format_type(a.atttypid, a.atttypmod), CASE WHEN (a.attcollation <> t.typcollation) THEN format(' collate %I.%I'::text, n.nspname, c.collname) ELSE NULL::text END) AS concat FROM (((pg_attribute a JOIN pg_type t ON ((t.oid = a.atttypid))) LEFT JOIN pg_collation c ON ((c.oid = a.attcollation))) LEFT JOIN pg_namespace n ON ((n.oid = c.collnamespace))) WHERE ((a.attrelid = (column_definition.relation)::oid) AND (a.attname = column_definition.column_name) AND (a.attnum > 0) AND (NOT a.attisdropped)));
+comment on function millrace.column_definition(regclass,name) is 'The type and collation of a column, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.column_origins(definition regclass)
+ RETURNS TABLE(name name, relation regclass, attnum smallint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH RECURSIVE token AS (
+          SELECT v.relation,
+             m.parts,
+             sum(
+                 CASE m.parts[1]
+                     WHEN '{'::text THEN 1
+                     WHEN '}'::text THEN '-1'::integer
+                     ELSE 0
+                 END) OVER (PARTITION BY v.relation ORDER BY m."position") AS depth
+            FROM ((millrace.definition_views(column_origins.definition) v(relation)
+              JOIN pg_rewrite r ON ((r.ev_class = (v.relation)::oid)))
+              CROSS JOIN LATERAL regexp_matches((r.ev_action)::text, '(\\.|[{}])|:resno (\d+) :resname (?:\\.|[^ \\])+ :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+) :resjunk false'::text, 'g'::text) WITH ORDINALITY m(parts, "position"))
+         ), link AS MATERIALIZED (
+          SELECT t.relation,
+             (t.parts[2])::smallint AS attnum,
+             ((t.parts[3])::oid)::regclass AS read_relation,
+             (t.parts[4])::smallint AS read_attnum
+            FROM token t
+           WHERE ((t.depth = 2) AND (t.parts[3] <> '0'::text))
+         ), origin(name, relation, attnum) AS (
+          SELECT a.attname,
+             column_origins.definition AS definition,
+             a.attnum
+            FROM pg_attribute a
+           WHERE ((a.attrelid = (column_origins.definition)::oid) AND (a.attnum > 0))
+         UNION
+          SELECT o_1.name,
+             l.read_relation,
+             l.read_attnum
+            FROM (origin o_1
+              JOIN link l ON ((((l.relation)::oid = (o_1.relation)::oid) AND (l.attnum = o_1.attnum))))
+         )
+  SELECT o.name,
+     o.relation,
+     o.attnum
+    FROM (origin o
+      JOIN pg_class c ON (((c.oid = (o.relation)::oid) AND (c.relkind = ANY (ARRAY['r'::"char", 'p'::"char", 'm'::"char"])))));
+END;
+comment on function millrace.column_origins(regclass) is 'The columns of a view that are plain columns of tables, and which.';
 
 CREATE OR REPLACE FUNCTION millrace.column_sql(qualified text)
  RETURNS text
@@ -2949,7 +13679,101 @@ CREATE OR REPLACE FUNCTION millrace.column_type(relation regclass, column_name n
 RETURN (SELECT format_type(a.atttypid, a.atttypmod) AS format_type FROM pg_attribute a WHERE ((a.attrelid = (column_type.relation)::oid) AND (a.attname = column_type.column_name) AND (a.attnum > 0) AND (NOT a.attisdropped)));
 comment on function millrace.column_type(regclass,name) is 'The type of a column, or null.';
 
-CREATE OR REPLACE FUNCTION millrace.counter(target text, source text, key text[], filter text DEFAULT 'true'::text, value text DEFAULT NULL::text, through text DEFAULT NULL::text, distinct_on text[] DEFAULT NULL::text[])
+CREATE OR REPLACE FUNCTION millrace.comma(first text, list text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN concat_ws(', '::text, first, NULLIF(list, ''::text));
+comment on function millrace.comma(text,text) is 'An expression and a list, which may be empty, with a comma between.';
+
+CREATE OR REPLACE FUNCTION millrace.compare_sql(derivation millrace.derivation, batch text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := compare_sql.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_target constant text := millrace.qualified_name(v_d.target);
+  v_key constant text := millrace.list(v_d.target_key);
+  v_rows constant text := millrace.list(v_d.columns, 'x.%I');
+  v_range text;
+  v_stored text;
+  v_fresh text;
+  v_dirty text;
+begin
+  if v_d.strategy = 'refresh' then
+    v_stored := format('select * from %s', v_target);
+    v_fresh := format('select * from %s', v_names.definition);
+    v_dirty := (
+      select format('select 1 where exists (select from %s)', millrace.qualified_name(v_d.work))
+        || coalesce(string_agg(
+          format(' or exists (select from %s)', millrace.qualified_name(s.log)), ''), '')
+      from millrace.reading r
+      join millrace.source s on s.relation = r.relation
+      where r.id = v_d.id
+    );
+  elsif compare_sql.batch = 'listed' then
+    v_stored := format(
+      E'select x.*\n'
+      '  from (select distinct %s from jsonb_array_elements($1) e) b\n'
+      '  cross join lateral (select * from %s x where %s offset 0) x',
+      millrace.json_key_sql(v_d, 'e'), v_target,
+      millrace.list(v_d.target_key, 'x.%1$I = b.%1$I', ' and '));
+    v_fresh := replace(v_stored, v_target || ' x', v_names.definition || ' x');
+  else
+    v_range := format(
+      '($1 is null or (%1$s) > (%2$s)) and ($2 is null or (%1$s) <= (%3$s))',
+      v_key, millrace.text_key_sql(v_d, '$1'), millrace.text_key_sql(v_d, '$2'));
+    v_stored := format('select * from %s where %s', v_target, v_range);
+    v_fresh := format('select * from %s where %s', v_names.definition, v_range);
+  end if;
+  return format(
+    E'with stored as materialized (\n'
+    '  %1$s\n'
+    '),\n'
+    'fresh as materialized (\n'
+    '  %2$s\n'
+    '),\n'
+    'dirty as materialized (\n'
+    '  %3$s\n'
+    '),\n'
+    'pair as (\n'
+    '  select jsonb_build_array(%4$s) as key,\n'
+    '    to_jsonb(t.*) as stored, to_jsonb(f.*) as fresh,\n'
+    '    row(%5$s)::record operator(pg_catalog.*<>) row(%6$s)::record\n'
+    '      and not exists (select from dirty d%7$s) as differs\n'
+    '  from stored t\n'
+    '  full join fresh f on %8$s\n'
+    ')\n'
+    'select\n'
+    '  jsonb_build_object(%9$L, jsonb_build_object(\n'
+    '    ''checked'', count(*),\n'
+    '    ''drifted'', count(*) filter (where differs),\n'
+    '    ''drift'', count(*) filter (where differs),\n'
+    '    ''examples'', coalesce(jsonb_path_query_array(jsonb_agg(jsonb_build_object(\n'
+    '      ''key'', key, ''stored'', stored, ''truth'', fresh\n'
+    '    )) filter (where differs), ''$[0 to 4]''), ''[]''))) as results,\n'
+    '  coalesce(jsonb_agg(key) filter (where differs), ''[]'') as keys\n'
+    'from pair',
+    v_stored,
+    v_fresh,
+    coalesce(v_dirty, format('select * from %s', v_names.dirty)),
+    millrace.list(v_d.target_key, 'coalesce(t.%1$I, f.%1$I)'),
+    replace(v_rows, 'x.', 't.'),
+    replace(v_rows, 'x.', 'f.'),
+    case when v_dirty is null then ' where '
+      || millrace.list(v_d.target_key, 'd.%1$I = coalesce(t.%1$I, f.%1$I)', ' and ')
+      else '' end,
+    millrace.list(v_d.target_key, 't.%1$I = f.%1$I', ' and '),
+    v_d.name);
+end
+$function$;
+comment on function millrace.compare_sql(millrace.derivation,text) is 'The statement that compares stored rows of a derived relation with its definition.';
+
+CREATE OR REPLACE FUNCTION millrace.counter(target text, source text, key text[], filter text DEFAULT 'true'::text, value text DEFAULT NULL::text, through text DEFAULT NULL::text, distinct_on text[] DEFAULT NULL::text[], notify boolean DEFAULT false)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2971,13 +13795,7 @@ declare
   v_read record;
   v_column record;
 begin
-  if not pg_has_role(current_user, millrace.owner(), 'member') then
-    raise exception 'Only % may declare', millrace.owner() using
-      errcode = 'MR014',
-      detail = format('The engine belongs to %s; %s is no member of it.',
-        millrace.owner(), current_user),
-      hint = format('set role %s; or grant it to %s.', millrace.owner(), current_user);
-  end if;
+  perform millrace.check_declarer();
   begin
     v_parts := parse_ident(counter.target);
   exception when invalid_parameter_value or null_value_not_allowed then
@@ -2995,6 +13813,14 @@ begin
   v_d.target := millrace.relation(format('%I.%I', v_parts[1], v_parts[2]));
   v_d.target_column := v_parts[3];
   v_d.name := array_to_string(v_parts, '.');
+  if exists (
+    select from millrace.derivation d where d.kind = 'materialize' and d.target = v_d.target
+  ) then
+    raise exception '% is a derived relation itself', v_d.target using
+      errcode = 'MR025',
+      detail = 'Its rows are written from its definition only.',
+      hint = 'Count in the definition, or in a column of a base table.';
+  end if;
   v_d.target_key := millrace.primary_key(v_d.target);
   if v_d.target_key is null then
     raise exception '% has no primary key', v_d.target using
@@ -3103,7 +13929,8 @@ begin
   end loop;
   v_d.source_columns := array(select distinct unnest(v_d.source_columns) as c order by c);
   v_d.through_columns := array(select distinct unnest(v_d.through_columns) as c order by c);
-  perform millrace.check_columns(v_d);
+  perform millrace.check_columns(v_d.source, v_d.source_columns);
+  perform millrace.check_columns(v_d.through, v_d.through_columns);
 
   v_d.guarded := exists (
     select
@@ -3123,6 +13950,7 @@ begin
   );
   v_d.arguments := v_arguments;
   v_d.module := nullif(current_setting('millrace.module', true), '');
+  v_d.notifies := counter.notify;
 
   perform millrace.lock_engine();
   select d.* into v_old
@@ -3131,33 +13959,28 @@ begin
     and v_old.source_columns = v_d.source_columns and v_old.through_columns = v_d.through_columns
     and v_old.name = v_d.name
   then
-    update millrace.derivation d set stale_declaration = false, module = v_d.module
-      where d.name = v_old.name and (d.stale_declaration or d.module is distinct from v_d.module);
+    perform millrace.declared_again(v_old.id, v_d.module, v_d.notifies);
     perform millrace.refresh_exact(v_old.name);
     return v_old.name;
   end if;
   perform millrace.check_acyclic(v_d);
 
-  execute 'lock table '
-    || concat_ws(', ',
-      millrace.qualified_name(v_d.source),
-      millrace.qualified_name(v_d.through),
-      millrace.qualified_name(v_d.target),
-      millrace.qualified_name(v_old.source),
-      millrace.qualified_name(v_old.through))
-    || ' in share row exclusive mode';
-  insert into millrace.stem (relation, stem)
-    select distinct on (r.relation) r.relation, millrace.generated_name(r.relation) || case
-      when exists (select from millrace.stem s where s.stem = millrace.generated_name(r.relation))
-        then '__' || r.relation::oid else '' end
-    from unnest(array[v_d.target, v_d.source, v_d.through]) r(relation)
-    where r.relation is not null
-    on conflict (relation) do nothing;
-  insert into millrace.source (relation, log, columns)
-    select r.relation, 'pg_catalog.pg_class'::regclass, '{}'
-    from unnest(array[v_d.source, v_d.through]) r(relation)
-    where r.relation is not null
-    on conflict (relation) do nothing;
+  -- what is read no more loses its triggers, a log without some of the columns gets them
+  perform millrace.lock_tables(array[v_d.target, v_d.source, v_d.through], array(
+    select o.relation
+    from unnest(array[v_old.source, v_old.through]) o(relation)
+    where o.relation not in (v_d.source, coalesce(v_d.through, v_d.source))
+    union
+    select s.log
+    from millrace.source s
+    where s.relation in (v_d.source, v_d.through, v_old.source, v_old.through) and (
+      v_old.id is not null
+      or s.relation = v_d.source and not s.columns @> v_d.source_columns
+      or s.relation = v_d.through and not s.columns @> v_d.through_columns
+    )
+  ));
+  perform millrace.name_relations(array[v_d.target]);
+  perform millrace.add_sources(array_remove(array[v_d.source, v_d.through], null));
   if v_old.id is not null then
     perform millrace.drop_views(v_old);
     delete from millrace.derivation d where d.name = v_old.name;
@@ -3167,13 +13990,13 @@ begin
     source, through, source_key, through_key,
     key, members, filter, value,
     source_columns, through_columns,
-    guarded, arguments, module
+    guarded, arguments, module, notifies
   ) values (
     v_d.name, v_d.kind, v_d.target, v_d.target_column, v_d.target_key,
     v_d.source, v_d.through, v_d.source_key, v_d.through_key,
     v_d.key, v_d.members, v_d.filter, v_d.value,
     v_d.source_columns, v_d.through_columns,
-    v_d.guarded, v_d.arguments, v_d.module
+    v_d.guarded, v_d.arguments, v_d.module, v_d.notifies
   )
     returning * into v_d;
   perform millrace.refresh_target(v_d.target);
@@ -3191,7 +14014,7 @@ begin
   return v_d.name;
 end
 $function$;
-comment on function millrace.counter(text,text,text[],text,text,text,text[]) is 'Declares a column as a count, sum (value) or distinct count (distinct_on) of the rows of source that pass filter, by key; through makes the columns of a referenced table usable as via.<column>. Returns the derivation''s name. Errors: MR001 to MR016.';
+comment on function millrace.counter(text,text,text[],text,text,text,text[],boolean) is 'Declares a column as a count, sum (value) or distinct count (distinct_on) of the rows of source that pass filter, by key; through makes the columns of a referenced table usable as via.<column>; notify announces changed keys on channel millrace. Returns the derivation''s name. Errors: MR001 to MR016, MR025.';
 
 CREATE OR REPLACE FUNCTION millrace.declare_finish(module text)
  RETURNS SETOF text
@@ -3202,12 +14025,27 @@ declare
   v_name text;
 begin
   perform set_config('millrace.module', '', true);
+  -- grants, policies and comments were written after the declarations
+  perform millrace.dress(d.id)
+    from millrace.derivation d
+    where d.module = declare_finish.module and d.kind = 'materialize'
+      and not d.stale_declaration;
   for v_name in
     select d.name from millrace.derivation d
     where d.module = declare_finish.module and d.stale_declaration
-    order by d.name
+    order by d.id desc
   loop
     perform millrace.drop(v_name);
+    return next v_name;
+  end loop;
+  for v_name in
+    select millrace.qualified_name(p.relation)
+    from millrace.partitioning p
+    join pg_catalog.pg_class c on c.oid = p.relation
+    where p.module = declare_finish.module and p.stale_declaration
+    order by 1
+  loop
+    perform millrace.drop_partitioning(v_name);
     return next v_name;
   end loop;
 end
@@ -3223,9 +14061,127 @@ begin
   perform millrace.lock_engine();
   perform set_config('millrace.module', declare_start.module, true);
   update millrace.derivation d set stale_declaration = true where d.module = declare_start.module;
+  update millrace.partitioning p set stale_declaration = true where p.module = declare_start.module;
 end
 $function$;
 comment on function millrace.declare_start(text) is 'Begins to apply the declarations of a module.';
+
+CREATE OR REPLACE FUNCTION millrace.declared_again(id bigint, module text, notifies boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update millrace.derivation d
+    set stale_declaration = false, module = declared_again.module,
+      notifies = declared_again.notifies
+    where d.id = declared_again.id and (
+      d.stale_declaration
+      or d.module is distinct from declared_again.module
+      or d.notifies <> declared_again.notifies
+    );
+end
+$function$;
+comment on function millrace.declared_again(bigint,text,boolean) is 'Notes that a declaration was repeated without a change.';
+
+CREATE OR REPLACE FUNCTION millrace.definition_reads(definition regclass)
+ RETURNS TABLE(relation regclass, kind "char", columns name[])
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH rule AS MATERIALIZED (
+          SELECT r_1.oid,
+             ((r_1.ev_action)::text ~ ':varattno 0\M'::text) AS reads_whole_rows
+            FROM (millrace.definition_views(definition_reads.definition) v(relation)
+              JOIN pg_rewrite r_1 ON ((r_1.ev_class = (v.relation)::oid)))
+         )
+  SELECT (c.oid)::regclass AS oid,
+     c.relkind,
+     COALESCE(array_agg(DISTINCT a.attname ORDER BY a.attname) FILTER (WHERE (a.attname IS NOT NULL)), '{}'::name[]) AS "coalesce"
+    FROM (((rule r
+      JOIN pg_depend d ON (((d.classid = ('pg_rewrite'::regclass)::oid) AND (d.objid = r.oid) AND (d.refclassid = ('pg_class'::regclass)::oid))))
+      JOIN pg_class c ON (((c.oid = d.refobjid) AND (c.relkind <> 'v'::"char"))))
+      LEFT JOIN pg_attribute a ON (((a.attrelid = c.oid) AND (a.attnum > 0) AND (NOT a.attisdropped) AND ((a.attnum = d.refobjsubid) OR r.reads_whole_rows))))
+   GROUP BY c.oid, c.relkind;
+END;
+comment on function millrace.definition_reads(regclass) is 'The tables and materialized views that a definition reads, with the columns it needs of them.';
+
+CREATE OR REPLACE FUNCTION millrace.definition_text(name text, definition regclass)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_text constant text := rtrim(pg_get_viewdef(definition_text.definition), ';');
+  v_kept millrace.partition_kept;
+  v_column record;
+begin
+  select k.* into v_kept
+    from millrace.partition_kept k where k.name = definition_text.name and k.kind = 'materialize';
+  if not found then
+    return v_text;
+  end if;
+  for v_column in
+    select a.attname, format_type(a.atttypid, a.atttypmod) as type
+    from pg_catalog.pg_attribute a
+    where a.attrelid = definition_text.definition and a.attnum > 0
+      and millrace.column_type(v_kept.kept, a.attname) is null
+    order by a.attnum
+  loop
+    execute format('alter table %s add column %I %s',
+      millrace.qualified_name(v_kept.kept), v_column.attname, v_column.type);
+  end loop;
+  return (
+    select format(
+      E'select %1$s\n'
+      'from (\n'
+      '%2$s\n'
+      ') fresh\n'
+      'where not exists (select from %3$s kept where %4$s)\n'
+      'union all\n'
+      'select %5$s\n'
+      'from %3$s kept',
+      string_agg(format('fresh.%I', a.attname), ', ' order by a.attnum),
+      v_text,
+      millrace.qualified_name(v_kept.kept),
+      (
+        select string_agg(format('kept.%1$I = fresh.%1$I', k.name), ' and ')
+        from jsonb_array_elements_text(v_kept.arguments -> 'key') k(name)
+      ),
+      string_agg(
+        case
+          when millrace.column_type(v_kept.kept, a.attname) = t.type
+            then format('kept.%I', a.attname)
+          else format('null::%s', t.type)
+        end, ', ' order by a.attnum))
+    from pg_catalog.pg_attribute a
+    cross join lateral (select format_type(a.atttypid, a.atttypmod) as type) t
+    where a.attrelid = definition_text.definition and a.attnum > 0
+  );
+end
+$function$;
+comment on function millrace.definition_text(text,regclass) is 'The definition of a derived relation with the rows that are kept of removed partitions.';
+
+CREATE OR REPLACE FUNCTION millrace.definition_views(definition regclass)
+ RETURNS SETOF regclass
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH RECURSIVE reached(relation) AS (
+          SELECT definition_views.definition AS definition
+         UNION
+          SELECT (d.refobjid)::regclass AS refobjid
+            FROM (((reached reached_1
+              JOIN pg_rewrite r ON ((r.ev_class = (reached_1.relation)::oid)))
+              JOIN pg_depend d ON (((d.classid = ('pg_rewrite'::regclass)::oid) AND (d.objid = r.oid) AND (d.refclassid = ('pg_class'::regclass)::oid))))
+              JOIN pg_class c ON (((c.oid = d.refobjid) AND (c.relkind = 'v'::"char"))))
+         )
+  SELECT reached.relation
+    FROM reached;
+END;
+comment on function millrace.definition_views(regclass) is 'A view and the views that it reads.';
 
 CREATE OR REPLACE FUNCTION millrace.derivation_named(name text)
  RETURNS millrace.derivation
@@ -3240,13 +14196,35 @@ begin
   if not found then
     raise exception 'There is no derivation %', coalesce(derivation_named.name, 'null') using
       errcode = 'MR012',
-      detail = 'A counter is named schema.table.column, as it was declared.',
+      detail = 'Counters are named schema.table.column, relations schema.relation, as declared.',
       hint = 'select name from millrace.status lists them.';
   end if;
   return v_d;
 end
 $function$;
 comment on function millrace.derivation_named(text) is 'The derivation of that name; MR012 if there is none.';
+
+CREATE OR REPLACE FUNCTION millrace.differs_sql(derivation millrace.derivation)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN format('(t.%I is null or row(%s)::record operator(pg_catalog.*<>) row(%s)::record)'::text, (derivation).target_key[1], millrace.list((derivation).columns, 'f.%I'::text), millrace.list((derivation).columns, 't.%I'::text));
+comment on function millrace.differs_sql(millrace.derivation) is 'Whether a row of the definition differs from the stored one, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.dirty_sql(derivation millrace.derivation)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT string_agg(p.part, '
+union all
+'::text ORDER BY p."position") AS string_agg FROM (SELECT 0 AS "position", format('select %s
+from %s'::text, millrace.list((dirty_sql.derivation).target_key), millrace.qualified_name((dirty_sql.derivation).work)) AS part UNION ALL SELECT row_number() OVER (ORDER BY m.source) AS row_number, format('select %s
+from (
+%s
+) k(%s)'::text, (SELECT string_agg(format('k.%I::%s as %1$I'::text, c.name, millrace.column_type((dirty_sql.derivation).work, c.name)), ', '::text ORDER BY c."position") AS string_agg FROM unnest((dirty_sql.derivation).target_key) WITH ORDINALITY c(name, "position")), millrace.mapped_sql(m.query, m.columns, millrace.qualified_name(s.log)), millrace.list((dirty_sql.derivation).target_key)) AS format FROM (millrace.mapping m JOIN millrace.source s ON (((s.relation)::oid = (m.source)::oid))) WHERE ((m.derivation = (dirty_sql.derivation).id) AND (m.query IS NOT NULL))) p);
+comment on function millrace.dirty_sql(millrace.derivation) is 'The keys of a derived relation whose stored row is not the newest, as SQL.';
 
 CREATE OR REPLACE FUNCTION millrace.drain(slice integer DEFAULT 20000)
  RETURNS jsonb
@@ -3263,6 +14241,7 @@ declare
   v_rows jsonb := '{}';
   v_keys bigint := 0;
   v_recount jsonb := '{}';
+  v_changed jsonb := '{}';
   v_total bigint := 0;
   v_more boolean := false;
   v_failed boolean;
@@ -3274,7 +14253,9 @@ begin
   end if;
   v_pending := millrace_log.pending_logs();
 
-  v_backfilling := exists (select from millrace.derivation d where d.state = 'backfilling');
+  v_backfilling := exists (
+    select from millrace.derivation d where d.state = 'backfilling' and d.kind = 'counter'
+  );
   if cardinality(v_pending) = 0 and not v_backfilling then
     return jsonb_build_object('rows', 0, 'keys', 0, 'more', false, 'ms', round(
       extract(epoch from clock_timestamp() - v_started) * 1000, 3));
@@ -3290,8 +14271,9 @@ begin
   end if;
   -- either one or the other, in turn, so that no row is written twice in a transaction:
   -- for the second time Postgres checks its foreign keys again, even unchanged ones, and would wait
-  -- for whoever holds the referenced row
-  if v_backfilling and (cardinality(v_pending) = 0 or v_generation % 2 = 0) then
+  -- for whoever holds the referenced row; by thirds, because a backfill moves the generation on by
+  -- one more: by halves it would always be its turn, and nothing drained until it is done
+  if v_backfilling and (cardinality(v_pending) = 0 or v_generation % 3 = 0) then
     v_more := millrace.backfill() or cardinality(v_pending) > 0;
   else
     loop
@@ -3303,7 +14285,7 @@ begin
           execute format('lock table %s in access share mode', v_plan.recounted);
         end if;
         execute format('select * from %s($1)', v_plan.routine)
-          into v_rows, v_keys, v_recount
+          into v_rows, v_keys, v_recount, v_changed
           using drain.slice;
         v_failed := false;
       exception
@@ -3335,6 +14317,7 @@ begin
         where s.relation = r.key::regclass and r.value::bigint > 0;
     end if;
     perform millrace.recount(v_recount);
+    perform millrace.announce(c.key, c.value) from jsonb_each(v_changed) c;
     v_more := v_more or v_backfilling;
     if v_total > 0 or v_keys > 0 then
       insert into millrace.run_log (kind, started_at, rows, keys)
@@ -3371,7 +14354,8 @@ begin
     select string_agg(distinct millrace.qualified_name(r.relation), ', ')
     from millrace.derivation d
     cross join unnest(array[d.source, d.through]) r(relation)
-    where to_regclass((millrace.generated(d)).recount) = any (drain_plan.pending)
+    where d.kind = 'counter'
+      and to_regclass((millrace.generated(d)).recount) = any (drain_plan.pending)
   );
   if cardinality(v_plan.names) > 0 then
     v_plan.statement := millrace.drain_sql(v_plan.names, 'slice');
@@ -3379,7 +14363,7 @@ begin
       'drain_' || left(md5(v_plan.pending::oid[]::text), 12));
     execute format(
       E'create or replace function %s(slice integer)\n'
-      '  returns table (rows jsonb, keys bigint, recount jsonb)\n'
+      '  returns table (rows jsonb, keys bigint, recount jsonb, changed jsonb)\n'
       '  language plpgsql\n'
       '  volatile\n'
       '  set search_path to pg_catalog, pg_temp\n'
@@ -3427,14 +14411,15 @@ declare
   v_rows text[] := '{}';
   v_keys text[] := '{}';
   v_recounts text[] := '{}';
+  v_changed text[] := '{}';
   v_full text[] := '{}';
 begin
   for v_log in
     select distinct s.relation, millrace.qualified_name(s.log) as log,
       quote_ident(millrace.generated_name(s.relation)) as taken
-    from millrace.derivation d
-    join millrace.source s on s.relation in (d.source, d.through)
-    where d.name = any (drain_sql.names)
+    from millrace.reading r
+    join millrace.source s on s.relation = r.relation
+    where r.name = any (drain_sql.names)
     order by taken
   loop
     v_ctes := v_ctes || format(
@@ -3465,7 +14450,7 @@ begin
     from millrace.derivation d
     cross join lateral unnest(d.source_columns) s(name)
     left join lateral unnest(d.through_columns) t(name) on true
-    where d.name = any (drain_sql.names)
+    where d.name = any (drain_sql.names) and d.kind = 'counter'
     group by d.source, d.through
   loop
     v_ctes := v_ctes || format(
@@ -3488,9 +14473,10 @@ begin
       quote_ident(millrace.generated_name(d.target, '__delta')) as delta,
       quote_ident(millrace.generated_name(d.target, '__applied')) as applied,
       quote_ident(millrace.generated_name(d.target, '__recounted')) as recounted,
-      min((millrace.generated(d)).recount) as recount
+      min((millrace.generated(d)).recount) as recount,
+      bool_or(d.notifies) as notifies
     from millrace.derivation d
-    where d.name = any (drain_sql.names)
+    where d.name = any (drain_sql.names) and d.kind = 'counter'
     group by d.target, d.target_key
   loop
     v_key := millrace.list(v_target.target_key);
@@ -3606,7 +14592,19 @@ begin
       '%L, (select coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') from %s)',
       v_target.target_name, v_key, v_target.recounted);
     v_keys := v_keys || format('(select count(*) from %s)', v_target.applied);
+    if v_target.notifies then
+      v_changed := v_changed || format(
+        E'%L, (\n'
+        '      select jsonb_agg(k.key)\n'
+        '      from (select jsonb_build_array(%s) as key from %s limit 1000) k)',
+        v_target.target_name, v_key, v_target.delta);
+    end if;
   end loop;
+
+  v_ctes := v_ctes || millrace.marks_sql(drain_sql.names);
+  if cardinality(v_applies) > 0 then
+    v_ctes := v_ctes || millrace.ready_sql(v_before) || v_applies;
+  end if;
 
   return format(
     E'with\n'
@@ -3614,11 +14612,13 @@ begin
     'select\n'
     '  jsonb_build_object(%s) as rows,\n'
     '  %s as keys,\n'
-    '  jsonb_build_object(%s) as recount',
-    array_to_string(v_ctes || millrace.ready_sql(v_before) || v_applies, E',\n'),
+    '  jsonb_build_object(%s) as recount,\n'
+    '  jsonb_build_object(%s) as changed',
+    array_to_string(v_ctes, E',\n'),
     array_to_string(v_rows, E',\n    '),
-    array_to_string(v_keys, ' + '),
-    array_to_string(v_recounts, E',\n    '));
+    coalesce(nullif(array_to_string(v_keys, ' + '), ''), '0::bigint'),
+    array_to_string(v_recounts, E',\n    '),
+    array_to_string(v_changed, E',\n    '));
 end
 $function$;
 comment on function millrace.drain_sql(text[],text) is 'The statement that drains the logs of the named derivations, up to slice rows of each.';
@@ -3628,18 +14628,224 @@ CREATE OR REPLACE FUNCTION millrace.drained_together(pending regclass[])
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN ARRAY(WITH RECURSIVE reached(relation) AS (SELECT s.relation FROM millrace.source s WHERE ((s.log)::oid = ANY ((drained_together.pending)::oid[])) UNION SELECT d.target FROM millrace.derivation d WHERE (((to_regclass((millrace.generated(d.*)).carry))::oid = ANY ((drained_together.pending)::oid[])) OR ((to_regclass((millrace.generated(d.*)).recount))::oid = ANY ((drained_together.pending)::oid[])))), closure(name, source, through) AS (SELECT d.name, d.source, d.through FROM millrace.derivation d WHERE ((d.state = ANY (ARRAY['active'::text, 'backfilling'::text])) AND (((d.source)::oid IN (SELECT r.relation FROM reached r)) OR ((d.through)::oid IN (SELECT r.relation FROM reached r)) OR ((d.target)::oid IN (SELECT r.relation FROM reached r)))) UNION SELECT d.name, d.source, d.through FROM (closure c_1 JOIN millrace.derivation d ON (((d.state = ANY (ARRAY['active'::text, 'backfilling'::text])) AND ((((d.source)::oid = (c_1.source)::oid) OR ((d.source)::oid = (c_1.through)::oid)) OR (((d.through)::oid = (c_1.source)::oid) OR ((d.through)::oid = (c_1.through)::oid))))))) SELECT c.name FROM closure c ORDER BY c.name);
+RETURN ARRAY(WITH RECURSIVE reached(relation) AS (SELECT s.relation FROM millrace.source s WHERE ((s.log)::oid = ANY ((drained_together.pending)::oid[])) UNION SELECT d.target FROM (millrace.derivation d CROSS JOIN LATERAL millrace.generated(d.*) g(pending, pending_members, truth, truth_members, members, carry, recount, exact)) WHERE ((d.kind = 'counter'::text) AND (((to_regclass(g.carry))::oid = ANY ((drained_together.pending)::oid[])) OR ((to_regclass(g.recount))::oid = ANY ((drained_together.pending)::oid[]))))), closure(name) AS (SELECT r.name FROM millrace.reading r WHERE (r.is_drained AND (((r.relation)::oid IN (SELECT x.relation FROM reached x)) OR ((r.kind = 'counter'::text) AND ((r.target)::oid IN (SELECT x.relation FROM reached x))))) UNION SELECT other.name FROM ((closure c_1 JOIN millrace.reading r ON ((r.name = c_1.name))) JOIN millrace.reading other ON ((((other.relation)::oid = (r.relation)::oid) AND other.is_drained)))) SELECT c.name FROM closure c ORDER BY c.name);
 comment on function millrace.drained_together(regclass[]) is 'The derivations that a drain of these logs serves.';
+
+CREATE OR REPLACE FUNCTION millrace.dress(id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_names record;
+  v_live regclass;
+  v_tags text;
+  v_text text;
+  v_own text;
+  v_tagged constant text := '^(@[^\n]*(\n|$))+';
+  -- what this function wrote the last time
+  v_generated constant text :=
+    '^(@(behavior -insert -update -delete|primaryKey|foreignKey)[^\n]*(\n|$))+';
+  v_column record;
+  v_relation regclass;
+begin
+  select d.* into strict v_d from millrace.derivation d where d.id = dress.id;
+  v_names := millrace.relation_names(v_d.name);
+  v_live := to_regclass(v_names.live);
+  if v_live is not null then
+    if to_regclass(v_names.next_definition) is null then
+      perform millrace.make_views(v_d);
+    else
+      -- until the rebuild, the live view has the columns that it had
+      v_d.columns := array(
+        select a.attname from pg_catalog.pg_attribute a
+        where a.attrelid = v_live and a.attnum > 0 order by a.attnum
+      );
+      execute millrace.live_sql(v_d);
+    end if;
+    perform millrace.dress_live(v_d);
+  end if;
+
+  v_tags := millrace.smart_tags(v_d);
+  v_text := regexp_replace(
+    coalesce(obj_description(v_d.target, 'pg_class'), ''), v_generated, '');
+  foreach v_relation in array array_remove(array[v_d.target, v_live], null) loop
+    v_own := regexp_replace(
+      coalesce(obj_description(v_relation, 'pg_class'), ''), v_generated, '');
+    execute format('comment on %s %s is %L',
+      case (select c.relkind from pg_catalog.pg_class c where c.oid = v_relation)
+        when 'm' then 'materialized view' when 'v' then 'view' else 'table' end,
+      millrace.qualified_name(v_relation),
+      concat_ws(E'\n', '@behavior -insert -update -delete',
+        case when v_relation = v_live or v_d.strategy = 'refresh'
+          then '@primaryKey ' || array_to_string(v_d.target_key, ',') end,
+        nullif(v_tags, ''),
+        -- each has the tags that were written for it, both have the same description
+        nullif(rtrim(left(
+          v_own, length(v_own) - length(regexp_replace(v_own, v_tagged, ''))), E'\n'), ''),
+        nullif(coalesce(
+          nullif(regexp_replace(v_text, v_tagged, ''), ''),
+          regexp_replace(obj_description(to_regclass(v_d.definition), 'pg_class'), v_tagged, '')),
+          '')));
+    for v_column in
+      select a.attname, coalesce(
+          col_description(v_d.target, t.attnum),
+          -- tags of what it reads are about that
+          regexp_replace(coalesce(
+              col_description(to_regclass(v_d.definition), v.attnum),
+              col_description(o.relation, o.attnum)),
+            v_tagged, '')) as comment
+      from pg_catalog.pg_attribute a
+      left join pg_catalog.pg_attribute t on t.attrelid = v_d.target and t.attname = a.attname
+      left join pg_catalog.pg_attribute v
+        on v.attrelid = to_regclass(v_d.definition) and v.attname = a.attname
+      left join millrace.column_origins(v_names.definition::regclass) o on o.name = a.attname
+      where a.attrelid = v_relation and a.attnum > 0 and not a.attisdropped
+    loop
+      if v_column.comment is not null then
+        execute format('comment on column %s.%I is %L', millrace.qualified_name(v_relation),
+          v_column.attname, v_column.comment);
+      end if;
+    end loop;
+  end loop;
+end
+$function$;
+comment on function millrace.dress(bigint) is 'Brings grants, row level security and smart comments of a derived relation up to date.';
+
+CREATE OR REPLACE FUNCTION millrace.dress_live(derivation millrace.derivation)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := dress_live.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_is_invoker constant boolean := millrace.policies_read_others(v_d.target);
+  v_statement text;
+begin
+  for v_statement in
+    with acl(relation, column_name, grantee, owner, privilege) as (
+      select c.oid, null, x.grantee, c.relowner, x.privilege_type
+      from pg_catalog.pg_class c
+      cross join lateral aclexplode(c.relacl) x
+      union all
+      select c.oid, a.attname, x.grantee, c.relowner, x.privilege_type
+      from pg_catalog.pg_class c
+      join pg_catalog.pg_attribute a on a.attrelid = c.oid and not a.attisdropped
+      cross join lateral aclexplode(a.attacl) x
+    ),
+    grantee as (
+      select a.relation, a.column_name, a.privilege,
+        case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
+          as name
+      from acl a
+      where a.grantee <> a.owner
+    )
+    select s.statement
+    from (
+      select distinct 0 as position, format('revoke all on %s from %s',
+        millrace.qualified_name(g.relation), g.name) as statement
+      from grantee g
+      where g.relation in (v_names.live::regclass, v_names.exact::regclass)
+      union all
+      select distinct 1, format('grant select%s on %s to %s',
+        case when g.column_name is not null then format(' (%I)', g.column_name) end,
+        v_names.live, g.name)
+      from grantee g
+      where g.relation = v_d.target and g.privilege = 'SELECT'
+        and coalesce(g.column_name = any (v_d.columns), true)
+      union all
+      select distinct 1, format('grant select on %s to %s', v_names.exact, g.name)
+      from grantee g
+      where g.relation = v_d.target and g.privilege = 'SELECT' and v_is_invoker
+    ) s
+    order by s.position
+  loop
+    execute v_statement;
+  end loop;
+end
+$function$;
+comment on function millrace.dress_live(millrace.derivation) is 'Gives the live view of a derived relation the grants of the relation.';
+
+CREATE OR REPLACE FUNCTION millrace.dress_sql(relation regclass, columns name[], strategy text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(array_agg(s.statement), '{}'::text[]) AS "coalesce"
+    FROM ((pg_class c
+      CROSS JOIN LATERAL ( SELECT millrace.qualified_name((c.oid)::regclass) AS name,
+                 CASE dress_sql.strategy
+                     WHEN 'refresh'::text THEN 'materialized view'::text
+                     ELSE 'table'::text
+                 END AS kind) n)
+      CROSS JOIN LATERAL ( SELECT format('grant %s on %s to %s%s'::text, x.privilege_type, n.name,
+                 CASE
+                     WHEN (x.grantee = (0)::oid) THEN 'public'::text
+                     ELSE quote_ident((pg_get_userbyid(x.grantee))::text)
+                 END,
+                 CASE
+                     WHEN x.is_grantable THEN ' with grant option'::text
+                     ELSE ''::text
+                 END) AS statement
+            FROM aclexplode(c.relacl) x(grantor, grantee, privilege_type, is_grantable)
+           WHERE (x.grantee <> c.relowner)
+         UNION ALL
+          SELECT format('grant %s (%I) on %s to %s'::text, x.privilege_type, a.attname, n.name,
+                 CASE
+                     WHEN (x.grantee = (0)::oid) THEN 'public'::text
+                     ELSE quote_ident((pg_get_userbyid(x.grantee))::text)
+                 END) AS format
+            FROM (pg_attribute a
+              CROSS JOIN LATERAL aclexplode(a.attacl) x(grantor, grantee, privilege_type, is_grantable))
+           WHERE ((a.attrelid = c.oid) AND (a.attname = ANY (dress_sql.columns)))
+         UNION ALL
+          SELECT format('comment on %s %s is %L'::text, n.kind, n.name, obj_description(c.oid, 'pg_class'::name)) AS format
+           WHERE (obj_description(c.oid, 'pg_class'::name) IS NOT NULL)
+         UNION ALL
+          SELECT format('comment on column %s.%I is %L'::text, n.name, a.attname, col_description(c.oid, (a.attnum)::integer)) AS format
+            FROM pg_attribute a
+           WHERE ((a.attrelid = c.oid) AND (a.attname = ANY (dress_sql.columns)) AND (col_description(c.oid, (a.attnum)::integer) IS NOT NULL))
+         UNION ALL
+          SELECT format('alter table %s enable row level security'::text, n.name) AS format
+           WHERE c.relrowsecurity
+         UNION ALL
+          SELECT format('create policy %I on %s as %s for %s to %s%s'::text, p.polname, n.name,
+                 CASE
+                     WHEN p.polpermissive THEN 'permissive'::text
+                     ELSE 'restrictive'::text
+                 END,
+                 CASE p.polcmd
+                     WHEN 'r'::"char" THEN 'select'::text
+                     WHEN 'a'::"char" THEN 'insert'::text
+                     WHEN 'w'::"char" THEN 'update'::text
+                     WHEN 'd'::"char" THEN 'delete'::text
+                     ELSE 'all'::text
+                 END, ( SELECT string_agg(
+                         CASE
+                             WHEN (r.role = (0)::oid) THEN 'public'::text
+                             ELSE quote_ident((pg_get_userbyid(r.role))::text)
+                         END, ', '::text) AS string_agg
+                    FROM unnest(p.polroles) r(role)), COALESCE(format(' using (%s)'::text, pg_get_expr(p.polqual, p.polrelid)), ''::text)) AS format
+            FROM pg_policy p
+           WHERE ((p.polrelid = c.oid) AND (dress_sql.strategy = 'incremental'::text))) s)
+   WHERE (c.oid = (dress_sql.relation)::oid);
+END;
+comment on function millrace.dress_sql(regclass,name[],text) is 'Grants, comments and policies of a relation, as statements.';
 
 CREATE OR REPLACE FUNCTION millrace.drift_cause(derivation millrace.derivation)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN (SELECT COALESCE((SELECT format('trigger %s of %s is %s'::text, t.trigger_name, millrace.qualified_name(r.relation), CASE WHEN (g.tgname IS NULL) THEN 'missing'::text ELSE 'disabled'::text END) AS format FROM (((unnest(ARRAY[(drift_cause.derivation).source, (drift_cause.derivation).through]) r(relation) CROSS JOIN unnest(ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text]) o(operation)) CROSS JOIN LATERAL (SELECT (('_900_millrace_'::text || o.operation))::name AS trigger_name) t) LEFT JOIN pg_trigger g ON (((g.tgrelid = (r.relation)::oid) AND (g.tgname = t.trigger_name)))) WHERE ((r.relation IS NOT NULL) AND ((g.tgname IS NULL) OR (g.tgenabled <> ALL (ARRAY['O'::"char", 'A'::"char"])))) LIMIT 1), (SELECT format('%s was written directly by %s at %s'::text, (drift_cause.derivation).name, w.written_by, w.written_at) AS format FROM millrace.direct_write w WHERE (((w.target)::oid = ((drift_cause.derivation).target)::oid) AND (w.target_column = (drift_cause.derivation).target_column) AND (w.written_at > COALESCE((drift_cause.derivation).last_reconciled_at, '-infinity'::timestamp with time zone))) ORDER BY w.written_at DESC LIMIT 1), (SELECT format('a partition of %s was written, truncated, attached or detached directly, or triggers were off for a while'::text, millrace.qualified_name((c.oid)::regclass)) AS format FROM pg_class c WHERE ((c.oid = ANY (ARRAY[((drift_cause.derivation).source)::oid, ((drift_cause.derivation).through)::oid])) AND (c.relkind = 'p'::"char")) LIMIT 1), 'rows were written with triggers off (disabled and enabled again, session_replication_role = replica, logical replication)'::text) AS "coalesce");
+RETURN (SELECT COALESCE((SELECT format('trigger %s of %s is %s'::text, t.trigger_name, millrace.qualified_name(r.relation), CASE WHEN (g.tgname IS NULL) THEN 'missing'::text ELSE 'disabled'::text END) AS format FROM ((((SELECT g_1.relation FROM millrace.reading g_1 WHERE (g_1.id = (drift_cause.derivation).id)) r CROSS JOIN unnest(ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text]) o(operation)) CROSS JOIN LATERAL (SELECT (('_900_millrace_'::text || o.operation))::name AS trigger_name) t) LEFT JOIN pg_trigger g ON (((g.tgrelid = (r.relation)::oid) AND (g.tgname = t.trigger_name)))) WHERE ((r.relation IS NOT NULL) AND ((g.tgname IS NULL) OR (g.tgenabled <> ALL (ARRAY['O'::"char", 'A'::"char"])))) LIMIT 1), (SELECT format('a view that %s reads was changed: declare it again'::text, (derivation).definition) AS format WHERE (millrace.fingerprint(to_regclass((derivation).definition)) <> (derivation).fingerprint)), (SELECT format('%s was written directly by %s at %s'::text, (drift_cause.derivation).name, w.written_by, w.written_at) AS format FROM millrace.direct_write w WHERE (((w.target)::oid = ((drift_cause.derivation).target)::oid) AND (w.target_column = COALESCE((drift_cause.derivation).target_column, '*'::name)) AND (w.written_at > COALESCE((drift_cause.derivation).last_reconciled_at, '-infinity'::timestamp with time zone))) ORDER BY w.written_at DESC LIMIT 1), (SELECT format('a partition of %s was written, truncated, attached or detached directly, or triggers were off for a while'::text, millrace.qualified_name((c.oid)::regclass)) AS format FROM pg_class c WHERE ((c.relkind = 'p'::"char") AND (c.oid IN (SELECT g.relation FROM millrace.reading g WHERE (g.id = (drift_cause.derivation).id)))) LIMIT 1), (CASE WHEN ((derivation).strategy = 'incremental'::text) THEN 'a mapping in sources misses keys, or '::text ELSE ''::text END || 'rows were written with triggers off (disabled and enabled again, session_replication_role = replica, logical replication)'::text)) AS "coalesce");
 comment on function millrace.drift_cause(millrace.derivation) is 'The likely cause of drift.';
 
-CREATE OR REPLACE FUNCTION millrace.drop(name text)
+CREATE OR REPLACE FUNCTION millrace.drop(name text, keep_relation boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3647,43 +14853,153 @@ CREATE OR REPLACE FUNCTION millrace.drop(name text)
 AS $function$
 declare
   v_d millrace.derivation;
-  v_column text;
+  v_sources regclass[];
+  v_detail text;
 begin
-  perform millrace.lock_engine();
   v_d := millrace.derivation_named("drop".name);
-  execute 'lock table '
-    || concat_ws(', ',
-      millrace.qualified_name(v_d.source),
-      millrace.qualified_name(v_d.through),
-      millrace.qualified_name(v_d.target))
-    || ' in share row exclusive mode';
-  execute format('drop function if exists %s(%s)',
-    (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
-  perform millrace.drop_views(v_d);
-  execute format('delete from %s where column_name = $1', (millrace.generated(v_d)).carry)
-    using v_d.target_column;
+  if v_d.kind = 'materialize' then
+    perform millrace.lock_relation(v_d.id);
+  end if;
+  perform millrace.lock_engine();
+  -- what it is of may be gone already
+  if millrace.forget_vanished()
+    and not exists (select from millrace.derivation d where d.id = v_d.id)
+  then
+    return;
+  end if;
+  v_d := millrace.derivation_named("drop".name);
+  v_sources := array(select distinct r.relation from millrace.reading r where r.id = v_d.id);
+  if v_d.kind = 'materialize' then
+    perform millrace.check_unread(v_d.target);
+  end if;
+  -- readers of the exact or live read hold the log, and with it the views that are dropped
+  perform millrace.lock_tables(v_sources, array(
+    select s.relation
+    from unnest(v_sources) s(relation)
+    where not exists (
+      select from millrace.reading r where r.relation = s.relation and r.id <> v_d.id
+    )
+    union
+    select s.log from millrace.source s where s.relation = any (v_sources)
+    union
+    select v_d.target where v_d.kind = 'counter'
+    union
+    select v_d.work where v_d.work is not null
+    union
+    select v_d.target where v_d.kind = 'materialize'
+  ), case when v_d.kind = 'materialize' then millrace.live_views(v_d.name) else '{}' end);
+  if v_d.kind = 'counter' then
+    execute format('drop function if exists %s(%s)',
+      (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target));
+    perform millrace.drop_views(v_d);
+    execute format('delete from %s where column_name = $1', (millrace.generated(v_d)).carry)
+      using v_d.target_column;
+    -- the column's comment without the smart tag that hid the stored value
+    execute format('comment on column %s.%I is %L',
+      millrace.qualified_name(v_d.target),
+      v_d.target_column,
+      nullif(regexp_replace(
+        coalesce(col_description(v_d.target, (
+          select a.attnum from pg_catalog.pg_attribute a
+          where a.attrelid = v_d.target and a.attname = v_d.target_column)), ''),
+        '^@behavior -attribute:select\n?', ''), ''));
+  else
+    begin
+      perform millrace.drop_relation(v_d, "drop".keep_relation);
+    exception when dependent_objects_still_exist then
+      get stacked diagnostics v_detail = pg_exception_detail;
+      raise exception '% cannot go while others are built on it: %', v_d.name, sqlerrm using
+        errcode = 'MR031',
+        detail = v_detail,
+        hint = 'Drop what is built on it first, or keep the relation: millrace.drop(name, true).';
+    end;
+  end if;
   delete from millrace.derivation d where d.name = v_d.name;
-  -- the column's comment without the smart tag that hid the stored value
-  execute format('comment on column %s.%I is %L',
-    millrace.qualified_name(v_d.target),
-    v_d.target_column,
-    nullif(regexp_replace(
-      coalesce(col_description(v_d.target, (
-        select a.attnum from pg_catalog.pg_attribute a
-        where a.attrelid = v_d.target and a.attname = v_d.target_column)), ''),
-      '^@behavior -attribute:select\n?', ''), ''));
   perform millrace.refresh_pending_logs();
   perform millrace.refresh_log(r.relation)
-    from (select distinct u.relation from unnest(array[v_d.source, v_d.through]) u(relation)) r
-    where r.relation is not null;
-  perform millrace.refresh_target(v_d.target);
+    from unnest(v_sources) r(relation);
+  if v_d.kind = 'counter' then
+    perform millrace.refresh_target(v_d.target);
+  end if;
   delete from millrace.stem s
-    where not exists (
-      select from millrace.derivation d where s.relation in (d.target, d.source, d.through)
-    );
+    where not exists (select from millrace.derivation d where d.target = s.relation)
+      and not exists (select from millrace.source x where x.relation = s.relation);
 end
 $function$;
-comment on function millrace.drop(text) is 'Ends a derivation; its column keeps the last stored value. MR012 for an unknown name.';
+comment on function millrace.drop(text,boolean) is 'Ends a derivation; a column keeps its last stored value, a derived relation is dropped unless keep_relation. MR012 for an unknown name, MR031 for a relation that others read.';
+
+CREATE OR REPLACE FUNCTION millrace.drop_live(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_names constant record := millrace.relation_names(drop_live.name);
+begin
+  execute format('drop view if exists %s', v_names.live);
+  execute format('drop view if exists %s', v_names.exact);
+  execute format('drop view if exists %s', v_names.dirty);
+end
+$function$;
+comment on function millrace.drop_live(text) is 'Drops the views by which a derived relation is read live.';
+
+CREATE OR REPLACE FUNCTION millrace.drop_partitioning(table_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_p constant millrace.partitioning := millrace.partitioning_of(drop_partitioning.table_name);
+  v_partition text;
+begin
+  for v_partition in
+    select millrace.qualified_name(t.tgrelid)
+    from pg_catalog.pg_trigger t
+    join pg_catalog.pg_inherits i on i.inhrelid = t.tgrelid and i.inhparent = v_p.relation
+    where t.tgname = '_900_millrace_note_change' and t.tgparentid = 0
+  loop
+    execute format('drop trigger _900_millrace_note_change on %s', v_partition);
+  end loop;
+  delete from millrace.partition_change c
+    using pg_catalog.pg_inherits i
+    where i.inhrelid = c.partition and i.inhparent = v_p.relation;
+  delete from millrace.partitioning p where p.relation = v_p.relation;
+end
+$function$;
+comment on function millrace.drop_partitioning(text) is 'Ends the upkeep of a table''s partitions, which stay. MR001 or MR046 if it is not declared.';
+
+CREATE OR REPLACE FUNCTION millrace.drop_relation(derivation millrace.derivation, keep boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d constant millrace.derivation := drop_relation.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_kind constant "char" := (select c.relkind from pg_catalog.pg_class c where c.oid = v_d.target);
+begin
+  if v_d.kind = 'materialize' then
+    perform millrace.drop_live(v_d.name);
+    if v_kind is not null and drop_relation.keep then
+      execute format('comment on %s %s is %L',
+        case v_kind when 'm' then 'materialized view' else 'table' end,
+        millrace.qualified_name(v_d.target),
+        nullif(regexp_replace(coalesce(obj_description(v_d.target, 'pg_class'), ''),
+          '^(@(behavior -insert -update -delete|primaryKey|foreignKey)[^\n]*(\n|$))+', ''), ''));
+    elsif v_kind is not null then
+      execute format('drop %s %s',
+        case v_kind when 'm' then 'materialized view' else 'table' end,
+        millrace.qualified_name(v_d.target));
+    end if;
+    execute format('drop view if exists %s', v_names.next_definition);
+    execute format('drop view if exists %s', v_names.definition);
+  end if;
+  execute format('drop table if exists %s', v_names.work);
+end
+$function$;
+comment on function millrace.drop_relation(millrace.derivation,boolean) is 'Drops what was generated for a derived relation or a reaction, and the relation unless it is kept.';
 
 CREATE OR REPLACE FUNCTION millrace.drop_views(derivation millrace.derivation)
  RETURNS void
@@ -3701,6 +15017,53 @@ begin
 end
 $function$;
 comment on function millrace.drop_views(millrace.derivation) is 'Drops the views and the members table of a derivation.';
+
+CREATE OR REPLACE FUNCTION millrace.due_at(first_at timestamp with time zone, marked_at timestamp with time zone, debounce interval, max_wait interval)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN CASE WHEN (GREATEST(first_at, marked_at) > (clock_timestamp() + '00:00:01'::interval)) THEN '-infinity'::timestamp with time zone ELSE LEAST((marked_at + debounce), (first_at + GREATEST((max_wait - '00:00:00.25'::interval), (max_wait / (2)::double precision)))) END;
+comment on function millrace.due_at(timestamp with time zone,timestamp with time zone,interval,interval) is 'When a key that was changed first and last at these moments is due.';
+
+CREATE OR REPLACE FUNCTION millrace.exact_rows_sql(derivation millrace.derivation)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := exact_rows_sql.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_kept constant text := format(
+    '(select d.kept and d.edition = %s from millrace.derivation d where d.id = %s)',
+    v_d.edition, v_d.id);
+begin
+  return format(
+    E'create or replace view %1$s as\n'
+    'select %2$s\n'
+    'from %3$s t\n'
+    'where %4$s and not exists (select from %5$s d where %6$s)\n'
+    'union all\n'
+    '%7$s\n'
+    'where %4$s\n'
+    'union all\n'
+    'select %8$s\n'
+    'from %9$s f\n'
+    'where not %4$s',
+    v_names.exact,
+    millrace.list(v_d.columns, 't.%I'),
+    millrace.qualified_name(v_d.target),
+    v_kept,
+    v_names.dirty,
+    millrace.list(v_d.target_key, 'd.%1$I = t.%1$I', ' and '),
+    millrace.fresh_sql(v_d, v_names.definition, format('(select distinct %s from %s)',
+      millrace.list(v_d.target_key), v_names.dirty)),
+    millrace.list(v_d.columns, 'f.%I'),
+    v_names.definition);
+end
+$function$;
+comment on function millrace.exact_rows_sql(millrace.derivation) is 'The view of the exact rows of a derived relation, as SQL.';
 
 CREATE OR REPLACE FUNCTION millrace.exact_sql(derivation millrace.derivation)
  RETURNS text
@@ -3762,27 +15125,51 @@ CREATE OR REPLACE FUNCTION millrace.explain(name text)
 AS $function$
 declare
   v_d constant millrace.derivation := millrace.derivation_named(explain.name);
-  v_names constant record := millrace.generated(v_d);
   v_parts text[] := '{}';
   v_source record;
   v_trigger record;
-  v_view text;
 begin
   for v_source in
     select s.*
     from millrace.source s
-    where s.relation in (v_d.source, v_d.through)
-    order by s.relation = v_d.through
+    join millrace.reading r on r.relation = s.relation and r.id = v_d.id
+    order by s.relation is not distinct from v_d.through, s.relation
   loop
     v_parts := v_parts || format(
-      '-- the log of %s: %s (sign, recorded_at, %s)',
+      '-- the log of %s: %s (%s)',
       millrace.qualified_name(v_source.relation),
       millrace.qualified_name(v_source.log),
-      millrace.list(v_source.columns));
-    for v_trigger in select * from millrace.trigger_sql(v_source.relation, v_source.columns) loop
+      millrace.comma('sign, recorded_at', millrace.list(v_source.columns)));
+    for v_trigger in
+      select *
+      from millrace.trigger_sql(v_source.relation, v_source.columns, v_source.compared)
+    loop
       v_parts := v_parts || (v_trigger.function_sql || ';') || (v_trigger.trigger_sql || ';');
     end loop;
   end loop;
+  return array_to_string(v_parts
+    || case v_d.kind
+      when 'counter' then millrace.explain_counter(v_d)
+      else millrace.explain_relation(v_d)
+    end
+    || '-- the drain, as it would run for this derivation alone'::text
+    || (millrace.drain_sql(array[v_d.name]) || ';'), E'\n\n');
+end
+$function$;
+comment on function millrace.explain(text) is 'The SQL that is generated for a derivation: triggers, views, exact read, drain, recompute, reconcile. MR012 for an unknown name.';
+
+CREATE OR REPLACE FUNCTION millrace.explain_counter(derivation millrace.derivation)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := explain_counter.derivation;
+  v_names constant record := millrace.generated(v_d);
+  v_parts text[] := '{}';
+  v_view text;
+begin
   foreach v_view in array array_remove(
     array[
       case when v_d.members is not null then v_names.pending_members end,
@@ -3794,17 +15181,54 @@ begin
     v_parts := v_parts
       || format(E'create view %s as\n%s', v_view, pg_get_viewdef(v_view::regclass));
   end loop;
-  v_parts := v_parts
+  return v_parts
     || '-- the exact read'::text
     || (millrace.exact_sql(v_d) || ';')
-    || '-- the drain, as it would run for this derivation alone'::text
-    || (millrace.drain_sql(array[v_d.name]) || ';')
     || '-- reconcile, a batch of keys: $1 the last key of the batch before, $2 the size'::text
     || (millrace.reconcile_sql(array[v_d.name], 'keys', millrace.is_indexed(v_d), true) || ';');
-  return array_to_string(v_parts, E'\n\n');
 end
 $function$;
-comment on function millrace.explain(text) is 'The SQL that is generated for a derivation: triggers, views, exact read, drain, reconcile. MR012 for an unknown name.';
+comment on function millrace.explain_counter(millrace.derivation) is 'What is generated for a counter beside its log and its drain.';
+
+CREATE OR REPLACE FUNCTION millrace.explain_relation(derivation millrace.derivation)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := explain_relation.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_parts text[];
+begin
+  v_parts := array[
+    '-- waiting keys: ' || millrace.qualified_name(v_d.work),
+    '-- when they are due: select * from millrace.waiting(' || v_d.id || ');'];
+  if v_d.kind = 'react' then
+    return v_parts;
+  end if;
+  v_parts := v_parts || format(E'create view %s as\n%s', v_names.definition,
+    pg_get_viewdef(v_names.definition::regclass));
+  if v_d.strategy = 'incremental' then
+    v_parts := v_parts
+      || (E'create view ' || v_names.dirty || E' as\n' || millrace.dirty_sql(v_d) || ';')
+      || (millrace.exact_rows_sql(v_d) || ';')
+      || (millrace.live_sql(v_d) || ';')
+      || '-- recompute, a batch: $1 the last key of the one before, $2 the size, $3 all'::text
+      || (millrace.recompute_sql(v_d) || ';');
+  end if;
+  return v_parts
+    || '-- all of it afresh'::text
+    || case v_d.strategy
+      when 'refresh' then format('refresh materialized view concurrently %s;',
+        millrace.qualified_name(v_d.target))
+      else millrace.rebuild_sql(v_d, v_names.definition) || ';'
+    end
+    || '-- reconcile, a batch of keys: after $1 up to $2'::text
+    || (millrace.compare_sql(v_d, 'range') || ';');
+end
+$function$;
+comment on function millrace.explain_relation(millrace.derivation) is 'What is generated for a derived relation or a reaction beside its logs and its drain.';
 
 CREATE OR REPLACE FUNCTION millrace.fail(name text, error text)
  RETURNS void
@@ -3820,7 +15244,8 @@ begin
       last_error_at = clock_timestamp(),
       retry_at = clock_timestamp()
         + least(interval '1 hour', interval '1 second' * 2 ^ least(d.failures, 12)),
-      backfill_after = null
+      backfill_after = null,
+      kept = d.kind = 'counter'
     where d.name = fail.name;
   insert into millrace.run_log (kind, name, started_at, error)
     values ('failure', fail.name, clock_timestamp(), fail.error);
@@ -3828,7 +15253,92 @@ end
 $function$;
 comment on function millrace.fail(text,text) is 'Marks a derivation as failed, to be counted again later.';
 
-CREATE OR REPLACE FUNCTION millrace.finish_reconcile(results jsonb, repair boolean, started timestamp with time zone)
+CREATE OR REPLACE FUNCTION millrace.fail_key(derivation millrace.derivation, after text[], everything boolean, error text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_d constant millrace.derivation := fail_key.derivation;
+  v_key jsonb;
+  v_last text[];
+begin
+  -- the same choice as in the batch, whose text it is
+  execute format(
+    E'with %s\nselect jsonb_build_array(%s), array[%s] from batch',
+    substring(millrace.recompute_sql(v_d) from '^with (batch as materialized \(.*?\n\)),\ntaken'),
+    millrace.list(v_d.target_key),
+    millrace.list(v_d.target_key, '%I::text'))
+    into v_key, v_last
+    using fail_key.after, 1, fail_key.everything;
+  if v_key is not null then
+    insert into millrace.failed_key as f (derivation, key, failures, last_error, retry_at)
+      values (v_d.id, v_key, 1, fail_key.error, clock_timestamp() + interval '1 second')
+      on conflict (derivation, key) do update set
+        failures = f.failures + 1,
+        last_error = excluded.last_error,
+        last_error_at = clock_timestamp(),
+        retry_at = clock_timestamp()
+          + least(interval '1 hour', interval '1 second' * 2 ^ least(f.failures, 12));
+    insert into millrace.run_log (kind, name, started_at, keys, error)
+      values ('failure', v_d.name, clock_timestamp(), 1,
+        format('key %s: %s', v_key, fail_key.error));
+  end if;
+  return jsonb_build_object('keys', 0, 'marks', 0, 'more', v_key is not null,
+    'after', to_jsonb(v_last));
+end
+$function$;
+comment on function millrace.fail_key(millrace.derivation,text[],boolean,text) is 'Notes that the definition raises an error for the next key that is due.';
+
+CREATE OR REPLACE FUNCTION millrace.fingerprint(definition regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT md5(string_agg(concat_ws(' '::text, millrace.qualified_name(v.relation), pg_get_viewdef((v.relation)::oid), (SELECT string_agg(concat(a.attname, ' ', format_type(a.atttypid, a.atttypmod)), ', '::text ORDER BY a.attnum) AS string_agg FROM pg_attribute a WHERE ((a.attrelid = (v.relation)::oid) AND (a.attnum > 0)))), '
+'::text ORDER BY (millrace.qualified_name(v.relation)))) AS md5 FROM millrace.definition_views(fingerprint.definition) v(relation));
+comment on function millrace.fingerprint(regclass) is 'A hash of a definition and of the views that it reads.';
+
+CREATE OR REPLACE FUNCTION millrace.finish_rebuild(derivation millrace.derivation, in_place boolean)
+ RETURNS millrace.derivation
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d millrace.derivation := finish_rebuild.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_dropped constant name[] := array(
+    select a.attname from pg_catalog.pg_attribute a
+    where a.attrelid = v_d.target and a.attnum > 0 and not a.attisdropped
+      and a.attname <> all (v_d.columns) and finish_rebuild.in_place
+    order by a.attnum
+  );
+  v_column name;
+begin
+  if to_regclass(v_names.next_definition) is null and v_dropped = '{}' then
+    return v_d;
+  end if;
+  perform millrace.lock_tables(
+    '{}',
+    case when finish_rebuild.in_place and v_dropped = '{}' then '{}' else array[v_d.target] end,
+    millrace.live_views(v_d.name) || to_regclass(v_names.definition));
+  foreach v_column in array v_dropped loop
+    execute format('alter table %s drop column %I', millrace.qualified_name(v_d.target), v_column);
+  end loop;
+  if to_regclass(v_names.next_definition) is not null then
+    perform millrace.swap_definition(v_d);
+  end if;
+  if not finish_rebuild.in_place then
+    v_d := millrace.swap_relation(v_d);
+  end if;
+  return v_d;
+end
+$function$;
+comment on function millrace.finish_rebuild(millrace.derivation,boolean) is 'Puts what a rebuild has made in the place of the old; returns the derivation with its target.';
+
+CREATE OR REPLACE FUNCTION millrace.finish_reconcile(results jsonb, repair boolean, started timestamp with time zone, complete boolean DEFAULT true)
  RETURNS SETOF millrace.reconciliation
  LANGUAGE sql
  SET search_path TO ''
@@ -3865,7 +15375,7 @@ BEGIN ATOMIC
          ), reconciled AS (
           UPDATE millrace.derivation d SET last_reconciled_at = clock_timestamp()
             FROM found f_1
-           WHERE ((d.name = f_1.name) AND (finish_reconcile.repair OR (f_1.keys_drifted = 0)))
+           WHERE ((d.name = f_1.name) AND finish_reconcile.complete AND (finish_reconcile.repair OR (f_1.keys_drifted = 0)))
          )
   SELECT f.name,
      f.keys_checked,
@@ -3877,7 +15387,7 @@ BEGIN ATOMIC
     FROM found f
    ORDER BY f.name;
 END;
-comment on function millrace.finish_reconcile(jsonb,boolean,timestamp with time zone) is 'Logs what a reconcile found.';
+comment on function millrace.finish_reconcile(jsonb,boolean,timestamp with time zone,boolean) is 'Logs what a reconcile found.';
 
 CREATE OR REPLACE FUNCTION millrace.finite(value numeric)
  RETURNS numeric
@@ -3897,6 +15407,14 @@ end
 $function$;
 comment on function millrace.finite(numeric) is 'The number itself; an error (22003) for NaN and infinities.';
 
+CREATE OR REPLACE FUNCTION millrace.fits(derivation millrace.derivation, definition regclass)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN CASE (SELECT c.relkind FROM pg_class c WHERE (c.oid = ((fits.derivation).target)::oid)) WHEN 'm'::"char" THEN (((derivation).strategy = 'refresh'::text) AND (to_regclass((millrace.relation_names((derivation).name)).next_definition) IS NULL)) WHEN 'r'::"char" THEN (((derivation).strategy = 'incremental'::text) AND (millrace.primary_key((derivation).target) = (derivation).target_key) AND (NOT (EXISTS (SELECT FROM unnest((fits.derivation).columns) c(name) WHERE (millrace.column_type((fits.derivation).target, c.name) <> millrace.column_type(fits.definition, c.name)))))) ELSE false END;
+comment on function millrace.fits(millrace.derivation,regclass) is 'Whether a relation can take the rows of a definition in place.';
+
 CREATE OR REPLACE FUNCTION millrace.fitting_name(name text)
  RETURNS name
  LANGUAGE sql
@@ -3904,6 +15422,54 @@ CREATE OR REPLACE FUNCTION millrace.fitting_name(name text)
  SET search_path TO ''
 RETURN CASE WHEN (octet_length(name) <= 63) THEN name ELSE concat("left"(name, CASE WHEN (octet_length("left"(name, 40)) <= 50) THEN 40 ELSE 12 END), '_', "left"(md5(name), 12)) END;
 comment on function millrace.fitting_name(text) is 'The name, cut and hashed where it is too long.';
+
+CREATE OR REPLACE FUNCTION millrace.follow_jobs()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute $sql$
+    with followed as (
+      select
+        r.derivation,
+        r.key,
+        d.name,
+        d.kind,
+        r.queued_at,
+        j.id is null as is_done,
+        j.id is not null and j.attempts >= j.max_attempts and j.locked_at is null as is_dead,
+        j.attempts - (j.locked_at is not null)::integer as failures,
+        j.last_error
+      from millrace.run r
+      join millrace.derivation d on d.id = r.derivation
+      left join graphile_worker.jobs j on j.id = r.job_id
+      where r.job_id is not null
+    ),
+    noted as (
+      insert into millrace.run_log (kind, name, started_at, keys, error)
+      select
+        case when f.is_dead then 'failure' else 'react' end,
+        f.name, f.queued_at, 1,
+        case when f.is_dead then format('key %s: dead after %s attempts: %s',
+          f.key, f.failures, f.last_error) end
+      from followed f
+      where f.is_dead or f.is_done and f.kind = 'react'
+    )
+    update millrace.run r
+    set
+      job_id = case when f.is_done or f.is_dead then null else r.job_id end,
+      finished_at = case when f.is_done then clock_timestamp() else r.finished_at end,
+      failures = case when f.is_done then 0 else f.failures end,
+      last_error = case when f.is_done then null else f.last_error end,
+      dead_at = case when f.is_dead then clock_timestamp() else null end
+    from followed f
+    where r.derivation = f.derivation and r.key = f.key
+      and (f.is_done or f.is_dead or f.failures <> r.failures)
+  $sql$;
+end
+$function$;
+comment on function millrace.follow_jobs() is 'Notes what has become of the scheduled jobs.';
 
 CREATE OR REPLACE FUNCTION millrace.foreign_key(source regclass, through regclass, OUT source_key name[], OUT through_key name[])
  RETURNS record
@@ -3982,19 +15548,34 @@ CREATE OR REPLACE FUNCTION millrace.forget_vanished()
 AS $function$
 declare
   v_d millrace.derivation;
-  v_log regclass;
+  v_source record;
+  v_operation text;
   v_found boolean := false;
 begin
   for v_d in
     select d.* from millrace.derivation d
     where exists (
-      select from unnest(array[d.target, d.source, d.through]) r(relation)
-      where r.relation is not null
-        and not exists (select from pg_catalog.pg_class c where c.oid = r.relation)
+      select
+      from (
+        select d.target
+        union all
+        select r.relation from millrace.reading r where r.id = d.id
+      ) t(relation)
+      where t.relation is not null
+        and not exists (select from pg_catalog.pg_class c where c.oid = t.relation)
     )
   loop
     v_found := true;
     delete from millrace.derivation d where d.name = v_d.name;
+    if v_d.kind <> 'counter' then
+      begin
+        perform millrace.drop_relation(v_d);
+      exception when dependent_objects_still_exist then
+        -- others are built on it: theirs now
+        perform millrace.drop_relation(v_d, true);
+      end;
+      continue;
+    end if;
     perform millrace.drop_views(v_d);
     if exists (select from pg_catalog.pg_class c where c.oid = v_d.target) then
       execute format('drop function if exists %s(%s)', (millrace.generated(v_d)).exact,
@@ -4002,13 +15583,17 @@ begin
     end if;
     perform millrace.refresh_target(v_d.target);
   end loop;
-  for v_log in
+  for v_source in
     delete from millrace.source s
     where not exists (select from pg_catalog.pg_class c where c.oid = s.relation)
-      and not exists (select from millrace.derivation d where s.relation in (d.source, d.through))
-    returning s.log
+      and not exists (select from millrace.reading r where r.relation = s.relation)
+    returning s.relation, s.log
   loop
-    execute format('drop table if exists %s', millrace.qualified_name(v_log));
+    execute format('drop table if exists %s', millrace.qualified_name(v_source.log));
+    foreach v_operation in array array['insert', 'update', 'delete', 'truncate'] loop
+      execute format('drop function if exists millrace_log.%I()',
+        millrace.generated_name(v_source.relation, '__' || v_operation));
+    end loop;
     v_found := true;
   end loop;
   if v_found then
@@ -4021,6 +15606,22 @@ begin
 end
 $function$;
 comment on function millrace.forget_vanished() is 'Removes derivations whose tables were dropped; true if there was one.';
+
+CREATE OR REPLACE FUNCTION millrace.fresh_sql(derivation millrace.derivation, definition text, keys text, all_keys boolean DEFAULT false)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN format(CASE WHEN all_keys THEN 'select %s, f."fresh.found"
+from %s b
+left join lateral (
+  select f.*, true as "fresh.found" from %s f where %s offset 0
+) f on true'::text ELSE 'select %s
+from %s b
+cross join lateral (
+  select * from %s f where %s offset 0
+) f'::text END, (SELECT string_agg(format(CASE WHEN (c.name <> ALL ((fresh_sql.derivation).target_key)) THEN 'f.%1$I'::text WHEN fresh_sql.all_keys THEN 'coalesce(f.%1$I, b.%1$I) as %1$I'::text ELSE 'b.%1$I'::text END, c.name), ', '::text ORDER BY c."position") AS string_agg FROM unnest((fresh_sql.derivation).columns) WITH ORDINALITY c(name, "position")), keys, definition, millrace.list((derivation).target_key, 'f.%1$I = b.%1$I'::text, ' and '::text));
+comment on function millrace.fresh_sql(millrace.derivation,text,text,boolean) is 'What the definition gives for a relation of keys, as SQL.';
 
 CREATE OR REPLACE FUNCTION millrace.generated(derivation millrace.derivation, OUT pending text, OUT pending_members text, OUT truth text, OUT truth_members text, OUT members text, OUT carry text, OUT recount text, OUT exact text)
  RETURNS record
@@ -4066,36 +15667,93 @@ begin
     return;
   end if;
   for v_object in
-    select format('alter table %I.%I owner to %s', n.nspname, c.relname, v_owner) as statement
+    select format('alter %s %I.%I owner to %s',
+      case c.relkind when 'm' then 'materialized view' when 'v' then 'view' else 'table' end,
+      n.nspname, c.relname, v_owner) as statement
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = 'millrace_log' and c.relkind in ('r', 'v') and c.relowner <> v_owner::oid
+    where c.relkind in ('r', 'v', 'm') and c.relowner <> v_owner::oid and (
+      n.nspname = 'millrace_log'
+      or v_d.kind = 'materialize' and c.oid in (
+        v_d.target, to_regclass((millrace.relation_names(v_d.name)).live))
+    )
     union all
     select format('alter function %s owner to %s', p.oid::regprocedure, v_owner)
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where p.proowner <> v_owner::oid and (
       n.nspname = 'millrace_log'
-      or p.oid = to_regprocedure(
+      or v_d.kind = 'counter' and p.oid = to_regprocedure(
         format('%s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target)))
     )
     union all
     select format('grant usage on schema %I to %s', n.nspname, v_owner)
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid in (v_d.target, v_d.source, v_d.through)
+    where c.oid = v_d.target or c.oid in (
+      select r.relation from millrace.reading r where r.id = v_d.id)
+    union all
+    select format('grant create on schema %I to %s', n.nspname, v_owner)
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = v_d.target and v_d.kind = 'materialize'
     union all
     select format('grant select on %s to %s', millrace.qualified_name(r.relation), v_owner)
-    from unnest(array[v_d.target, v_d.source, v_d.through]) r(relation)
+    from (
+      select v_d.target
+      union
+      select r.relation from millrace.reading r where r.id = v_d.id
+      union
+      select r.relation
+      from millrace.definition_reads(
+        to_regclass((millrace.relation_names(v_d.name)).definition)) r
+      where v_d.kind = 'materialize'
+    ) r(relation)
     where r.relation is not null
     union all
     select format('grant update on %s to %s', millrace.qualified_name(v_d.target), v_owner)
+    where v_d.kind = 'counter'
   loop
     execute v_object.statement;
   end loop;
 end
 $function$;
 comment on function millrace.hand_over(millrace.derivation) is 'Gives what a declaration has generated to the engine''s owner.';
+
+CREATE OR REPLACE FUNCTION millrace.has_equality(relation regclass, column_name name)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH RECURSIVE part(oid) AS (
+          SELECT a.atttypid
+            FROM pg_attribute a
+           WHERE ((a.attrelid = (has_equality.relation)::oid) AND (a.attname = has_equality.column_name))
+         UNION
+          SELECT p.oid
+            FROM ((part part_1
+              JOIN pg_type t_1 ON ((t_1.oid = part_1.oid)))
+              CROSS JOIN LATERAL ( SELECT t_1.typbasetype
+                   WHERE (t_1.typtype = 'd'::"char")
+                 UNION ALL
+                  SELECT t_1.typelem
+                   WHERE (t_1.typcategory = 'A'::"char")
+                 UNION ALL
+                  SELECT a.atttypid
+                    FROM pg_attribute a
+                   WHERE ((t_1.typtype = 'c'::"char") AND (a.attrelid = t_1.typrelid) AND (a.attnum > 0) AND (NOT a.attisdropped))) p(oid))
+         )
+  SELECT COALESCE(bool_and(((t.typtype = ANY (ARRAY['c'::"char", 'd'::"char"])) OR (t.typcategory = 'A'::"char") OR (EXISTS ( SELECT
+            FROM (pg_opclass o
+              JOIN pg_am m ON (((m.oid = o.opcmethod) AND (m.amname = ANY (ARRAY['hash'::name, 'btree'::name])))))
+           WHERE (o.opcdefault AND ((o.opcintype = t.oid) OR ((o.opcintype = ('anyenum'::regtype)::oid) AND (t.typtype = 'e'::"char")) OR ((o.opcintype = ('anyrange'::regtype)::oid) AND (t.typtype = 'r'::"char")) OR ((o.opcintype = ('anymultirange'::regtype)::oid) AND (t.typtype = 'm'::"char")) OR (EXISTS ( SELECT
+                    FROM pg_cast c
+                   WHERE ((c.castsource = t.oid) AND (c.casttarget = o.opcintype) AND (c.castmethod = 'b'::"char") AND (c.castcontext = 'i'::"char")))))))))), false) AS "coalesce"
+    FROM (part
+      JOIN pg_type t ON ((t.oid = part.oid)));
+END;
+comment on function millrace.has_equality(regclass,name) is 'Whether the type of a column has an equality.';
 
 CREATE OR REPLACE FUNCTION millrace.heartbeat(host text)
  RETURNS void
@@ -4172,6 +15830,22 @@ where via.taken_id not in (select taken_id from %s)'::text, n.source_taken, n.th
 END;
 comment on function millrace.images_sql(text,regclass,regclass,name[],name[],name[],name[]) is 'The weighted images that make up derivations (truth), that are pending, or that a drain takes.';
 
+CREATE OR REPLACE FUNCTION millrace.is_declared(declared millrace.derivation, old millrace.derivation)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT COALESCE(((((is_declared.old).arguments - '{debounce,max_wait,max_duty}'::text[]) = ((is_declared.declared).arguments - '{debounce,max_wait,max_duty}'::text[])) AND ((is_declared.old).fingerprint = (is_declared.declared).fingerprint) AND (((is_declared.old).target)::oid = ((is_declared.declared).target)::oid) AND (to_regclass(n.definition) IS NOT NULL) AND (((is_declared.declared).strategy = 'refresh'::text) OR (to_regclass(n.live) IS NOT NULL))), false) AS "coalesce" FROM millrace.relation_names((is_declared.declared).name) n(definition, next_definition, work, dirty, exact, live, next));
+comment on function millrace.is_declared(millrace.derivation,millrace.derivation) is 'Whether a relation is declared as it is already.';
+
+CREATE OR REPLACE FUNCTION millrace.is_due(first_at timestamp with time zone, marked_at timestamp with time zone, debounce interval, max_wait interval)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (millrace.due_at(first_at, marked_at, debounce, max_wait) <= clock_timestamp());
+comment on function millrace.is_due(timestamp with time zone,timestamp with time zone,interval,interval) is 'Whether a key that was changed first and last at these moments is due by now.';
+
 CREATE OR REPLACE FUNCTION millrace.is_guarded(relation regclass, columns name[], target regclass, target_key name[])
  RETURNS boolean
  LANGUAGE sql
@@ -4208,6 +15882,34 @@ BEGIN ATOMIC
 END;
 comment on function millrace.is_indexed(millrace.derivation) is 'Whether indexes find the rows that count for one key.';
 
+CREATE OR REPLACE FUNCTION millrace.is_ranged(derivation millrace.derivation)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (NOT (EXISTS (SELECT FROM (((unnest((is_ranged.derivation).target_key) k(name) JOIN pg_attribute a ON (((a.attrelid = ((is_ranged.derivation).target)::oid) AND (a.attname = k.name)))) JOIN pg_type t ON ((t.oid = a.atttypid))) LEFT JOIN pg_attribute v ON (((v.attrelid = (to_regclass((millrace.generated(is_ranged.derivation)).truth))::oid) AND (v.attname = k.name)))) WHERE ((v.attcollation IS DISTINCT FROM a.attcollation) OR (EXISTS (SELECT FROM (pg_opclass o JOIN pg_am m ON (((m.oid = o.opcmethod) AND (m.amname = 'btree'::name)))) WHERE (o.opcdefault AND (o.opcintype = COALESCE(NULLIF(t.typbasetype, (0)::oid), t.oid)) AND (o.opcnamespace <> ('pg_catalog'::regnamespace)::oid))))))));
+comment on function millrace.is_ranged(millrace.derivation) is 'Whether a batch of keys in order is a range of what is counted.';
+
+CREATE OR REPLACE FUNCTION millrace.is_waiting(derivation millrace.derivation, key jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_found boolean;
+begin
+  execute format(
+    'select exists (select from %s w where (%s) = (select %s from (select $1 as e) k))',
+    millrace.qualified_name((is_waiting.derivation).work),
+    millrace.list((is_waiting.derivation).target_key, 'w.%I'),
+    millrace.json_key_sql(is_waiting.derivation, 'k.e'))
+    into v_found using is_waiting.key;
+  return v_found;
+end
+$function$;
+comment on function millrace.is_waiting(millrace.derivation,jsonb) is 'Whether a key waits in the work table of a derivation.';
+
 CREATE OR REPLACE FUNCTION millrace.isolate_failures(names text[], slice integer)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -4241,6 +15943,14 @@ end
 $function$;
 comment on function millrace.isolate_failures(text[],integer) is 'Marks the derivations whose own SQL makes a drain fail; true if there was one.';
 
+CREATE OR REPLACE FUNCTION millrace.json_key_sql(derivation millrace.derivation, value text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT string_agg(format('(%s ->> %s)::%s as %I'::text, json_key_sql.value, (k."position" - 1), millrace.column_type((json_key_sql.derivation).work, k.name), k.name), ', '::text ORDER BY k."position") AS string_agg FROM unnest((json_key_sql.derivation).target_key) WITH ORDINALITY k(name, "position"));
+comment on function millrace.json_key_sql(millrace.derivation,text) is 'The columns of a key that is a JSON array, as SQL.';
+
 CREATE OR REPLACE FUNCTION millrace.list(columns name[], pattern text DEFAULT '%I'::text, separator text DEFAULT ', '::text)
  RETURNS text
  LANGUAGE sql
@@ -4249,12 +15959,174 @@ CREATE OR REPLACE FUNCTION millrace.list(columns name[], pattern text DEFAULT '%
 RETURN (SELECT COALESCE(string_agg(format(list.pattern, c.name, c."position"), list.separator ORDER BY c."position"), ''::text) AS "coalesce" FROM unnest(list.columns) WITH ORDINALITY c(name, "position"));
 comment on function millrace.list(name[],text,text) is 'A column list for generated SQL.';
 
+CREATE OR REPLACE FUNCTION millrace.live_sql(derivation millrace.derivation)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := live_sql.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_visible constant text := millrace.visible_sql(v_d.target);
+begin
+  return format(
+    E'create or replace view %s%s as\nselect %s\nfrom %s %I%s',
+    v_names.live,
+    case
+      when v_visible is null then ''
+      when millrace.policies_read_others(v_d.target)
+      then ' with (security_invoker, security_barrier)'
+      else ' with (security_barrier)'
+    end,
+    millrace.list(v_d.columns),
+    v_names.exact,
+    (select c.relname from pg_catalog.pg_class c where c.oid = v_d.target),
+    coalesce(E'\nwhere ' || v_visible, ''));
+end
+$function$;
+comment on function millrace.live_sql(millrace.derivation) is 'The live view of a relation, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.live_views(name text)
+ RETURNS regclass[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT array_remove(ARRAY[to_regclass(n.live), to_regclass(n.exact), to_regclass(n.dirty)], NULL::regclass) AS array_remove FROM millrace.relation_names(live_views.name) n(definition, next_definition, work, dirty, exact, live, next));
+comment on function millrace.live_views(text) is 'The views by which a derived relation is read live, the outermost first.';
+
 CREATE OR REPLACE FUNCTION millrace.lock_engine()
  RETURNS void
  LANGUAGE sql
  SET search_path TO ''
 RETURN pg_advisory_xact_lock(hashtextextended('millrace'::text, (0)::bigint));
 comment on function millrace.lock_engine() is 'Waits for the engine''s lock and holds it to the end of the transaction.';
+
+CREATE OR REPLACE FUNCTION millrace.lock_engine_patiently()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_until constant timestamptz := clock_timestamp() + interval '30 seconds';
+begin
+  while not millrace.try_lock_engine() loop
+    if clock_timestamp() > v_until then
+      raise exception 'The engine''s lock was not to be had for 30 seconds' using
+        errcode = 'lock_not_available',
+        detail = 'A declaration or a reconcile holds it.',
+        hint = 'Try again.';
+    end if;
+    perform pg_sleep(0.01);
+  end loop;
+end
+$function$;
+comment on function millrace.lock_engine_patiently() is 'Takes the engine''s lock without waiting for it in Postgres'' queue; 55P03 after 30 seconds.';
+
+CREATE OR REPLACE FUNCTION millrace.lock_partitions(relation regclass)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+RETURN pg_advisory_xact_lock(hashtextextended('millrace partitions'::text, ((relation)::oid)::bigint));
+comment on function millrace.lock_partitions(regclass) is 'Waits for the lock of the upkeep of a table''s partitions and holds it to the end of the transaction.';
+
+CREATE OR REPLACE FUNCTION millrace.lock_relation(id bigint)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+RETURN pg_advisory_xact_lock(hashtextextended('millrace relation'::text, id));
+comment on function millrace.lock_relation(bigint) is 'Waits for the lock of a derived relation and holds it to the end of the transaction.';
+
+CREATE OR REPLACE FUNCTION millrace.lock_tables(shared regclass[], exclusive regclass[], views regclass[] DEFAULT '{}'::regclass[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_views text[];
+  v_view text;
+  v_shared text;
+  v_exclusive text;
+  v_relations constant oid[] := lock_tables.shared || lock_tables.exclusive;
+  v_timeout constant text := current_setting('lock_timeout');
+  v_deadlock constant interval := current_setting('deadlock_timeout')::interval;
+  v_started constant timestamptz := clock_timestamp();
+  v_until timestamptz := v_started
+    + coalesce(nullif(v_timeout::interval, interval '0'), interval '20 seconds');
+  v_wait interval;
+begin
+  select
+      string_agg(millrace.qualified_name(r.relation), ', ') filter (where not r.is_exclusive),
+      string_agg(millrace.qualified_name(r.relation), ', ') filter (where r.is_exclusive)
+    into v_shared, v_exclusive
+    from (
+      select c.oid::regclass as relation, c.oid = any (lock_tables.exclusive) as is_exclusive
+      from pg_catalog.pg_class c
+      where c.oid = any (v_relations) and c.relkind <> 'm'
+      order by c.oid
+    ) r;
+  v_views := array(
+    select format('alter %s %s owner to %I',
+      case c.relkind when 'm' then 'materialized view' else 'view' end,
+      millrace.qualified_name(c.oid), pg_get_userbyid(c.relowner))
+    from unnest(lock_tables.views || lock_tables.exclusive)
+      with ordinality v(relation, position)
+    join pg_catalog.pg_class c on c.oid = v.relation and c.relkind in ('v', 'm')
+    order by v.position
+  );
+  if exists (
+    select
+    from pg_catalog.pg_locks l
+    join millrace.stem s on s.relation = l.relation
+    where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.granted
+      and l.database = (
+        select d.oid from pg_catalog.pg_database d where d.datname = current_database()
+      )
+      and l.mode in ('ShareRowExclusiveLock', 'AccessExclusiveLock')
+  ) then
+    v_until := v_started;
+  end if;
+  loop
+    v_wait := case
+      when exists (
+        select
+        from pg_catalog.pg_locks l
+        where l.relation = any (v_relations) and l.locktype = 'relation' and l.granted
+          and l.mode = 'ShareUpdateExclusiveLock' and l.pid <> pg_backend_pid()
+      ) then v_deadlock * 1.2
+      else least(interval '100 ms', v_deadlock / 4)
+    end;
+    begin
+      perform set_config(
+        'lock_timeout', round(extract(epoch from v_wait) * 1000) || 'ms', true);
+      foreach v_view in array v_views loop
+        execute v_view;
+      end loop;
+      if v_exclusive is not null then
+        execute format('lock table %s in access exclusive mode', v_exclusive);
+      end if;
+      if v_shared is not null then
+        execute format('lock table %s in share row exclusive mode', v_shared);
+      end if;
+      perform set_config('lock_timeout', v_timeout, true);
+      return;
+    exception when lock_not_available or deadlock_detected then
+      -- with the block its locks are undone, and its lock_timeout
+      if clock_timestamp() >= v_until then
+        raise exception 'Tables of the declaration are in use' using
+          errcode = 'lock_not_available',
+          detail = format('Tried for %s to lock %s.', clock_timestamp() - v_started,
+            concat_ws(', ', v_exclusive, v_shared,
+              array_to_string(lock_tables.views::text[], ', '))),
+          hint = 'A transaction that has written them, or read the engine''s views of them, is '
+            'still open. Try again when it has ended; declare one by one.';
+      end if;
+    end;
+    perform pg_sleep(0.02 + random() * 0.1);
+  end loop;
+end
+$function$;
+comment on function millrace.lock_tables(regclass[],regclass[],regclass[]) is 'Locks tables against writers, or readers too, in attempts that hold nobody up; 55P03 after 20 seconds.';
 
 CREATE OR REPLACE FUNCTION millrace.log_index_columns(derivation millrace.derivation, relation regclass)
  RETURNS SETOF name[]
@@ -4290,13 +16162,628 @@ BEGIN ATOMIC
  UNION
   SELECT (log_index_columns.derivation).source_key AS source_key
     FROM entry e
-   WHERE ((e.name = 'source'::text) AND (array_position(e.columns, NULL::name) IS NOT NULL))
+   WHERE ((e.name = 'source'::text) AND ((log_index_columns.derivation).source_key IS NOT NULL))
  UNION
   SELECT (log_index_columns.derivation).through_key AS through_key
     FROM entry e
    WHERE (e.name = 'via'::text);
 END;
-comment on function millrace.log_index_columns(millrace.derivation,regclass) is 'The column lists by which reads of a derivation enter the log of a table.';
+comment on function millrace.log_index_columns(millrace.derivation,regclass) is 'The column lists by which reads and drains of a derivation enter the log of a table.';
+
+CREATE OR REPLACE FUNCTION millrace.log_indexes(source regclass)
+ RETURNS SETOF name[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT i.columns
+    FROM (millrace.derivation d
+      CROSS JOIN LATERAL millrace.log_index_columns(d.*, log_indexes.source) i(columns))
+   WHERE (d.kind = 'counter'::text)
+ UNION
+  SELECT r.key_columns
+    FROM millrace.reading r
+   WHERE (((r.relation)::oid = (log_indexes.source)::oid) AND (r.key_columns IS NOT NULL));
+END;
+comment on function millrace.log_indexes(regclass) is 'The column lists of the indexes on the log of a table.';
+
+CREATE OR REPLACE FUNCTION millrace.make_relation(derivation millrace.derivation, name text, definition text, populated boolean)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := make_relation.derivation;
+  v_with constant text := case
+    when make_relation.populated then 'with data' else 'with no data'
+  end;
+  v_relname constant name := (parse_ident(make_relation.name))[2];
+  v_key constant text := millrace.list(v_d.target_key);
+begin
+  if v_d.strategy = 'refresh' then
+    execute format(E'create materialized view %s as\n%s\n%s', make_relation.name,
+      rtrim(pg_get_viewdef(make_relation.definition::regclass), ';'), v_with);
+    execute format('create unique index %I on %s (%s)',
+      millrace.fitting_name(concat(v_relname, '_', array_to_string(v_d.target_key, '_'), '_idx')),
+      make_relation.name, v_key);
+  else
+    execute format(E'create table %s as\nselect %s from %s\n%s', make_relation.name,
+      millrace.list(v_d.columns), make_relation.definition, v_with);
+    execute format(
+      E'create trigger _900_millrace_note\n'
+      '  after insert or update or delete or truncate on %s\n'
+      '  for each statement\n'
+      '  when (current_setting(''millrace.writer'', true) is distinct from ''engine'')\n'
+      '  execute function millrace.tg_target__note_direct_write(''*'')',
+      make_relation.name);
+    execute format('alter table %s add constraint %I primary key (%s)',
+      make_relation.name, millrace.fitting_name(v_relname || '_pkey'), v_key);
+  end if;
+  return make_relation.name::regclass;
+end
+$function$;
+comment on function millrace.make_relation(millrace.derivation,text,text,boolean) is 'Makes the table or materialized view of a derived relation.';
+
+CREATE OR REPLACE FUNCTION millrace.make_views(derivation millrace.derivation)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d constant millrace.derivation := make_views.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_statements text[];
+  v_comment text;
+begin
+  if v_d.strategy = 'refresh' then
+    perform millrace.drop_live(v_d.name);
+    return;
+  end if;
+  v_statements := array[
+    format(E'create or replace view %s as\n%s', v_names.dirty, millrace.dirty_sql(v_d)),
+    millrace.exact_rows_sql(v_d),
+    millrace.live_sql(v_d)];
+  v_comment := format('The rows of %s as its definition gives them now. Generated: %s.',
+    v_d.name, md5(v_statements::text));
+  if to_regclass(v_names.live) is not null
+    and obj_description(to_regclass(v_names.exact), 'pg_class') = v_comment
+  then
+    return;
+  end if;
+  execute v_statements[1];
+  execute format('comment on view %s is %L', v_names.dirty,
+    format('Keys of %s whose stored row is not the newest.', v_d.name));
+  execute v_statements[2];
+  execute format('comment on view %s is %L', v_names.exact, v_comment);
+  execute v_statements[3];
+end
+$function$;
+comment on function millrace.make_views(millrace.derivation) is 'Makes the views by which a derived relation is read live.';
+
+CREATE OR REPLACE FUNCTION millrace.make_work(derivation_name text, key_columns name[], key_types text[], indexed boolean)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_work constant text := (millrace.relation_names(make_work.derivation_name)).work;
+  v_columns constant text := (
+    select string_agg(format('%I %s not null, ', k.name, k.type), '' order by k.position)
+    from unnest(make_work.key_columns, make_work.key_types) with ordinality k(name, type, position)
+  );
+begin
+  execute format($sql$
+    create table %s (
+      %sfirst_at timestamptz not null,
+      marked_at timestamptz not null default clock_timestamp()
+    ) with (
+      autovacuum_vacuum_threshold = 1000,
+      autovacuum_vacuum_scale_factor = 0,
+      autovacuum_vacuum_cost_delay = 0,
+      vacuum_truncate = false
+    )$sql$, v_work, v_columns);
+  if make_work.indexed then
+    execute format('create index on %s (%s)', v_work, millrace.list(make_work.key_columns));
+  end if;
+  execute format('comment on table %s is %L', v_work,
+    format('What of %s waits for its job: appended by drains only.', make_work.derivation_name));
+  return v_work::regclass;
+end
+$function$;
+comment on function millrace.make_work(text,name[],text[],boolean) is 'Makes the table of keys that wait for a job.';
+
+CREATE OR REPLACE FUNCTION millrace.mapped_sql(query text, columns name[], rows text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN format('    with changed as (select %s from %s)
+    select * from (
+%s
+    ) mapped'::text, millrace.list(columns), rows, query);
+comment on function millrace.mapped_sql(text,name[],text) is 'A mapping query over a relation that holds the changed rows.';
+
+CREATE OR REPLACE FUNCTION millrace.mapping_query(source regclass, declared jsonb, key_names name[], key_types text[], OUT query text, OUT columns name[], OUT key_columns name[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_text constant text := mapping_query.declared #>> '{}';
+  v_view regclass;
+  v_types text[];
+  v_cursor refcursor;
+begin
+  key_columns := case jsonb_typeof(mapping_query.declared)
+    when 'array' then array(select jsonb_array_elements_text(mapping_query.declared))::name[]
+    when 'string' then array[v_text]::name[]
+  end;
+  if key_columns is null then
+    raise exception 'The mapping of % is neither text nor an array', mapping_query.source using
+      errcode = 'MR027',
+      detail = format('Found: %s.', mapping_query.declared),
+      hint = 'Write a column, an array of columns, a query over changed, or null.';
+  end if;
+  if jsonb_typeof(mapping_query.declared) = 'string'
+    and millrace.column_type(mapping_query.source, key_columns[1]) is null
+  then
+    key_columns := null;
+    query := v_text;
+  else
+    query := format('select %s from changed', millrace.list(key_columns));
+  end if;
+
+  execute format('create temporary view changed as select %s from %s', (
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = mapping_query.source and a.attnum > 0 and not a.attisdropped
+  ), millrace.qualified_name(mapping_query.source));
+  begin
+    -- a cursor takes one statement only: whatever else the text holds is refused before it runs
+    open v_cursor for execute format(E'select * from (\n%s\n) mapped limit 0', query);
+    close v_cursor;
+    execute format(
+      E'create temporary view declared_mapping as\nselect * from (\n%s\n) mapped', query);
+  exception
+    when syntax_error_or_access_rule_violation or data_exception or feature_not_supported
+  then
+    raise exception 'The mapping of % cannot be used: %', mapping_query.source, sqlerrm using
+      errcode = 'MR027',
+      detail = format('Mapping: %s', v_text),
+      hint = format('Name a column of %s, or write a query over changed; qualify all other names '
+        'with their schema.', mapping_query.source);
+  end;
+  v_view := 'pg_temp.declared_mapping'::regclass;
+  v_types := array(
+    select format_type(a.atttypid, a.atttypmod) from pg_catalog.pg_attribute a
+    where a.attrelid = v_view and a.attnum > 0 order by a.attnum
+  );
+  if v_types <> mapping_query.key_types then
+    raise exception 'The mapping of % gives %, the key is %', mapping_query.source,
+      array_to_string(v_types, ', '), array_to_string(mapping_query.key_types, ', ') using
+      errcode = 'MR008',
+      detail = format('Key: %s. Mapping: %s',
+        array_to_string(mapping_query.key_names, ', '), v_text),
+      hint = 'Give the columns of the key, in its order and with its types.';
+  end if;
+  select coalesce(array_agg(distinct a.attname order by a.attname), '{}') into columns
+    from pg_catalog.pg_rewrite r
+    join pg_catalog.pg_depend d
+      on d.objid = r.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass
+      and d.refclassid = 'pg_catalog.pg_class'::regclass
+      and d.refobjid = 'pg_temp.changed'::regclass
+    join pg_catalog.pg_attribute a
+      on a.attrelid = d.refobjid and a.attnum > 0
+      and (a.attnum = d.refobjsubid or r.ev_action::text ~ ':varattno 0\M')
+    where r.ev_class = v_view;
+  if not exists (
+    select
+    from pg_catalog.pg_rewrite r
+    join pg_catalog.pg_depend d
+      on d.objid = r.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass
+      and d.refclassid = 'pg_catalog.pg_class'::regclass
+      and d.refobjid = 'pg_temp.changed'::regclass
+    where r.ev_class = v_view
+  ) then
+    raise exception 'The mapping of % does not read changed', mapping_query.source using
+      errcode = 'MR027',
+      detail = format('Mapping: %s', v_text),
+      hint = 'A query over changed says which keys the changed rows touch.';
+  end if;
+  drop view pg_temp.declared_mapping;
+  drop view pg_temp.changed;
+end
+$function$;
+comment on function millrace.mapping_query(regclass,jsonb,name[],text[]) is 'A mapping of a declaration as a query over changed, and the columns that it needs; MR008, MR027.';
+
+CREATE OR REPLACE FUNCTION millrace.mappings(definition regclass, strategy text, key_columns name[], key_types text[], sources jsonb)
+ RETURNS millrace.mapping[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_read record;
+  v_source record;
+  v_mapping millrace.mapping;
+  v_mappings millrace.mapping[] := '{}';
+  v_listed regclass[] := '{}';
+begin
+  if mappings.strategy = 'incremental'
+    and coalesce(jsonb_typeof(mappings.sources), 'null') <> 'object'
+  then
+    raise exception 'An incremental relation needs sources' using
+      errcode = 'MR027',
+      detail = format('%s reads %s.', mappings.definition, (
+        select string_agg(millrace.qualified_name(r.relation), ', ')
+        from millrace.definition_reads(mappings.definition) r)),
+      hint = 'Say for each table how a changed row leads to keys: {"schema.table": "column"}, a '
+        'query over changed, or null where its changes never matter.';
+  end if;
+  for v_read in
+    select r.* from millrace.definition_reads(mappings.definition) r order by r.relation
+  loop
+    if v_read.kind = 'm' then
+      if mappings.strategy = 'incremental' then
+        raise exception 'The definition % reads the materialized view %',
+          mappings.definition, v_read.relation using
+          errcode = 'MR027',
+          detail = 'A refresh does not tell which rows it changed.',
+          hint = 'Keep that one incrementally too, or this one by refresh.';
+      end if;
+      continue;
+    end if;
+    if v_read.kind not in ('r', 'p') then
+      raise exception 'The definition % reads %, which is no table',
+        mappings.definition, v_read.relation using
+        errcode = 'MR027',
+        detail = 'Changes can only be logged where statement triggers fire.',
+        hint = 'Read ordinary or partitioned tables.';
+    end if;
+    if v_read.relation::text like 'millrace%' then
+      raise exception 'The definition % reads %, which belongs to the engine',
+        mappings.definition, v_read.relation using
+        errcode = 'MR027',
+        detail = 'Live views read the engine''s own tables.',
+        hint = 'Read the stored relation instead of its _live view.';
+    end if;
+    v_mapping := null;
+    v_mapping.source := v_read.relation;
+    v_mapping.columns := '{}';
+    v_mapping.compared := v_read.columns;
+    if mappings.strategy = 'incremental' then
+      select s.key as name, s.value into v_source
+        from jsonb_each(mappings.sources) s where millrace.named(s.key) = v_read.relation;
+      if not found then
+        raise exception 'The sources leave out %, which % reads',
+          v_read.relation, mappings.definition using
+          errcode = 'MR027',
+          detail = 'A change there would never reach the relation.',
+          hint = format('Add %s to sources: a column that holds the key, a query over changed, or '
+            'null if its changes never matter.',
+            to_json(millrace.qualified_name(v_read.relation)));
+      end if;
+      if (
+        select count(*) > 1 from jsonb_object_keys(mappings.sources) s(name)
+        where millrace.named(s.name) = v_read.relation
+      ) then
+        raise exception 'The sources name % twice', v_read.relation using
+          errcode = 'MR027',
+          detail = format('Sources: %s.', (
+            select string_agg(s.name, ', ') from jsonb_object_keys(mappings.sources) s(name))),
+          hint = 'Say once how its changes lead to keys: one query may unite several ways.';
+      end if;
+      v_listed := v_listed || v_read.relation;
+      continue when jsonb_typeof(v_source.value) = 'null';
+      select m.query, m.columns, m.key_columns
+        into v_mapping.query, v_mapping.columns, v_mapping.key_columns
+        from millrace.mapping_query(
+          v_read.relation, v_source.value, mappings.key_columns, mappings.key_types) m;
+      v_mapping.compared := array(
+        select c.name from unnest(v_read.columns || v_mapping.columns) c(name)
+        group by c.name order by c.name);
+    end if;
+    perform millrace.check_columns(v_mapping.source, v_mapping.columns, v_mapping.compared);
+    v_mappings := v_mappings || v_mapping;
+  end loop;
+  if mappings.strategy = 'incremental' then
+    for v_source in
+      select s.key as name from jsonb_each(mappings.sources) s
+      where coalesce(millrace.named(s.key) <> all (v_listed), true)
+    loop
+      perform millrace.relation(v_source.name);
+      raise exception 'The definition % does not read %', mappings.definition, v_source.name using
+        errcode = 'MR027',
+        detail = 'Only changes of what it reads can change it.',
+        hint = 'Take it out of sources, or read it in the definition.';
+    end loop;
+  end if;
+  return v_mappings;
+end
+$function$;
+comment on function millrace.mappings(regclass,text,name[],text[],jsonb) is 'How changes of what a definition reads concern its keys; MR027 where it is not said.';
+
+CREATE OR REPLACE FUNCTION millrace.mark_all(id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d millrace.derivation;
+begin
+  select d.* into strict v_d from millrace.derivation d where d.id = mark_all.id;
+  perform millrace.mark_rows(v_d, (
+    select millrace.qualified_name(m.source) from millrace.mapping m where m.derivation = v_d.id
+  ), clock_timestamp());
+  update millrace.derivation d
+    set state = 'active', failures = 0, retry_at = null, last_error = null, last_error_at = null
+    where d.id = v_d.id;
+exception
+  when data_exception or raise_exception or syntax_error_or_access_rule_violation
+    or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
+  then
+    perform millrace.fail(v_d.name, sqlstate || ': ' || sqlerrm);
+end
+$function$;
+comment on function millrace.mark_all(bigint) is 'Marks every key of a reaction.';
+
+CREATE OR REPLACE FUNCTION millrace.mark_downstream(upstream regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_work regclass;
+begin
+  for v_work in
+    select d.work
+    from millrace.dependency u
+    join millrace.derivation d on d.id = u.derivation and d.strategy = 'refresh'
+    join pg_catalog.pg_class c on c.oid = u.upstream and c.relkind = 'm'
+    where u.upstream = mark_downstream.upstream
+  loop
+    execute format('insert into %s (first_at) values (clock_timestamp())',
+      millrace.qualified_name(v_work));
+  end loop;
+end
+$function$;
+comment on function millrace.mark_downstream(regclass) is 'Marks the relations that read a materialized view.';
+
+CREATE OR REPLACE FUNCTION millrace.mark_rows(derivation millrace.derivation, rows text, recorded_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := mark_rows.derivation;
+  v_mapping millrace.mapping;
+begin
+  select m.* into strict v_mapping from millrace.mapping m where m.derivation = v_d.id;
+  execute format(
+    E'insert into %s (first_at, %s)\n'
+    'select distinct $1, %s from (\n%s\n) k(%s) where %s',
+    millrace.qualified_name(v_d.work),
+    millrace.list(v_d.target_key),
+    millrace.list(v_d.target_key, 'k.%I'),
+    millrace.mapped_sql(v_mapping.query, v_mapping.columns, mark_rows.rows),
+    millrace.list(v_d.target_key),
+    millrace.list(v_d.target_key, 'k.%I is not null', ' and '))
+    using mark_rows.recorded_at;
+end
+$function$;
+comment on function millrace.mark_rows(millrace.derivation,text,timestamp with time zone) is 'Marks the keys of a reaction to which rows of a table or a log lead.';
+
+CREATE OR REPLACE FUNCTION millrace.marks_sql(names text[])
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT array_agg(format('%s as (
+  insert into %s (%s)
+  %s
+)'::text, quote_ident((millrace.fitting_name(((d.name || '__marks__'::text) || (millrace.generated_name(m.source))::text)))::text), millrace.qualified_name(d.work), millrace.comma('first_at'::text,
+         CASE
+             WHEN (m.query IS NULL) THEN ''::text
+             ELSE millrace.list(d.target_key)
+         END),
+         CASE
+             WHEN (m.query IS NULL) THEN format('select min(recorded_at) from %s having count(*) > 0'::text, n.taken)
+             ELSE format('select distinct (select min(recorded_at) from %s), %s
+  from (
+%s
+  ) k(%s)
+  where %s'::text, n.taken, millrace.list(d.target_key, 'k.%I'::text), millrace.mapped_sql(m.query, m.columns, n.taken), millrace.list(d.target_key), millrace.list(d.target_key, 'k.%I is not null'::text, ' and '::text))
+         END) ORDER BY d.name, m.source) AS array_agg
+    FROM ((millrace.derivation d
+      JOIN millrace.mapping m ON ((m.derivation = d.id)))
+      CROSS JOIN LATERAL ( SELECT quote_ident((millrace.generated_name(m.source))::text) AS taken) n)
+   WHERE ((d.name = ANY (marks_sql.names)) AND (d.work IS NOT NULL));
+END;
+comment on function millrace.marks_sql(text[]) is 'Appends the keys that a drain''s rows touch to the work tables, as common table expressions.';
+
+CREATE OR REPLACE FUNCTION millrace.materialize(target text, definition text, key text[], strategy text DEFAULT 'incremental'::text, sources jsonb DEFAULT NULL::jsonb, debounce interval DEFAULT '00:00:01'::interval, max_wait interval DEFAULT '00:00:05'::interval, max_duty double precision DEFAULT NULL::double precision, notify boolean DEFAULT false)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_parts text[];
+  v_definition regclass;
+  v_d millrace.derivation;
+  v_old millrace.derivation;
+  v_key_types text[];
+  v_taken regclass;
+  v_mappings millrace.mapping[];
+  v_upstream regclass[];
+begin
+  perform millrace.check_declarer();
+  begin
+    v_parts := parse_ident(materialize.target);
+  exception when invalid_parameter_value or null_value_not_allowed then
+    v_parts := null;
+  end;
+  if cardinality(v_parts) is distinct from 2 or array_to_string(v_parts, '') ~ '[.]'
+    or to_regnamespace(quote_ident(v_parts[1])) is null
+  then
+    raise exception 'The target % is not schema.relation', coalesce(materialize.target, 'null')
+      using
+      errcode = 'MR001',
+      detail = case
+        when to_regnamespace(quote_ident(v_parts[1])) is null
+        then format('There is no schema %s.', v_parts[1])
+        else 'A derived relation is made by the engine under the name given, in two parts without '
+          'further dots.'
+      end,
+      hint = 'Write for example app_public.feed_project.';
+  end if;
+  v_definition := millrace.named(materialize.definition);
+  if v_definition is null
+    or (select c.relkind <> 'v' from pg_catalog.pg_class c where c.oid = v_definition)
+  then
+    raise exception 'There is no view %', coalesce(materialize.definition, 'null') using
+      errcode = 'MR022',
+      detail = 'What a derived relation holds is defined by an ordinary view.',
+      hint = 'Create the view first, or correct the name: schema.view.';
+  end if;
+  if materialize.strategy is null or materialize.strategy not in ('incremental', 'refresh') then
+    raise exception 'There is no strategy %', coalesce(materialize.strategy, 'null') using
+      errcode = 'MR023',
+      detail = 'A relation is kept key by key, or refreshed as a whole.',
+      hint = 'Write incremental or refresh.';
+  end if;
+  if materialize.strategy = 'refresh' and materialize.sources is not null then
+    raise exception 'A refreshed relation takes no sources' using
+      errcode = 'MR023',
+      detail = 'What it reads is taken from the catalog: any change touches all of it.',
+      hint = 'Leave sources out, or use the strategy incremental.';
+  end if;
+  perform millrace.check_waits(materialize.debounce, materialize.max_wait, materialize.max_duty);
+  if materialize.max_duty is not null and materialize.strategy = 'incremental' then
+    raise exception 'Only a refreshed relation has a duty cycle' using
+      errcode = 'MR024',
+      detail = 'The cost of an incremental relation follows the change, not the size.',
+      hint = 'Leave max_duty out, or use the strategy refresh.';
+  end if;
+
+  v_d.kind := 'materialize';
+  v_d.name := array_to_string(v_parts, '.');
+  v_d.strategy := materialize.strategy;
+  v_d.definition := millrace.qualified_name(v_definition);
+  v_d.target := to_regclass(format('%I.%I', v_parts[1], v_parts[2]));
+  v_d.columns := array(
+    select a.attname from pg_catalog.pg_attribute a
+    where a.attrelid = v_definition and a.attnum > 0 order by a.attnum
+  );
+  perform millrace.check_key(v_definition, materialize.key);
+  v_d.target_key := materialize.key;
+  v_key_types := array(
+    select millrace.column_type(v_definition, k.name)
+    from unnest(v_d.target_key) with ordinality k(name, position) order by k.position
+  );
+  perform millrace.check_definition(v_definition);
+  v_mappings := millrace.mappings(
+    v_definition, v_d.strategy, v_d.target_key, v_key_types, materialize.sources);
+  v_upstream := array(
+    select r.relation from millrace.definition_reads(v_definition) r
+    where r.kind = 'm' or exists (
+      select from millrace.derivation d where d.kind = 'materialize' and d.target = r.relation)
+  );
+  v_d.fingerprint := millrace.fingerprint(v_definition);
+  v_d.debounce := materialize.debounce;
+  v_d.max_wait := materialize.max_wait;
+  v_d.max_duty := materialize.max_duty;
+  v_d.notifies := materialize.notify;
+  v_d.module := nullif(current_setting('millrace.module', true), '');
+  v_d.arguments := jsonb_build_object(
+    'definition', v_d.definition,
+    'key', to_jsonb(v_d.target_key),
+    'strategy', v_d.strategy,
+    'sources', materialize.sources,
+    'debounce', v_d.debounce,
+    'max_wait', v_d.max_wait,
+    'max_duty', v_d.max_duty);
+
+  select d.* into v_old from millrace.derivation d where d.name = v_d.name;
+  if v_old.id is not null and not millrace.is_declared(v_d, v_old) then
+    -- a repeated declaration does not wait for a run that is under way
+    perform millrace.lock_relation(v_old.id);
+  end if;
+  perform millrace.lock_engine();
+  select d.* into v_old from millrace.derivation d where d.name = v_d.name;
+  if v_old.kind <> 'materialize' then
+    raise exception 'There is already a % named %', v_old.kind, v_d.name using
+      errcode = 'MR025',
+      detail = 'A name stands for one derivation.',
+      hint = format('Give the relation another name, or select millrace.drop(%L);', v_d.name);
+  end if;
+  v_taken := case when v_d.target is distinct from v_old.target then v_d.target end;
+  if v_taken is null and (v_old.id is null or v_old.strategy <> v_d.strategy) then
+    -- what is generated beside the relation has a name too
+    v_taken := (
+      select coalesce(
+        case when v_d.strategy = 'incremental' and to_regclass(n.exact) is null
+          then to_regclass(n.live) end,
+        case when v_old.id is null then to_regclass(n.definition) else to_regclass(n.next) end)
+      from millrace.relation_names(v_d.name) n
+    );
+  end if;
+  if v_taken is not null then
+    raise exception '% exists already', v_taken using
+      errcode = 'MR025',
+      detail = 'The engine makes the relation itself and writes what the definition gives.',
+      hint = 'Give the derived relation another name, or drop what has it.';
+  end if;
+  if v_old.id is not null and v_d.target is null then
+    -- somebody dropped the relation: it is made again
+    perform millrace.drop_relation(v_old);
+    delete from millrace.derivation d where d.id = v_old.id;
+    v_old := null;
+  end if;
+  if millrace.is_declared(v_d, v_old) then
+    perform millrace.declared_again(v_old.id, v_d.module, v_d.notifies);
+    update millrace.derivation d
+      set debounce = v_d.debounce, max_wait = v_d.max_wait, max_duty = v_d.max_duty,
+        arguments = v_d.arguments
+      where d.id = v_old.id and d.arguments <> v_d.arguments;
+    perform millrace.dress(v_old.id);
+    return v_old.name;
+  end if;
+  if v_old.id is not null then
+    perform millrace.lock_relation(v_old.id);
+  end if;
+  perform millrace.check_circle(v_d.name, v_d.target, array(
+    select m.source from unnest(v_mappings) m) || v_upstream);
+
+  perform millrace.lock_tables(array(select m.source from unnest(v_mappings) m), array(
+    select m.source from millrace.mapping m
+    where m.derivation = v_old.id and m.source not in (select n.source from unnest(v_mappings) n)
+    union
+    select s.log
+    from millrace.source s
+    join unnest(v_mappings) m on m.source = s.relation
+    where not s.columns @> m.columns
+    union
+    select v_old.work where v_old.id is not null
+  ), millrace.live_views(v_d.name));
+  perform millrace.add_sources(array(select m.source from unnest(v_mappings) m));
+  v_d.id := millrace.register_relation(v_d, v_old, v_definition);
+  perform millrace.set_mappings(v_d.id, v_mappings, v_upstream);
+  select d.* into v_d from millrace.derivation d where d.id = v_d.id;
+  if v_d.strategy = 'incremental' then
+    perform millrace.check_keyed(v_d, v_definition);
+  end if;
+  if v_old.id is null then
+    perform millrace.make_views(v_d);
+  end if;
+  perform millrace.hand_over(v_d);
+  perform millrace.dress(v_d.id);
+  perform millrace.rebuild_if_small(v_d.id);
+  return v_d.name;
+end
+$function$;
+comment on function millrace.materialize(text,text,text[],text,jsonb,interval,interval,double precision,boolean) is 'Declares a relation that is kept equal to a view: key by key (incremental, with sources that map changes to keys and a _live view), or as a materialized view (refresh). Returns its name. Errors: MR001 to MR029.';
 
 CREATE OR REPLACE FUNCTION millrace.member_names(derivation millrace.derivation)
  RETURNS name[]
@@ -4304,7 +16791,7 @@ CREATE OR REPLACE FUNCTION millrace.member_names(derivation millrace.derivation)
  IMMUTABLE
  SET search_path TO ''
 RETURN ARRAY(SELECT (('member_'::text || m."position"))::name AS name FROM unnest((member_names.derivation).members) WITH ORDINALITY m(name, "position") ORDER BY m."position");
-comment on function millrace.member_names(millrace.derivation) is 'member_1, member_2, … for the columns by which a distinct counter counts.';
+comment on function millrace.member_names(millrace.derivation) is 'member_1, member_2, ... for the columns by which a distinct counter counts.';
 
 CREATE OR REPLACE FUNCTION millrace.members_ctes(derivation millrace.derivation)
  RETURNS text[]
@@ -4345,6 +16832,45 @@ BEGIN ATOMIC
 END;
 comment on function millrace.members_sql(millrace.derivation) is 'Writes the reference counts of a distinct counter, as common table expressions.';
 
+CREATE OR REPLACE FUNCTION millrace.name_relations(relations regclass[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into millrace.stem (relation, stem)
+    select distinct on (r.relation) r.relation, millrace.generated_name(r.relation) || case
+      when exists (select from millrace.stem s where s.stem = millrace.generated_name(r.relation))
+        then '__' || r.relation::oid else '' end
+    from unnest(name_relations.relations) r(relation)
+    on conflict (relation) do nothing;
+end
+$function$;
+comment on function millrace.name_relations(regclass[]) is 'Fixes the names under which the engine knows tables.';
+
+CREATE OR REPLACE FUNCTION millrace.named(name text)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return to_regclass(named.name);
+exception
+  when syntax_error or invalid_name or feature_not_supported then
+    return null;
+end
+$function$;
+comment on function millrace.named(text) is 'The relation of that name, or null.';
+
+CREATE OR REPLACE FUNCTION millrace.named_now(written text, relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN CASE WHEN ((to_regclass(written))::oid = (relation)::oid) THEN written ELSE millrace.qualified_name(relation) END;
+comment on function millrace.named_now(text,regclass) is 'A table by the name it was declared under, or by its present one.';
+
 CREATE OR REPLACE FUNCTION millrace.owner()
  RETURNS regrole
  LANGUAGE sql
@@ -4352,6 +16878,1859 @@ CREATE OR REPLACE FUNCTION millrace.owner()
  SET search_path TO ''
 RETURN (SELECT (n.nspowner)::regrole AS nspowner FROM pg_namespace n WHERE (n.nspname = 'millrace'::name));
 comment on function millrace.owner() is 'The role that owns the engine.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_append(relation regclass, partition regclass, OUT rows bigint, OUT later jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET row_security TO 'off'
+AS $function$
+declare
+  v_partition constant text := millrace.qualified_name(partition_append.partition);
+  v_statement record;
+  v_appended bigint;
+  v_snapshot pg_snapshot;
+  v_reason text;
+begin
+  rows := 0;
+  later := '[]';
+  if not millrace.partition_is_derived(partition_append.relation) then
+    return;
+  end if;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception '% can only be removed in read committed', v_partition using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'set default_transaction_isolation to ''read committed'';';
+  end if;
+  if not exists (
+    select from pg_catalog.pg_trigger t
+    where t.tgrelid = partition_append.partition and t.tgname = '_900_millrace_note_change'
+  ) then
+    raise exception 'Changes of % are not being noted', v_partition using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = 'Something was declared to be derived from its rows just now.',
+      hint = 'Try again: call millrace.partition_run();';
+  end if;
+  for v_statement in
+    select r.append, r.condition, r.correction, r.finish
+    from millrace.partition_removal_sql(
+      partition_append.relation, partition_append.partition) r
+  loop
+    execute v_statement.append into v_appended, v_snapshot;
+    rows := rows + v_appended;
+    later := later || jsonb_build_object(
+      'correction', v_statement.correction, 'snapshot', v_snapshot, 'finish', v_statement.finish);
+    if v_statement.condition is not null then
+      execute v_statement.condition into v_reason;
+    end if;
+    if v_reason is not null then
+      raise exception '% cannot go while what is derived is to stay: %', v_partition, v_reason
+        using
+        errcode = 'MR048',
+        detail = 'A kept row stands still, so its key must have no rows in partitions that are '
+          'written.',
+        hint = 'Let the key contain the day, or let the relation follow the rows: '
+          'keep_derived => false.';
+    end if;
+  end loop;
+end
+$function$;
+comment on function millrace.partition_append(regclass,regclass) is 'Tells the logs about the rows of a partition that is to go; what is left to be done then.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_attach(relation regclass, partition regclass, from_time timestamp with time zone, to_time timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+AS $function$
+declare
+  v_table constant text := millrace.qualified_name(partition_attach.relation);
+  v_partition constant text := millrace.qualified_name(partition_attach.partition);
+  v_type regtype;
+  v_index name;
+begin
+  if partition_attach.from_time is null then
+    execute format('alter table %s attach partition %s default', v_table, v_partition);
+  else
+    select millrace.partition_column_type(p.relation, p.column_name) into v_type
+      from millrace.partitioning p where p.relation = partition_attach.relation;
+    execute format('alter table %s attach partition %s for values from (%s) to (%s)',
+      v_table,
+      v_partition,
+      millrace.partition_literal(partition_attach.from_time, v_type),
+      millrace.partition_literal(partition_attach.to_time, v_type));
+    execute format('alter table %s drop constraint millrace_bounds_check', v_partition);
+  end if;
+  select c.relname into v_index
+    from pg_catalog.pg_index whole
+    join pg_catalog.pg_inherits h on h.inhparent = whole.indexrelid
+    join pg_catalog.pg_index part
+      on part.indexrelid = h.inhrelid and part.indrelid = partition_attach.partition
+    join pg_catalog.pg_class c on c.oid = part.indexrelid
+    where whole.indrelid = partition_attach.relation and whole.indisreplident;
+  if v_index is not null then
+    execute format('alter table %s replica identity using index %I', v_partition, v_index);
+  end if;
+  execute format('comment on table %s is %L', v_partition,
+    case when partition_attach.from_time is null
+      then format('Rows of %s that no other partition takes: to be none.', v_table)
+      else format('Rows of %s from %s to %s.',
+        v_table, partition_attach.from_time, partition_attach.to_time)
+    end);
+end
+$function$;
+comment on function millrace.partition_attach(regclass,regclass,timestamp with time zone,timestamp with time zone) is 'Attaches a new table as a partition; a null range makes it the default partition.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_bounds(relation regclass)
+ RETURNS TABLE(partition regclass, from_time timestamp with time zone, to_time timestamp with time zone, is_default boolean, is_pending boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+BEGIN ATOMIC
+ SELECT (i.inhrelid)::regclass AS inhrelid,
+         CASE b.bounds[1]
+             WHEN 'MINVALUE'::text THEN '-infinity'::timestamp with time zone
+             ELSE (TRIM(BOTH ''''::text FROM b.bounds[1]))::timestamp with time zone
+         END AS btrim,
+         CASE b.bounds[2]
+             WHEN 'MAXVALUE'::text THEN 'infinity'::timestamp with time zone
+             ELSE (TRIM(BOTH ''''::text FROM b.bounds[2]))::timestamp with time zone
+         END AS btrim,
+     (b.bounds IS NULL),
+     i.inhdetachpending
+    FROM ((pg_inherits i
+      JOIN pg_class c ON ((c.oid = i.inhrelid)))
+      CROSS JOIN LATERAL ( SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \((.*)\) TO \((.*)\)$'::text) AS bounds) b)
+   WHERE (i.inhparent = (partition_bounds.relation)::oid);
+END;
+comment on function millrace.partition_bounds(regclass) is 'The partitions of a table: bounds (null for the default partition), whether a detach is pending.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_by_time(table_name text, column_name text, period interval DEFAULT '1 mon'::interval, premake integer DEFAULT 3, retain interval DEFAULT NULL::interval, retention text DEFAULT 'detach'::text, default_partition boolean DEFAULT false, keep_derived boolean DEFAULT false, lock_timeout interval DEFAULT '00:00:01'::interval)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_p millrace.partitioning;
+  v_old millrace.partitioning;
+  v_problem text;
+  v_step record;
+begin
+  perform millrace.check_declarer();
+  v_p.relation := millrace.relation(partition_by_time.table_name);
+  v_p.column_name := partition_by_time.column_name;
+  v_p.period := partition_by_time.period;
+  v_p.premake := partition_by_time.premake;
+  v_p.retain := partition_by_time.retain;
+  v_p.retention := partition_by_time.retention;
+  v_p.default_partition := coalesce(partition_by_time.default_partition, false);
+  v_p.keep_derived := coalesce(partition_by_time.keep_derived, false);
+  v_p.lock_timeout := partition_by_time.lock_timeout;
+  perform millrace.partition_column_type(v_p.relation, v_p.column_name);
+  perform millrace.partition_check_period(v_p.period);
+  v_problem := case
+    when v_p.premake not between 1 and 100 or v_p.premake is null
+      then format('premake is %s: it must be from 1 to 100 periods.', v_p.premake)
+    when v_p.retain < v_p.period
+      then format('retain is %s, shorter than a period of %s.', v_p.retain, v_p.period)
+    when v_p.retention not in ('detach', 'drop') or v_p.retention is null
+      then format('retention is %L: it must be detach or drop.', v_p.retention)
+    when v_p.lock_timeout not between interval '1 millisecond' and interval '1 minute'
+      or v_p.lock_timeout is null
+      then format('lock_timeout is %s: it must be from a millisecond to a minute.',
+        v_p.lock_timeout)
+  end;
+  if v_problem is not null then
+    raise exception 'The partitions of % cannot be kept up like that', v_p.relation using
+      errcode = 'MR045',
+      detail = v_problem,
+      hint = 'For example: period => ''1 month'', premake => 3, retain => ''12 months'', '
+        'retention => ''detach''.';
+  end if;
+  if v_p.keep_derived then
+    perform millrace.partition_check_keep(v_p.relation);
+  end if;
+
+  select p.* into v_old from millrace.partitioning p where p.relation = v_p.relation;
+  -- intervals compare by length, where a month is 30 days; their text tells them apart
+  v_p.origin := case when v_old.period::text = v_p.period::text then v_old.origin
+    else millrace.partition_origin(v_p.relation, v_p.period) end;
+  v_p.module := nullif(current_setting('millrace.module', true), '');
+  v_p.declared_at := case
+    when row(v_p.column_name, v_p.period::text, v_p.premake, v_p.retain::text, v_p.retention,
+        v_p.default_partition, v_p.keep_derived, v_p.lock_timeout)
+      is not distinct from row(v_old.column_name, v_old.period::text, v_old.premake,
+        v_old.retain::text, v_old.retention, v_old.default_partition, v_old.keep_derived,
+        v_old.lock_timeout)
+    then v_old.declared_at
+    else clock_timestamp()
+  end;
+  insert into millrace.partitioning as p (
+    relation, column_name, period, origin, premake, retain, retention, default_partition,
+    keep_derived, lock_timeout, module, declared_at
+  ) values (
+    v_p.relation, v_p.column_name, v_p.period, v_p.origin, v_p.premake, v_p.retain, v_p.retention,
+    v_p.default_partition, v_p.keep_derived, v_p.lock_timeout, v_p.module, v_p.declared_at
+  )
+    on conflict (relation) do update set
+      column_name = excluded.column_name, period = excluded.period, origin = excluded.origin,
+      premake = excluded.premake, retain = excluded.retain, retention = excluded.retention,
+      default_partition = excluded.default_partition, keep_derived = excluded.keep_derived,
+      lock_timeout = excluded.lock_timeout, module = excluded.module,
+      stale_declaration = false, declared_at = excluded.declared_at;
+
+  if v_p.keep_derived then
+    perform millrace.partition_prepare(v_p.relation);
+  end if;
+  for v_step in
+    select s.* from millrace.partition_plan(millrace.qualified_name(v_p.relation)) s
+    where s.action = 'create'
+  loop
+    perform millrace.partition_create(v_p.relation, v_step.from_time, v_step.to_time);
+  end loop;
+  return millrace.qualified_name(v_p.relation);
+end
+$function$;
+comment on function millrace.partition_by_time(text,text,interval,integer,interval,text,boolean,boolean,interval) is 'Declares that the partitions of a table, by range over a time, are made premake periods ahead and, older than retain, detached or dropped by millrace.partition_run. Returns the table''s name. Errors: MR001, MR002, MR014, MR040 to MR048.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_check_keep(relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d millrace.derivation;
+begin
+  select d.* into v_d
+    from millrace.derivation d
+    join millrace.partition_readers(partition_check_keep.relation) r on r.id = d.id
+    where d.through is not null or d.strategy = 'refresh'
+    order by d.name
+    limit 1;
+  if v_d.strategy = 'refresh' then
+    raise exception '% cannot outlive the rows that it is made of', v_d.name using
+      errcode = 'MR048',
+      detail = 'A refresh makes all of it again, from the rows that there are.',
+      hint = 'Keep it by the strategy incremental, or let it follow the rows: '
+        'keep_derived => false.';
+  elsif v_d.id is not null then
+    raise exception '% cannot outlive the rows that it counts', v_d.name using
+      errcode = 'MR048',
+      detail = 'It looks through another table, so that what a row contributes changes with a row '
+        'that stays.',
+      hint = format('Copy the column that is looked at into %s, or let the counter follow the '
+        'rows: keep_derived => false.', millrace.qualified_name(partition_check_keep.relation));
+  end if;
+end
+$function$;
+comment on function millrace.partition_check_keep(regclass) is 'MR048 where something derived from a table cannot outlive its rows.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_check_period(period interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_months constant numeric := extract(year from partition_check_period.period) * 12
+    + extract(month from partition_check_period.period);
+  v_days constant numeric := extract(day from partition_check_period.period);
+  v_problem text;
+begin
+  v_problem := case
+    when partition_check_period.period is null or not isfinite(partition_check_period.period)
+      then 'There is none.'
+    when partition_check_period.period
+      <> make_interval(months => v_months::integer, days => v_days::integer)
+      then 'It has hours, minutes or seconds.'
+    when v_months < 0 or v_days < 0 or v_months = 0 and v_days = 0 then 'It does not go ahead.'
+    when v_months > 0 and v_days > 0 then 'It has months and days.'
+    when v_months > 0 and mod(12, v_months) <> 0 and mod(v_months, 12) <> 0
+      then 'Its months do not make up a year.'
+  end;
+  if v_problem is not null then
+    raise exception 'Partitions cannot be % long',
+      coalesce(partition_check_period.period::text, 'null') using
+      errcode = 'MR044',
+      detail = v_problem,
+      hint = 'Use whole days (''1 day'', ''1 week'') or months that make up a year (''1 month'', '
+        '''3 months'', ''1 year'').';
+  end if;
+end
+$function$;
+comment on function millrace.partition_check_period(interval) is 'Refuses periods that are not whole days or whole months: MR044.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_column_type(relation regclass, column_name name)
+ RETURNS regtype
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table constant text := millrace.qualified_name(partition_column_type.relation);
+  v_key record;
+begin
+  if millrace.column_type(
+    partition_column_type.relation, partition_column_type.column_name) is null
+  then
+    raise exception '% has no column %', v_table, partition_column_type.column_name using
+      errcode = 'MR002',
+      detail = 'It is to be partitioned by the time in that column.',
+      hint = 'Correct the name, or add the column.';
+  end if;
+  select p.partstrat, p.partnatts, a.attname, a.atttypid::regtype as type into v_key
+    from pg_catalog.pg_partitioned_table p
+    left join pg_catalog.pg_attribute a on a.attrelid = p.partrelid and a.attnum = p.partattrs[0]
+    where p.partrelid = partition_column_type.relation;
+  if not found then
+    raise exception '% is not partitioned', v_table using
+      errcode = 'MR040',
+      detail = 'A table is partitioned when it is created; it cannot become so later.',
+      hint = format(
+        'Create it with "partition by range (%I)". If it holds rows: rename it, create the '
+        'partitioned one under its name, attach the old one for the time until now '
+        '(db/README.md, "Partitions by time").',
+        partition_column_type.column_name);
+  end if;
+  if v_key.partstrat <> 'r' or v_key.partnatts <> 1 or v_key.attname is null then
+    raise exception '% is not partitioned by range over one column', v_table using
+      errcode = 'MR041',
+      detail = format('It is partitioned by %s.',
+        pg_get_partkeydef(partition_column_type.relation)),
+      hint = format('Partition it by range (%I).', partition_column_type.column_name);
+  end if;
+  if v_key.attname <> partition_column_type.column_name then
+    raise exception '% is partitioned by %, not by %',
+      v_table, v_key.attname, partition_column_type.column_name using
+      errcode = 'MR042',
+      detail = format('It is partitioned by %s.',
+        pg_get_partkeydef(partition_column_type.relation)),
+      hint = format('Say column_name => %L.', v_key.attname);
+  end if;
+  if v_key.type not in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) then
+    raise exception 'The column % of % is no time', v_key.attname, v_table using
+      errcode = 'MR043',
+      detail = format('Its type is %s.', v_key.type),
+      hint = 'Use timestamptz, timestamp or date.';
+  end if;
+  return v_key.type;
+end
+$function$;
+comment on function millrace.partition_column_type(regclass,name) is 'The type of the column that a table is partitioned by; MR002, MR040 to MR043 if it is not.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_condition(relation regclass, column_name name, from_time timestamp with time zone, to_time timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT format('%1$I is not null and %1$I >= %2$s and %1$I < %3$s'::text, partition_condition.column_name, millrace.partition_literal(partition_condition.from_time, t.type), millrace.partition_literal(partition_condition.to_time, t.type)) AS format
+    FROM ( SELECT millrace.partition_column_type(partition_condition.relation, partition_condition.column_name) AS type) t;
+END;
+comment on function millrace.partition_condition(regclass,name,timestamp with time zone,timestamp with time zone) is 'The rows of a range of time, as a condition.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_create(relation regclass, from_time timestamp with time zone, to_time timestamp with time zone, fill boolean DEFAULT false)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET row_security TO 'off'
+ SET lock_timeout TO '0'
+AS $function$
+declare
+  v_p millrace.partitioning;
+  v_table constant text := millrace.qualified_name(partition_create.relation);
+  v_is_default constant boolean := partition_create.from_time is null;
+  v_default regclass;
+  v_condition text;
+  v_partition regclass;
+  v_blocked boolean := false;
+  v_rows bigint := 0;
+begin
+  select p.* into v_p from millrace.partitioning p where p.relation = partition_create.relation;
+  perform set_config(
+    'lock_timeout', (extract(epoch from v_p.lock_timeout) * 1000)::integer::text, true);
+  perform millrace.lock_partitions(v_p.relation);
+  execute format('lock table only %s in share update exclusive mode', v_table);
+  if exists (
+    select from millrace.partition_bounds(v_p.relation) b
+    where case when v_is_default then b.is_default
+      else b.from_time < partition_create.to_time and b.to_time > partition_create.from_time end
+  ) then
+    -- somebody was faster
+    return 0;
+  end if;
+  perform millrace.partition_locks(v_p.relation, v_p.lock_timeout);
+  perform set_config('lock_timeout', '100', true);
+
+  v_partition := millrace.partition_table(v_p.relation, partition_create.from_time);
+  if not v_is_default then
+    v_condition := millrace.partition_condition(
+      v_p.relation, v_p.column_name, partition_create.from_time, partition_create.to_time);
+    execute format('alter table %s add constraint millrace_bounds_check check (%s)',
+      millrace.qualified_name(v_partition), v_condition);
+    select b.partition into v_default
+      from millrace.partition_bounds(v_p.relation) b where b.is_default;
+    if v_default is not null and partition_create.fill then
+      v_rows := millrace.partition_fill(v_default, v_partition, v_condition);
+    elsif v_default is not null then
+      execute format('select exists (select from %s where %s)',
+        millrace.qualified_name(v_default), v_condition)
+        into v_blocked;
+    end if;
+  end if;
+  if v_blocked then
+    raise exception 'Rows of % stand in the way of a partition of %', v_default, v_table using
+      errcode = 'MR047',
+      detail = format('The default partition holds rows from %s to %s.',
+        partition_create.from_time, partition_create.to_time),
+      hint = format('call millrace.partition_move_default(%L);', v_table);
+  end if;
+  perform millrace.partition_attach(
+    v_p.relation, v_partition, partition_create.from_time, partition_create.to_time);
+  return v_rows;
+end
+$function$;
+comment on function millrace.partition_create(regclass,timestamp with time zone,timestamp with time zone,boolean) is 'Makes and attaches the partition of a range; fill moves rows there from the default partition.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_default_rows(relation regclass, at_most bigint DEFAULT 10000)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET row_security TO 'off'
+AS $function$
+declare
+  v_default text;
+  v_rows bigint;
+begin
+  select millrace.qualified_name(b.partition) into v_default
+    from millrace.partition_bounds(partition_default_rows.relation) b where b.is_default;
+  if v_default is null then
+    return null;
+  end if;
+  execute format('select count(*) from (select from %s limit $1) r', v_default)
+    into v_rows
+    using partition_default_rows.at_most;
+  return v_rows;
+end
+$function$;
+comment on function millrace.partition_default_rows(regclass,bigint) is 'Rows in the default partition of a table, at most so many; null without a default partition.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_fill(default_partition regclass, partition regclass, condition text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET row_security TO 'off'
+AS $function$
+declare
+  v_default constant text := millrace.qualified_name(partition_fill.default_partition);
+  v_columns constant text := (
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = partition_fill.partition
+      and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+  );
+  v_foreign_key text;
+  v_off text[];
+  v_on text[];
+  v_statement text;
+  v_rows bigint;
+begin
+  select string_agg(format('%I of %s', k.conname, millrace.qualified_name(k.conrelid)), ', ')
+    into v_foreign_key
+    from pg_catalog.pg_constraint k
+    where k.contype = 'f' and k.confrelid = partition_fill.default_partition;
+  if v_foreign_key is not null then
+    raise exception 'Rows of % cannot be moved: foreign keys refer to them', v_default using
+      errcode = 'MR047',
+      detail = format('Moving them would delete what refers to them, or be refused: %s.',
+        v_foreign_key),
+      hint = 'Drop the foreign keys, move the rows, and add the foreign keys again.';
+  end if;
+  select
+      coalesce(array_agg(format('disable trigger %I', t.tgname) order by t.tgname), '{}'),
+      coalesce(array_agg(format('enable %s trigger %I',
+        case t.tgenabled when 'A' then 'always' when 'R' then 'replica' end,
+        t.tgname) order by t.tgname), '{}')
+    into v_off, v_on
+    from pg_catalog.pg_trigger t
+    where t.tgrelid = partition_fill.default_partition and t.tgconstraint = 0
+      and t.tgenabled <> 'D';
+  foreach v_statement in array v_off loop
+    execute format('alter table %s %s', v_default, v_statement);
+  end loop;
+  execute format(
+    E'with moved as (\n'
+    '  delete from %1$s where %2$s returning %3$s\n'
+    ')\n'
+    'insert into %4$s (%3$s) select %3$s from moved',
+    v_default, partition_fill.condition, v_columns,
+    millrace.qualified_name(partition_fill.partition));
+  get diagnostics v_rows = row_count;
+  foreach v_statement in array v_on loop
+    execute format('alter table %s %s', v_default, v_statement);
+  end loop;
+  return v_rows;
+end
+$function$;
+comment on function millrace.partition_fill(regclass,regclass,text) is 'Moves rows of the default partition into a table that is about to be attached; how many.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_finalize(relation regclass, partition regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '0'
+AS $function$
+begin
+  perform set_config(
+      'lock_timeout', (extract(epoch from p.lock_timeout) * 1000)::integer::text, true)
+    from millrace.partitioning p where p.relation = partition_finalize.relation;
+  perform millrace.lock_partitions(partition_finalize.relation);
+  execute format('lock table only %s in share update exclusive mode',
+    millrace.qualified_name(partition_finalize.relation));
+  if exists (
+    select from pg_catalog.pg_inherits i
+    where i.inhrelid = partition_finalize.partition and i.inhparent = partition_finalize.relation
+      and i.inhdetachpending
+  ) then
+    execute format('alter table %s detach partition %s finalize',
+      millrace.qualified_name(partition_finalize.relation),
+      millrace.qualified_name(partition_finalize.partition));
+  end if;
+end
+$function$;
+comment on function millrace.partition_finalize(regclass,regclass) is 'Ends an interrupted detach.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_finish(relation regclass, error text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ UPDATE millrace.partitioning p SET last_run_at = clock_timestamp(), failures =
+         CASE
+             WHEN (partition_finish.error IS NULL) THEN 0
+             ELSE (p.failures + 1)
+         END, last_error = partition_finish.error, last_error_at =
+         CASE
+             WHEN (partition_finish.error IS NULL) THEN p.last_error_at
+             ELSE clock_timestamp()
+         END
+   WHERE ((p.relation)::oid = (partition_finish.relation)::oid);
+END;
+comment on function millrace.partition_finish(regclass,text) is 'Notes how the upkeep of a table''s partitions ended.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_floor(at timestamp with time zone, period interval, origin timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_months constant integer :=
+    extract(year from partition_floor.period) * 12 + extract(month from partition_floor.period);
+  v_days constant integer := extract(day from partition_floor.period);
+  v_month constant timestamptz := date_trunc('month', partition_floor.origin);
+  v_shift constant interval := partition_floor.origin - v_month;
+  v_shifted constant timestamptz := partition_floor.at - v_shift;
+  v_distance numeric;
+begin
+  if v_months > 0 then
+    v_distance := (extract(year from v_shifted) - extract(year from v_month)) * 12
+      + extract(month from v_shifted) - extract(month from v_month);
+    return v_month + make_interval(months => (floor(v_distance / v_months) * v_months)::integer)
+      + v_shift;
+  end if;
+  v_distance := extract(epoch from partition_floor.at - partition_floor.origin) / 86400;
+  return partition_floor.origin
+    + make_interval(days => (floor(v_distance / v_days) * v_days)::integer);
+end
+$function$;
+comment on function millrace.partition_floor(timestamp with time zone,interval,timestamp with time zone) is 'The beginning of the period that a moment lies in, in UTC.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_forget(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_kept millrace.partition_kept;
+  v_d millrace.derivation;
+  v_definition regclass;
+begin
+  select d.* into v_d from millrace.derivation d where d.name = partition_forget.name;
+  if v_d.kind = 'materialize' then
+    perform millrace.lock_relation(v_d.id);
+  end if;
+  perform millrace.lock_engine();
+  delete from millrace.partition_kept k
+    where k.name = partition_forget.name
+    returning k.* into v_kept;
+  if not found then
+    raise exception '% keeps nothing of removed partitions',
+      coalesce(partition_forget.name, 'null') using
+      errcode = 'MR046',
+      detail = 'Only what was declared with keep_derived keeps something.',
+      hint = 'select name from millrace.partition_kept lists what does.';
+  end if;
+  if v_d.kind = 'counter' then
+    perform millrace.refresh_truth(v_d);
+  elsif v_d.id is not null then
+    v_definition := to_regclass(v_d.definition);
+    if v_definition is null or millrace.fingerprint(v_definition) <> v_d.fingerprint then
+      raise exception 'The definition of % has changed', v_d.name using
+        errcode = 'MR048',
+        detail = format('%s is not what the relation was declared by.', v_d.definition),
+        hint = 'Declare the relation again, then give up what is kept.';
+    end if;
+    execute format(E'create or replace view %s as\n%s',
+      (millrace.relation_names(v_d.name)).definition, pg_get_viewdef(v_definition));
+  end if;
+  update millrace.derivation d
+    set state = 'backfilling', backfill_after = null, kept = d.kind = 'counter'
+    where d.id = v_d.id and d.state <> 'paused';
+  execute format('drop table if exists %s', millrace.qualified_name(v_kept.kept));
+end
+$function$;
+comment on function millrace.partition_forget(text) is 'Gives up what a derivation keeps of removed partitions; it is made again. MR046 if nothing.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_forget_vanished()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_kept regclass;
+begin
+  delete from millrace.partitioning p
+    where not exists (select from pg_catalog.pg_class c where c.oid = p.relation);
+  for v_kept in
+    delete from millrace.partition_kept k
+    where k.kind = 'counter'
+      and not exists (select from pg_catalog.pg_class c where c.oid = k.target)
+    returning k.kept
+  loop
+    execute format('drop table if exists %s', millrace.qualified_name(v_kept));
+  end loop;
+end
+$function$;
+comment on function millrace.partition_forget_vanished() is 'Forgets partitioned tables that were dropped.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_hold(relations bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_id bigint;
+begin
+  foreach v_id in array coalesce(partition_hold.relations, '{}') loop
+    if not millrace.try_lock_relation(v_id) then
+      raise exception 'The job of a derived relation is at work' using
+        errcode = 'lock_not_available',
+        detail = format('It is %s.', (
+          select d.name from millrace.derivation d where d.id = v_id)),
+        hint = 'Try again.';
+    end if;
+    perform from millrace.derivation d
+      where d.id = v_id and d.state = 'active' and d.kept
+      for share skip locked;
+    if not found then
+      raise exception 'A derived relation is not kept up at present' using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = (
+          select format('The state of %s is %s.', d.name, d.state)
+          from millrace.derivation d where d.id = v_id),
+        hint = 'Try again when it is active.';
+    end if;
+  end loop;
+end
+$function$;
+comment on function millrace.partition_hold(bigint[]) is 'Holds derived relations still, or fails at once.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_is_derived(relation regclass)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (EXISTS (SELECT FROM pg_partition_ancestors(partition_is_derived.relation) a(relid) WHERE ((EXISTS (SELECT FROM millrace.source s WHERE ((s.relation)::oid = (a.relid)::oid))) OR (EXISTS (SELECT FROM millrace.derivation d WHERE ((d.kind = 'counter'::text) AND ((d.target)::oid = (a.relid)::oid)))))));
+comment on function millrace.partition_is_derived(regclass) is 'Whether something is derived from the rows of a partitioned table, or kept in them.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_keep(id bigint, relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_names record;
+  v_kept text;
+  v_key text;
+  v_columns text;
+  v_source text;
+begin
+  select d.* into v_d from millrace.derivation d where d.id = partition_keep.id;
+  if exists (select from millrace.partition_kept k where k.name = v_d.name) then
+    return;
+  end if;
+  if v_d.kind = 'counter' then
+    v_names := millrace.generated(v_d);
+    v_kept := millrace.generated_name(v_d.target, '__' || v_d.target_column || '__kept');
+    v_key := millrace.list(v_d.target_key || millrace.member_names(v_d));
+    v_columns := v_key || ', 0::numeric as n';
+    v_source := case when v_d.members is null then v_names.truth else v_names.truth_members end;
+  else
+    v_names := millrace.relation_names(v_d.name);
+    if v_d.state <> 'active' or not v_d.kept or to_regclass(v_names.next_definition) is not null
+    then
+      raise exception '% is not kept up at present', v_d.name using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('Its state is %s.', v_d.state),
+        hint = 'Try again when it is active.';
+    end if;
+    v_kept := millrace.fitting_name(replace(v_d.name, '.', '__') || '__kept');
+    v_key := millrace.list(v_d.target_key);
+    v_columns := millrace.list(v_d.columns);
+    v_source := v_names.definition;
+  end if;
+  v_kept := format('millrace_log.%I', v_kept);
+  execute format('create table %s as select %s from %s with no data', v_kept, v_columns, v_source);
+  execute format('alter table %s add primary key (%s)', v_kept, v_key);
+  execute format('comment on table %s is %L', v_kept, format(
+    'What rows of removed partitions of %s contributed to %s.',
+    millrace.qualified_name(partition_keep.relation), v_d.name));
+  execute format('alter table %s owner to %s', v_kept, millrace.owner());
+  insert into millrace.partition_kept (name, kind, target, relation, kept, arguments)
+    values (v_d.name, v_d.kind, v_d.target, partition_keep.relation, v_kept::regclass,
+      case v_d.kind
+        when 'counter' then v_d.arguments
+        else jsonb_build_object('key', to_jsonb(v_d.target_key))
+      end);
+  if v_d.kind = 'counter' then
+    perform millrace.refresh_truth(v_d);
+  else
+    execute format(E'create or replace view %s as\n%s', v_names.definition,
+      millrace.definition_text(v_d.name, v_names.definition::regclass));
+  end if;
+end
+$function$;
+comment on function millrace.partition_keep(bigint,regclass) is 'Prepares a derivation to keep what rows of removed partitions contributed.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_keep_counts_sql(derivation millrace.derivation, partition regclass, changes text)
+ RETURNS TABLE(append text, correction text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := partition_keep_counts_sql.derivation;
+  v_key constant text := millrace.list(v_d.target_key || millrace.member_names(v_d));
+  v_kept text;
+  v_head text;
+  v_tail text;
+begin
+  select millrace.qualified_name(k.kept) into v_kept
+    from millrace.partition_kept k where k.name = v_d.name;
+  v_head := format(
+    E'insert into %1$s as k (%2$s, n)\n'
+    '  select %2$s, sum(%3$I)\n'
+    '  from (\n',
+    v_kept, v_key, v_d.target_column);
+  v_tail := format(
+    E'\n'
+    '  ) rows\n'
+    '  group by %1$s\n'
+    '  having sum(%2$I) <> 0\n'
+    '  on conflict (%1$s) do update set n = k.n + excluded.n',
+    v_key, v_d.target_column);
+  append := concat(
+    E'with kept as (\n  ',
+    v_head,
+    millrace.rows_sql(array[v_d], format(E'(\n%s\n)', millrace.images_sql(
+      'truth', partition_keep_counts_sql.partition, null, v_d.source_columns, null, null, null))),
+    v_tail,
+    E'\n  returning 1\n)\n',
+    'select count(*), pg_catalog.pg_current_snapshot() from kept');
+  correction := concat(
+    v_head,
+    millrace.rows_sql(array[v_d], format(
+      E'(\n'
+      'select c.sign as "image.weight", %s\n'
+      'from %s\n'
+      ')',
+      (
+        select string_agg(
+          format('r.%I as %I', c.name, millrace.image_column('source', c.name)), ', ')
+        from unnest(v_d.source_columns) c(name)
+      ),
+      partition_keep_counts_sql.changes)),
+    v_tail);
+  return next;
+end
+$function$;
+comment on function millrace.partition_keep_counts_sql(millrace.derivation,regclass,text) is 'Adds what the rows of a partition contribute to what a counter keeps, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_keep_rows_sql(derivation millrace.derivation, relation regclass, partition regclass, changes text)
+ RETURNS TABLE(append text, condition text, correction text, finish text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := partition_keep_rows_sql.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_partition constant regclass := partition_keep_rows_sql.partition;
+  v_key constant text := millrace.list(v_d.target_key);
+  v_kept text;
+  v_mapping millrace.mapping;
+  v_key_json text;
+  v_head text;
+  v_tail text;
+  v_newest text;
+  v_candidate text;
+  v_has_rows boolean;
+begin
+  select millrace.qualified_name(k.kept) into strict v_kept
+    from millrace.partition_kept k where k.name = v_d.name;
+  select m.* into strict v_mapping
+    from millrace.mapping m
+    join pg_catalog.pg_partition_ancestors(partition_keep_rows_sql.relation) a
+      on a.relid = m.source
+    where m.derivation = v_d.id;
+  v_key_json := format('jsonb_build_array(%s)', (
+    select string_agg(
+      format('k.%I::%s', k.name, millrace.column_type(v_d.work, k.name)),
+      ', ' order by k.position)
+    from unnest(v_d.target_key) with ordinality k(name, position)
+  ));
+  v_head := format(
+    E'insert into millrace.partition_key (derivation, partition, key)\n'
+    'select distinct %s, %s, %s\n'
+    'from (\n',
+    v_d.id, v_partition::oid, v_key_json);
+  v_tail := format(
+    E'\n'
+    ') k(%s)\n'
+    'where %s\n'
+    'on conflict do nothing',
+    v_key, millrace.list(v_d.target_key, 'k.%I is not null', ' and '));
+  append := concat(
+    E'with touched as (\n',
+    v_head,
+    millrace.mapped_sql(
+      v_mapping.query, v_mapping.columns, millrace.qualified_name(v_partition)),
+    v_tail,
+    E'\nreturning 1\n)\n',
+    'select count(*), pg_catalog.pg_current_snapshot() from touched');
+  correction := concat(
+    v_head,
+    millrace.mapped_sql(v_mapping.query, v_mapping.columns, format(
+      E'(\nselect %s\nfrom %s\n) changes',
+      millrace.list(v_mapping.columns, 'r.%I'), partition_keep_rows_sql.changes)),
+    v_tail);
+
+  for v_candidate in
+    select millrace.qualified_name(b.partition)
+    from millrace.partition_bounds(partition_keep_rows_sql.relation) b
+    where not b.is_default and not b.is_pending and b.partition <> v_partition
+    order by b.from_time desc
+  loop
+    execute format('select exists (select from %s)', v_candidate) into v_has_rows;
+    if v_has_rows then
+      v_newest := v_candidate;
+      exit;
+    end if;
+  end loop;
+  if v_newest is not null then
+    condition := format(
+      E'select format(''the row %%s of %%s has rows in %%s, too'', p.key, %L, %L)\n'
+      'from (\n'
+      '%s\n'
+      ') k(%s)\n'
+      'join millrace.partition_key p on p.derivation = %s and p.partition = %s\n'
+      '  and p.key = %s\n'
+      'limit 1',
+      v_d.name,
+      v_newest,
+      millrace.mapped_sql(v_mapping.query, v_mapping.columns, format(
+        '(select * from %s limit 1000) newest', v_newest)),
+      v_key,
+      v_d.id,
+      v_partition::oid,
+      v_key_json);
+  end if;
+
+  finish := format(
+    E'with k as materialized (\n'
+    '  select %1$s, exists (select from %2$s d where %3$s) as is_dirty\n'
+    '  from (\n'
+    '    select %4$s\n'
+    '    from millrace.partition_key p\n'
+    '    where p.derivation = %5$s and p.partition = %6$s\n'
+    '  ) k\n'
+    ')\n'
+    'insert into %7$s (%8$s)\n'
+    'select %9$s\n'
+    'from k\n'
+    'join %10$s t on %11$s\n'
+    'where not k.is_dirty\n'
+    'union all\n'
+    '(%12$s)\n'
+    'on conflict do nothing',
+    millrace.list(v_d.target_key, 'k.%I'),
+    v_names.dirty,
+    millrace.list(v_d.target_key, 'd.%1$I = k.%1$I', ' and '),
+    millrace.json_key_sql(v_d, 'p.key'),
+    v_d.id,
+    v_partition::oid,
+    v_kept,
+    millrace.list(v_d.columns),
+    millrace.list(v_d.columns, 't.%I'),
+    millrace.qualified_name(v_d.target),
+    millrace.list(v_d.target_key, 't.%1$I = k.%1$I', ' and '),
+    millrace.fresh_sql(v_d, v_names.definition, '(select * from k where k.is_dirty)'));
+  return next;
+end
+$function$;
+comment on function millrace.partition_keep_rows_sql(millrace.derivation,regclass,regclass,text) is 'Keeps the rows of a derived relation that rows of a partition touch, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_literal(moment timestamp with time zone, type regtype)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+RETURN format('%L::%s'::text, CASE type WHEN 'timestamp with time zone'::regtype THEN (moment)::text WHEN 'timestamp without time zone'::regtype THEN ((moment AT TIME ZONE 'UTC'::text))::text ELSE (((moment AT TIME ZONE 'UTC'::text))::date)::text END, type);
+comment on function millrace.partition_literal(timestamp with time zone,regtype) is 'A moment as SQL of that type.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_locks(relation regclass, patience interval, detached regclass DEFAULT NULL::regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '0'
+AS $function$
+declare
+  v_lock record;
+  v_patience interval := partition_locks.patience;
+begin
+  for v_lock in
+    select l.relation, l.mode
+    from (
+      select 1 as position, partition_locks.relation, 'access exclusive' as mode
+      where partition_locks.detached is not null
+      union all
+      select 2, partition_locks.detached, 'access exclusive'
+      where partition_locks.detached is not null
+      union all
+      select 3, b.partition, 'access exclusive'
+      from millrace.partition_bounds(partition_locks.relation) b
+      where b.is_default
+      union all
+      select distinct 4,
+        case when k.conrelid = partition_locks.relation then k.confrelid else k.conrelid end,
+        case when k.conrelid <> partition_locks.relation and partition_locks.detached is not null
+          then 'access exclusive' else 'share row exclusive' end
+      from pg_catalog.pg_constraint k
+      where k.contype = 'f' and partition_locks.relation in (k.conrelid, k.confrelid)
+    ) l
+    where l.position < 4
+      or l.relation <> partition_locks.relation
+        and has_table_privilege(l.relation, 'update, delete, truncate')
+    order by l.position, l.relation
+  loop
+    perform set_config(
+      'lock_timeout', (extract(epoch from v_patience) * 1000)::integer::text, true);
+    execute format('lock table only %s in %s mode',
+      millrace.qualified_name(v_lock.relation), v_lock.mode);
+    v_patience := least(partition_locks.patience, interval '100 milliseconds');
+  end loop;
+end
+$function$;
+comment on function millrace.partition_locks(regclass,interval,regclass) is 'Takes the locks for attaching, or for detaching a partition, without ever waiting long while holding one; 55P03 if they are not to be had.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_log(relation regclass, note text, started timestamp with time zone, rows bigint, error text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO millrace.run_log (kind, name, started_at, rows, note, error)
+   VALUES ('partition'::text, millrace.qualified_name(partition_log.relation), partition_log.started, COALESCE(partition_log.rows, (0)::bigint), partition_log.note, partition_log.error);
+END;
+comment on function millrace.partition_log(regclass,text,timestamp with time zone,bigint,text) is 'Logs a step of the upkeep of partitions.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_missing(relation regclass, at timestamp with time zone)
+ RETURNS TABLE(from_time timestamp with time zone, to_time timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_p millrace.partitioning;
+  v_current timestamptz;
+  v_since timestamptz;
+  v_begin timestamptz;
+  v_covered tstzmultirange;
+  v_gap tstzrange;
+begin
+  select p.* into v_p from millrace.partitioning p where p.relation = partition_missing.relation;
+  v_current := millrace.partition_floor(partition_missing.at, v_p.period, v_p.origin);
+  select
+      greatest(
+        least(
+          v_current,
+          max(b.to_time) filter (where b.to_time <= v_current),
+          greatest(min(b.from_time), v_current - v_p.premake * v_p.period)),
+        millrace.partition_floor(partition_missing.at - v_p.retain, v_p.period, v_p.origin),
+        v_current - 120 * v_p.period),
+      coalesce(range_agg(tstzrange(b.from_time, b.to_time)), '{}')
+    into v_since, v_covered
+    from millrace.partition_bounds(partition_missing.relation) b
+    where not b.is_default;
+  if v_covered = '{}' then
+    v_since := v_current;
+  end if;
+
+  for v_gap in
+    select g.gap
+    from unnest(
+      tstzmultirange(tstzrange(v_since, v_current + (v_p.premake + 1) * v_p.period)) - v_covered
+    ) g(gap)
+  loop
+    from_time := lower(v_gap);
+    while from_time < upper(v_gap) loop
+      v_begin := millrace.partition_floor(from_time, v_p.period, v_p.origin);
+      to_time := v_begin + v_p.period;
+      if to_time - from_time < from_time - v_begin and to_time + v_p.period <= upper(v_gap) then
+        to_time := to_time + v_p.period;
+      end if;
+      to_time := least(to_time, upper(v_gap));
+      return next;
+      from_time := to_time;
+    end loop;
+  end loop;
+end
+$function$;
+comment on function millrace.partition_missing(regclass,timestamp with time zone) is 'The ranges of time for which a partition is to be made.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_move_batch(relation regclass, batch bigint, OUT from_time timestamp with time zone, OUT to_time timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET row_security TO 'off'
+AS $function$
+declare
+  v_p millrace.partitioning;
+  v_default text;
+  v_oldest timestamptz;
+  v_from timestamptz;
+  v_condition text;
+  v_cut timestamptz;
+  v_rounded timestamptz;
+begin
+  select p.* into v_p
+    from millrace.partitioning p where p.relation = partition_move_batch.relation;
+  select millrace.qualified_name(b.partition) into v_default
+    from millrace.partition_bounds(v_p.relation) b where b.is_default;
+  execute format('select min(%1$I)::timestamptz from %2$s where isfinite(%1$I)',
+    v_p.column_name, v_default)
+    into v_oldest;
+  if v_oldest is null then
+    return;
+  end if;
+  v_from := millrace.partition_floor(v_oldest, v_p.period, v_p.origin);
+  select
+      greatest(v_from, max(b.to_time) filter (where b.to_time <= v_oldest)),
+      least(v_from + v_p.period, min(b.from_time) filter (where b.from_time > v_oldest))
+    into partition_move_batch.from_time, partition_move_batch.to_time
+    from millrace.partition_bounds(v_p.relation) b where not b.is_default;
+
+  v_condition := millrace.partition_condition(v_p.relation, v_p.column_name, from_time, to_time);
+  execute format('select %I::timestamptz from %s where %s order by 1 offset $1 limit 1',
+    v_p.column_name, v_default, v_condition)
+    into v_cut
+    using partition_move_batch.batch;
+  if v_cut = v_oldest then
+    -- a batch of rows of the same moment cannot be divided: up to the next moment
+    execute format('select min(%I)::timestamptz from %s where %s and %1$I > %4$s',
+      v_p.column_name,
+      v_default,
+      v_condition,
+      millrace.partition_literal(v_oldest,
+        millrace.partition_column_type(v_p.relation, v_p.column_name)))
+      into v_cut;
+  end if;
+  if v_cut is not null then
+    select r.moment into v_rounded
+      from (
+        select u.position, date_trunc(u.unit, v_cut) as moment
+        from unnest(array['day', 'hour', 'minute', 'second'])
+          with ordinality u(unit, position)
+      ) r
+      where r.moment > v_oldest
+      order by r.position
+      limit 1;
+    to_time := coalesce(v_rounded, v_cut);
+  end if;
+end
+$function$;
+comment on function millrace.partition_move_batch(regclass,bigint) is 'The range of time to be moved out of a default partition next; nulls when there is none.';
+
+CREATE OR REPLACE PROCEDURE millrace.partition_move_default(IN table_name text, IN batch bigint DEFAULT 20000, INOUT moved bigint DEFAULT 0)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  v_relation regclass;
+  v_range record;
+  v_started timestamptz;
+  v_rows bigint;
+  v_error text;
+  v_state text;
+begin
+  moved := 0;
+  v_relation := millrace.partition_with_default(table_name);
+  loop
+    v_started := clock_timestamp();
+    v_range := millrace.partition_move_batch(v_relation, greatest(batch, 1));
+    exit when v_range.from_time is null;
+    for v_attempt in 1 .. 5 loop
+      select d.rows, d.error, d.state into v_rows, v_error, v_state
+        from millrace.partition_step(
+          v_relation, 'fill', null, v_range.from_time, v_range.to_time) d;
+      commit;
+      exit when v_error is null or v_state <> '55P03';
+      perform pg_sleep(0.1 * v_attempt);
+    end loop;
+    perform millrace.partition_log(v_relation,
+      format('fill from %s to %s', v_range.from_time, v_range.to_time), v_started,
+      v_rows, v_error);
+    commit;
+    if v_error is not null then
+      raise exception '%', v_error using
+        errcode = v_state,
+        detail = format('%s rows were moved before.', moved),
+        hint = 'What was moved stays moved. Try again.';
+    end if;
+    moved := moved + v_rows;
+  end loop;
+end
+$procedure$;
+comment on procedure millrace.partition_move_default(text,bigint,bigint) is 'Moves the rows of a table''s default partition to partitions made for them; returns how many. MR046 for a table that is not declared, MR047 where there is no default partition, or where foreign keys refer to its rows.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_name(relation regclass, from_time timestamp with time zone, period interval)
+ RETURNS name
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_schema oid;
+  v_stem text;
+  v_name name;
+begin
+  select c.relnamespace, c.relname || '_' || case
+      when partition_name.from_time is null then 'default'
+      when partition_name.from_time = date_trunc('month', partition_name.from_time)
+        and extract(day from partition_name.period) = 0
+        then to_char(partition_name.from_time, 'YYYY_MM')
+      when partition_name.from_time = date_trunc('day', partition_name.from_time)
+        then to_char(partition_name.from_time, 'YYYY_MM_DD')
+      when partition_name.from_time = date_trunc('second', partition_name.from_time)
+        then to_char(partition_name.from_time, 'YYYY_MM_DD_HH24MISS')
+      else to_char(partition_name.from_time, 'YYYY_MM_DD_HH24MISS_US')
+    end
+    into v_schema, v_stem
+    from pg_catalog.pg_class c where c.oid = partition_name.relation;
+  for v_number in 1 .. 10000 loop
+    v_name := millrace.fitting_name(
+      v_stem || case when v_number > 1 then '_' || v_number else '' end);
+    exit when not exists (
+      select from pg_catalog.pg_type t where t.typnamespace = v_schema and t.typname = v_name
+      union all
+      select from pg_catalog.pg_class c where c.relnamespace = v_schema and c.relname = v_name
+    );
+  end loop;
+  return v_name;
+end
+$function$;
+comment on function millrace.partition_name(regclass,timestamp with time zone,interval) is 'A free name for the partition that begins at that moment; null is the default partition.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_origin(relation regclass, period interval)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+RETURN COALESCE((SELECT b.from_time FROM millrace.partition_bounds(partition_origin.relation) b(partition, from_time, to_time, is_default, is_pending) WHERE (isfinite(b.from_time) AND isfinite(b.to_time) AND ((b.from_time + partition_origin.period) = b.to_time) AND ((EXTRACT(day FROM partition_origin.period) > (0)::numeric) OR (EXTRACT(day FROM b.from_time) <= (28)::numeric))) ORDER BY b.from_time DESC LIMIT 1), '2001-01-01 00:00:00+00'::timestamp with time zone);
+comment on function millrace.partition_origin(regclass,interval) is 'A moment at which a partition begins: the newest of that length, or the calendar''s.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_plan(table_name text DEFAULT NULL::text, at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS TABLE(partitioned text, action text, partition text, from_time timestamp with time zone, to_time timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_at constant timestamptz := coalesce(partition_plan.at, clock_timestamp());
+  v_p millrace.partitioning;
+  v_step record;
+  v_default regclass;
+begin
+  perform millrace.partitioning_of(partition_plan.table_name)
+    where partition_plan.table_name is not null;
+  for v_p in
+    select p.*
+    from millrace.partitioning p
+    join pg_catalog.pg_class c on c.oid = p.relation
+    where partition_plan.table_name is null
+      or p.relation = to_regclass(partition_plan.table_name)
+    order by millrace.qualified_name(p.relation)
+  loop
+    partitioned := millrace.qualified_name(v_p.relation);
+    select b.partition into v_default
+      from millrace.partition_bounds(v_p.relation) b where b.is_default;
+    for v_step in
+      select s.*
+      from (
+        select 1 as position, 'finalize' as action, b.partition, b.from_time, b.to_time
+        from millrace.partition_bounds(v_p.relation) b
+        where b.is_pending
+        union all
+        select 2, 'create', null, m.from_time, m.to_time
+        from millrace.partition_missing(v_p.relation, v_at) m
+        union all
+        select 3, 'create', null, null, null
+        where v_p.default_partition and v_default is null
+        union all
+        select 4, v_p.retention, b.partition, b.from_time, b.to_time
+        from millrace.partition_bounds(v_p.relation) b
+        where not b.is_default and not b.is_pending and b.to_time <= v_at - v_p.retain
+      ) s
+      order by s.position, s.from_time
+    loop
+      action := v_step.action;
+      from_time := v_step.from_time;
+      to_time := v_step.to_time;
+      partition := coalesce(
+        millrace.qualified_name(v_step.partition),
+        (
+          select format('%I.%I', n.nspname,
+            millrace.partition_name(v_p.relation, v_step.from_time, v_p.period))
+          from pg_catalog.pg_class c
+          join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where c.oid = v_p.relation
+        ));
+      if action = 'create' and from_time is not null and v_default is not null then
+        execute format('select case when exists (select from %s where %s) then %L else %L end',
+          millrace.qualified_name(v_default),
+          millrace.partition_condition(v_p.relation, v_p.column_name, from_time, to_time),
+          'blocked',
+          'create')
+          into action;
+      end if;
+      return next;
+    end loop;
+  end loop;
+end
+$function$;
+comment on function millrace.partition_plan(text,timestamp with time zone) is 'What the upkeep of a table''s partitions, or of all, would do now or at another time: create, blocked, finalize, detach, drop. MR001 or MR046 for a table that is not declared.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_prepare(relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_timeout constant text := current_setting('lock_timeout');
+begin
+  perform millrace.partition_check_keep(partition_prepare.relation);
+  if not exists (
+    select from millrace.partition_readers(partition_prepare.relation) r
+    where r.kind in ('counter', 'materialize')
+      and not exists (select from millrace.partition_kept k where k.name = r.name)
+  ) then
+    return;
+  end if;
+  perform millrace.lock_relation(r.id)
+    from millrace.partition_readers(partition_prepare.relation) r
+    where r.kind = 'materialize'
+    order by r.id;
+  perform millrace.lock_engine();
+  perform set_config('lock_timeout', '100ms', true);
+  perform millrace.partition_keep(r.id, partition_prepare.relation)
+    from millrace.partition_readers(partition_prepare.relation) r
+    where r.kind in ('counter', 'materialize')
+    order by r.name;
+  perform set_config('lock_timeout', v_timeout, true);
+end
+$function$;
+comment on function millrace.partition_prepare(regclass) is 'Prepares what is derived from a table to outlive rows of it; MR048 where that is not possible.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_readers(relation regclass)
+ RETURNS SETOF millrace.reading
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT r.id,
+     r.name,
+     r.kind,
+     r.target,
+     r.relation,
+     r.columns,
+     r.compared,
+     r.key_columns,
+     r.is_drained
+    FROM (millrace.reading r
+      JOIN pg_partition_ancestors(partition_readers.relation) a(relid) ON (((a.relid)::oid = (r.relation)::oid)));
+END;
+comment on function millrace.partition_readers(regclass) is 'The derivations that read a partitioned table.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_removal_sql(relation regclass, partition regclass)
+ RETURNS TABLE(append text, condition text, correction text, finish text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_partition constant text := millrace.qualified_name(partition_removal_sql.partition);
+  v_tables constant regclass[] := array(
+    select a.relid from pg_catalog.pg_partition_ancestors(partition_removal_sql.relation) a
+  );
+  v_keep boolean;
+  v_columns constant text := (
+    select string_agg(distinct format('%I %s', c.name,
+      millrace.column_type(partition_removal_sql.relation, c.name)), ', ')
+    from (
+      select unnest(r.columns)
+      from millrace.partition_readers(partition_removal_sql.relation) r
+      union
+      select unnest(d.target_key) from millrace.derivation d
+      where d.kind = 'counter' and d.target = any (v_tables)
+    ) c(name)
+  );
+  v_changes constant text := format(
+    E'millrace.partition_change c\n'
+    'cross join lateral jsonb_to_record(c.image) r(%s)\n'
+    'where c.partition = %s and not pg_catalog.pg_visible_in_snapshot(c.changed_by, $1)',
+    coalesce(v_columns, 'nothing text'), partition_removal_sql.partition::oid);
+  v_source record;
+  v_d millrace.derivation;
+begin
+  select p.keep_derived into v_keep
+    from millrace.partitioning p where p.relation = partition_removal_sql.relation;
+
+  for v_source in
+    select
+      millrace.qualified_name(s.log) as log,
+      s.columns,
+      cardinality(s.columns) > 0 and not exists (
+        select from millrace.derivation d
+        where s.relation in (d.source, d.through) and d.value <> '1'
+      ) as is_countable
+    from millrace.source s
+    where s.relation = any (v_tables) and not v_keep
+  loop
+    append := format(
+      E'with appended as (\n'
+      '  insert into %s (%s)\n'
+      '%s\n'
+      '  returning 1\n'
+      ')\n'
+      'select count(*), pg_catalog.pg_current_snapshot() from appended',
+      v_source.log,
+      concat_ws(', ', 'sign', nullif(millrace.list(v_source.columns), '')),
+      case
+        when v_source.columns = '{}' then format('  select -1 from %s limit 1', v_partition)
+        when v_source.is_countable then format(
+          E'  select -least(181, g.n - 181 * (i.i - 1)), %s\n'
+          '  from (select %1$s, count(*) as n from %2$s group by %1$s) g\n'
+          '  cross join lateral generate_series(1, (g.n + 180) / 181) i(i)',
+          millrace.list(v_source.columns), v_partition)
+        else format('  select -1, %s from %s', millrace.list(v_source.columns), v_partition)
+      end);
+    correction := format(
+      E'insert into %s (%s)\n'
+      'select %s\n'
+      'from %s',
+      v_source.log,
+      concat_ws(', ', 'sign', nullif(millrace.list(v_source.columns), '')),
+      concat_ws(', ', '-c.sign', nullif(millrace.list(v_source.columns, 'r.%I'), '')),
+      v_changes);
+    return next;
+  end loop;
+
+  for v_d in
+    select d.*
+    from millrace.derivation d
+    join millrace.partition_readers(partition_removal_sql.relation) r on r.id = d.id
+    where v_keep
+  loop
+    if v_d.kind = 'counter' then
+      return query select k.append, null, k.correction, null
+        from millrace.partition_keep_counts_sql(v_d, partition_removal_sql.partition, v_changes) k;
+    elsif v_d.kind = 'materialize' then
+      return query select k.append, k.condition, k.correction, k.finish
+        from millrace.partition_keep_rows_sql(
+          v_d, partition_removal_sql.relation, partition_removal_sql.partition, v_changes) k;
+    end if;
+  end loop;
+
+  for v_source in
+    select distinct (millrace.generated(d)).recount as log, d.target_key as columns
+    from millrace.derivation d
+    where d.kind = 'counter' and d.target = any (v_tables)
+  loop
+    append := format(
+      E'with appended as (\n'
+      '  insert into %1$s (%2$s) select %2$s from %3$s returning 1\n'
+      ')\n'
+      'select count(*), pg_catalog.pg_current_snapshot() from appended',
+      v_source.log, millrace.list(v_source.columns), v_partition);
+    correction := format(
+      E'insert into %s (%s)\n'
+      'select %s\n'
+      'from %s',
+      v_source.log,
+      millrace.list(v_source.columns),
+      millrace.list(v_source.columns, 'r.%I'),
+      v_changes);
+    return next;
+  end loop;
+end
+$function$;
+comment on function millrace.partition_removal_sql(regclass,regclass) is 'What the removal of a partition appends to the logs, and what corrects it, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_remove(relation regclass, partition regclass)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET row_security TO 'off'
+ SET lock_timeout TO '0'
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_p millrace.partitioning;
+  v_table constant text := millrace.qualified_name(partition_remove.relation);
+  v_partition constant text := millrace.qualified_name(partition_remove.partition);
+  v_readers text;
+  v_append record;
+  v_later record;
+  v_relations bigint[];
+begin
+  select p.* into v_p from millrace.partitioning p where p.relation = partition_remove.relation;
+  perform set_config(
+    'lock_timeout', (extract(epoch from v_p.lock_timeout) * 1000)::integer::text, true);
+  perform millrace.lock_partitions(partition_remove.relation);
+  if not exists (
+    select from pg_catalog.pg_inherits i
+    where i.inhrelid = partition_remove.partition and i.inhparent = v_p.relation
+  ) then
+    -- somebody was faster
+    return 0;
+  end if;
+  select
+      coalesce(string_agg(format('%s %s', r.id, r.columns), ', ' order by r.id), ''),
+      array_agg(r.id) filter (where r.kind = 'materialize' and v_p.keep_derived)
+    into v_readers, v_relations
+    from millrace.partition_readers(v_p.relation) r;
+  v_append := millrace.partition_append(v_p.relation, partition_remove.partition);
+
+  execute format('lock table only %s in share update exclusive mode', v_table);
+  execute format('lock table only %s in share update exclusive mode', v_partition);
+  for v_attempt in 1 .. 3 loop
+    begin
+      perform millrace.partition_locks(
+        v_p.relation, v_p.lock_timeout, partition_remove.partition);
+      perform millrace.partition_hold(v_relations);
+      exit;
+    exception when lock_not_available then
+      -- the locks that it had are free again
+      if v_attempt = 3 then
+        raise;
+      end if;
+    end;
+    perform pg_sleep(least(extract(epoch from v_p.lock_timeout), 1) * random());
+  end loop;
+  perform set_config('lock_timeout', '100', true);
+  if v_readers <> (
+    select coalesce(string_agg(format('%s %s', r.id, r.columns), ', ' order by r.id), '')
+    from millrace.partition_readers(v_p.relation) r
+  ) then
+    raise exception 'Something was declared while % was being removed', v_partition using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = 'It may be derived from its rows.',
+      hint = 'Try again: call millrace.partition_run();';
+  end if;
+
+  for v_later in
+    select * from jsonb_to_recordset(v_append.later) l(correction text, snapshot text, finish text)
+  loop
+    execute v_later.correction using v_later.snapshot::pg_snapshot;
+    if v_later.finish is not null then
+      execute v_later.finish;
+    end if;
+  end loop;
+  execute format('alter table %s detach partition %s', v_table, v_partition);
+  execute format('drop trigger if exists _900_millrace_note_change on %s', v_partition);
+  delete from millrace.partition_change c where c.partition = partition_remove.partition;
+  delete from millrace.partition_key k where k.partition = partition_remove.partition;
+  update millrace.partition_kept k
+    set partitions = k.partitions + 1, kept_at = clock_timestamp()
+    from millrace.partition_readers(v_p.relation) r
+    where v_p.keep_derived and k.name = r.name;
+  if v_p.retention = 'detach' then
+    execute format('comment on table %s is %L', v_partition, concat_ws(' ',
+      obj_description(partition_remove.partition, 'pg_class'),
+      format('Detached from %s at %s.', v_table, now() at time zone 'UTC')));
+  elsif exists (
+    select from pg_catalog.pg_foreign_table f where f.ftrelid = partition_remove.partition
+  ) then
+    execute format('drop foreign table %s', v_partition);
+  else
+    execute format('drop table %s', v_partition);
+  end if;
+  return v_append.rows;
+end
+$function$;
+comment on function millrace.partition_remove(regclass,regclass) is 'Detaches or drops an old partition, after the logs have been told about its rows.';
+
+CREATE OR REPLACE PROCEDURE millrace.partition_run(INOUT payload jsonb DEFAULT '{}'::jsonb)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  v_dry constant boolean := coalesce((payload ->> 'dryRun')::boolean, false);
+  v_table record;
+  v_step record;
+  v_action text;
+  v_started timestamptz;
+  v_rows bigint;
+  v_error text;
+  v_state text;
+  v_steps jsonb := '[]';
+  v_errors text;
+  v_all_errors text;
+begin
+  if payload ->> 'table' is not null then
+    perform millrace.partitioning_of(payload ->> 'table');
+  end if;
+  if not v_dry then
+    perform millrace.partition_forget_vanished();
+    commit;
+  end if;
+  for v_table in
+    select p.relation, millrace.qualified_name(p.relation) as name
+    from millrace.partitioning p
+    where payload ->> 'table' is null or p.relation = to_regclass(payload ->> 'table')
+    order by name
+  loop
+    v_errors := null;
+    for v_step in select p.* from millrace.partition_plan(v_table.name) p loop
+      v_started := clock_timestamp();
+      v_rows := null;
+      v_error := null;
+      foreach v_action in array case
+        when v_dry then '{}'
+        when v_step.action in ('detach', 'drop') and millrace.partition_is_derived(v_table.relation)
+          then array['watch', v_step.action]
+        else array[v_step.action] end
+      loop
+        for v_attempt in 1 .. case when v_action in ('detach', 'drop') then 1 else 3 end loop
+          select d.rows, d.error, d.state into v_rows, v_error, v_state
+            from millrace.partition_step(v_table.relation, v_action,
+              to_regclass(v_step.partition), v_step.from_time, v_step.to_time) d;
+          commit;
+          exit when v_error is null or v_state <> '55P03';
+          perform pg_sleep(0.1 * v_attempt);
+        end loop;
+        exit when v_error is not null;
+      end loop;
+      if not v_dry then
+        perform millrace.partition_log(v_table.relation,
+          v_step.action || ' ' || v_step.partition, v_started, v_rows, v_error);
+        v_errors := concat_ws(E'\n', v_errors,
+          v_step.action || ' ' || v_step.partition || ': ' || v_error);
+        commit;
+      end if;
+      v_steps := v_steps || jsonb_build_object(
+        'table', v_table.name, 'action', v_step.action, 'partition', v_step.partition,
+        'from', v_step.from_time, 'to', v_step.to_time,
+        'rows', v_rows, 'error', v_error);
+    end loop;
+    if not v_dry then
+      v_errors := nullif(v_errors, '');
+      perform millrace.partition_finish(v_table.relation, v_errors);
+      commit;
+      v_all_errors := concat_ws(E'\n', v_all_errors, v_errors);
+    end if;
+  end loop;
+  if v_all_errors <> '' then
+    raise exception 'The upkeep of partitions could not do everything' using
+      errcode = 'MR049',
+      detail = v_all_errors,
+      hint = 'What was done is done. Try again: call millrace.partition_run();';
+  end if;
+  payload := v_steps;
+end
+$procedure$;
+comment on procedure millrace.partition_run(jsonb) is 'Makes partitions ahead and removes old ones, a transaction a step; {"dryRun": true} only says what it would do. MR049 when not everything could be done.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_state(relation regclass, at timestamp with time zone, OUT partitions bigint, OUT ahead bigint, OUT oldest timestamp with time zone, OUT newest timestamp with time zone, OUT default_partition text, OUT default_rows bigint, OUT next_at timestamp with time zone, OUT alarm text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_p millrace.partitioning;
+  v_covered timestamptz;
+  v_pending text;
+  v_writable bigint;
+begin
+  select p.* into v_p from millrace.partitioning p where p.relation = partition_state.relation;
+  next_at := millrace.partition_floor(partition_state.at, v_p.period, v_p.origin) + v_p.period;
+  select
+      count(*) filter (where not b.is_default),
+      min(b.from_time),
+      max(b.to_time),
+      min(millrace.qualified_name(b.partition)) filter (where b.is_default),
+      string_agg(millrace.qualified_name(b.partition), ', ') filter (where b.is_pending),
+      least(next_at, min(b.to_time) filter (where not b.is_pending) + v_p.retain),
+      (
+        select upper(r.range)
+        from unnest(range_agg(tstzrange(b.from_time, b.to_time)) filter (where not b.is_default))
+          r(range)
+        where r.range @> partition_state.at
+      )
+    into partitions, oldest, newest, default_partition, v_pending, next_at, v_covered
+    from millrace.partition_bounds(v_p.relation) b;
+  select count(*) into ahead
+    from generate_series(2, greatest(v_p.premake, 100) + 1) k
+    where millrace.partition_floor(partition_state.at, v_p.period, v_p.origin) + k * v_p.period
+      <= v_covered;
+  select count(*) into v_writable
+    from millrace.partition_bounds(v_p.relation) b
+    join pg_catalog.pg_class c on c.oid = b.partition
+    where millrace.partition_is_derived(v_p.relation) and exists (
+      select from aclexplode(c.relacl) a
+      where a.grantee <> c.relowner
+        and a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+    );
+  default_rows := millrace.partition_default_rows(v_p.relation);
+  alarm := nullif(concat_ws('; ',
+    case when v_covered is null then 'there is no partition for rows of now' end,
+    case
+      when ahead = 0 then 'no partition is ahead'
+      when ahead < least(v_p.premake, 2) then format('only %s partition is ahead', ahead)
+    end,
+    case when default_rows > 0 then format('rows in the default partition: %s', default_rows) end,
+    case when v_writable > 0
+      then format('partitions that others than the owner may write: %s', v_writable) end,
+    case when v_pending is not null then format('the detach of %s is pending', v_pending) end,
+    case when v_p.failures > 0 then format('runs that failed: %s', v_p.failures) end), '');
+  if exists (
+    select from millrace.partition_plan(millrace.qualified_name(v_p.relation), partition_state.at)
+  ) then
+    next_at := partition_state.at;
+  end if;
+end
+$function$;
+comment on function millrace.partition_state(regclass,timestamp with time zone) is 'What there is of a table''s partitions, when the next step is due, and what is wrong.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_step(relation regclass, action text, partition regclass, from_time timestamp with time zone, to_time timestamp with time zone, OUT rows bigint, OUT error text, OUT state text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_detail text;
+begin
+  case partition_step.action
+    when 'create', 'blocked' then
+      rows := millrace.partition_create(
+        partition_step.relation, partition_step.from_time, partition_step.to_time);
+    when 'fill' then
+      rows := millrace.partition_create(
+        partition_step.relation, partition_step.from_time, partition_step.to_time, true);
+    when 'finalize' then
+      perform millrace.partition_finalize(partition_step.relation, partition_step.partition);
+    when 'watch' then
+      perform millrace.partition_watch(partition_step.relation, partition_step.partition);
+    when 'detach', 'drop' then
+      rows := millrace.partition_remove(partition_step.relation, partition_step.partition);
+  end case;
+exception
+  when object_not_in_prerequisite_state or transaction_rollback or integrity_constraint_violation
+    or syntax_error_or_access_rule_violation or dependent_privilege_descriptors_still_exist
+    or feature_not_supported or data_exception or raise_exception or program_limit_exceeded
+    or insufficient_resources or sqlstate 'MR000'
+  then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    error := concat_ws(': ', sqlerrm, nullif(v_detail, ''));
+    state := sqlstate;
+end
+$function$;
+comment on function millrace.partition_step(regclass,text,regclass,timestamp with time zone,timestamp with time zone) is 'Does one step of the upkeep of partitions; returns its error instead of raising it.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_table(relation regclass, from_time timestamp with time zone)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_parent record;
+  v_name text;
+  v_options text[];
+  v_grantee text;
+begin
+  select c.*, n.nspname, s.spcname, m.amname, p.period into v_parent
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join millrace.partitioning p on p.relation = c.oid
+    left join pg_catalog.pg_tablespace s on s.oid = c.reltablespace
+    -- since Postgres 17 a partitioned table can have one
+    left join pg_catalog.pg_am m on m.oid = c.relam
+    where c.oid = partition_table.relation;
+  v_name := format('%I.%I', v_parent.nspname, millrace.partition_name(
+    partition_table.relation, partition_table.from_time, v_parent.period));
+  execute format('create table %s (like %s including all excluding identity)%s%s',
+    v_name,
+    millrace.qualified_name(partition_table.relation),
+    ' using ' || quote_ident(v_parent.amname),
+    ' tablespace ' || quote_ident(v_parent.spcname));
+
+  select c.reloptions into v_options
+    from millrace.partition_bounds(partition_table.relation) b
+    join pg_catalog.pg_class c on c.oid = b.partition and c.relkind = 'r'
+    where not b.is_default
+    order by b.from_time desc
+    limit 1;
+  if v_options is not null then
+    execute format('alter table %s set (%s)', v_name, (
+      select string_agg(
+        format('%s = %L',
+          split_part(o.option, '=', 1), substr(o.option, strpos(o.option, '=') + 1)),
+        ', ')
+      from unnest(v_options) o(option)
+    ));
+  end if;
+  if v_parent.relreplident in ('f', 'n') then
+    execute format('alter table %s replica identity %s', v_name,
+      case v_parent.relreplident when 'f' then 'full' else 'nothing' end);
+  end if;
+  if v_parent.relrowsecurity then
+    execute format('alter table %s enable row level security', v_name);
+  end if;
+  if v_parent.relowner <> current_user::regrole then
+    execute format('alter table %s owner to %s', v_name, v_parent.relowner::regrole);
+  end if;
+  -- what default privileges may have given
+  for v_grantee in
+    select distinct case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
+    from pg_catalog.pg_class c
+    cross join lateral aclexplode(c.relacl) a
+    where c.oid = v_name::regclass and a.grantee <> c.relowner
+  loop
+    execute format('revoke all on table %s from %s', v_name, v_grantee);
+  end loop;
+  return v_name::regclass;
+end
+$function$;
+comment on function millrace.partition_table(regclass,timestamp with time zone) is 'Makes an empty table that can be attached as a partition.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_watch(relation regclass, partition regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '0'
+AS $function$
+declare
+  v_p millrace.partitioning;
+  v_partition constant text := millrace.qualified_name(partition_watch.partition);
+begin
+  select p.* into v_p from millrace.partitioning p where p.relation = partition_watch.relation;
+  perform set_config(
+    'lock_timeout', (extract(epoch from v_p.lock_timeout) * 1000)::integer::text, true);
+  if v_p.keep_derived then
+    perform millrace.partition_prepare(v_p.relation);
+  end if;
+  perform millrace.lock_partitions(v_p.relation);
+  execute format('lock table only %s in share update exclusive mode',
+    millrace.qualified_name(v_p.relation));
+  if exists (
+    select from pg_catalog.pg_inherits i
+    where i.inhrelid = partition_watch.partition and i.inhparent = v_p.relation
+  ) and not exists (
+    select from pg_catalog.pg_trigger t
+    where t.tgrelid = partition_watch.partition and t.tgname = '_900_millrace_note_change'
+  ) then
+    execute format(
+      E'create trigger _900_millrace_note_change\n'
+      '  after insert or update or delete on %s\n'
+      '  for each row execute function millrace.tg_partition__note_change(%L)',
+      v_partition, partition_watch.partition::oid);
+  end if;
+end
+$function$;
+comment on function millrace.partition_watch(regclass,regclass) is 'Begins to note changes of a partition that is to be removed.';
+
+CREATE OR REPLACE FUNCTION millrace.partition_with_default(table_name text)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_p constant millrace.partitioning :=
+    millrace.partitioning_of(partition_with_default.table_name);
+begin
+  if not exists (
+    select from millrace.partition_bounds(v_p.relation) b where b.is_default
+  ) then
+    raise exception '% has no default partition', v_p.relation using
+      errcode = 'MR047',
+      detail = 'So no row of it is in a default partition.',
+      hint = 'Nothing needs to be moved.';
+  end if;
+  return v_p.relation;
+end
+$function$;
+comment on function millrace.partition_with_default(text) is 'The table of that name; MR046 or MR047 if it has no default partition that is looked after.';
+
+CREATE OR REPLACE FUNCTION millrace.partitioning_of(table_name text)
+ RETURNS millrace.partitioning
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_relation constant regclass := millrace.relation(partitioning_of.table_name);
+  v_p millrace.partitioning;
+begin
+  select p.* into v_p from millrace.partitioning p where p.relation = v_relation;
+  if not found then
+    raise exception 'The partitions of % are not declared', v_relation using
+      errcode = 'MR046',
+      detail = 'Only what millrace.partition_by_time was called for is kept up.',
+      hint = 'select table_name from millrace.partition_status lists the tables that are.';
+  end if;
+  return v_p;
+end
+$function$;
+comment on function millrace.partitioning_of(text) is 'The declaration of a table''s partitions; MR001 or MR046 if there is none.';
 
 CREATE OR REPLACE FUNCTION millrace.pause(name text)
  RETURNS void
@@ -4361,11 +18740,12 @@ AS $function$
 begin
   perform millrace.lock_engine();
   perform millrace.derivation_named(pause.name);
-  update millrace.derivation d set state = 'paused', backfill_after = null
+  update millrace.derivation d
+    set state = 'paused', backfill_after = null, kept = d.kind = 'counter'
     where d.name = pause.name;
 end
 $function$;
-comment on function millrace.pause(text) is 'Stops keeping a derivation until resume; its exact read recounts meanwhile. MR012 for an unknown name.';
+comment on function millrace.pause(text) is 'Stops keeping a derivation until resume; its exact or live read recounts meanwhile. MR012 for an unknown name.';
 
 CREATE OR REPLACE FUNCTION millrace.pending_rows(log regclass, OUT rows bigint, OUT oldest timestamp with time zone)
  RETURNS record
@@ -4380,6 +18760,14 @@ begin
 end
 $function$;
 comment on function millrace.pending_rows(regclass) is 'Rows of a log that wait for the drain, and the oldest of them.';
+
+CREATE OR REPLACE FUNCTION millrace.policies_read_others(relation regclass)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (EXISTS (SELECT FROM ((pg_class c JOIN pg_policy p ON ((p.polrelid = c.oid))) JOIN pg_depend d ON (((d.classid = ('pg_policy'::regclass)::oid) AND (d.objid = p.oid) AND (d.refclassid = ('pg_class'::regclass)::oid) AND (d.refobjid <> p.polrelid)))) WHERE ((c.oid = (policies_read_others.relation)::oid) AND c.relrowsecurity)));
+comment on function millrace.policies_read_others(regclass) is 'Whether policies of a table look into other tables.';
 
 CREATE OR REPLACE FUNCTION millrace.primary_key(relation regclass)
  RETURNS name[]
@@ -4428,6 +18816,178 @@ begin
 end
 $function$;
 comment on function millrace.qualify(text,regclass,regclass) is 'source.<column> or via.<column> for a column of a declaration; MR002 if neither has it.';
+
+CREATE OR REPLACE FUNCTION millrace.random_keys(relation regclass, size integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_key constant name[] := millrace.primary_key(random_keys.relation);
+  v_rows real := (
+    select c.reltuples from pg_catalog.pg_class c where c.oid = random_keys.relation
+  );
+  v_keys jsonb;
+begin
+  if v_key is null or v_rows < random_keys.size * 2 then
+    return null;
+  end if;
+  execute format(
+    'select coalesce(jsonb_agg(k.key), ''[]'') from (
+       select jsonb_build_array(%s) as key from %s tablesample bernoulli ($1) limit $2) k',
+    millrace.list(v_key), millrace.qualified_name(random_keys.relation))
+    into v_keys
+    using least(random_keys.size * 110 / v_rows, 100), random_keys.size;
+  return v_keys;
+end
+$function$;
+comment on function millrace.random_keys(regclass,integer) is 'Some keys of a relation at random, as a jsonb array; null for all of them.';
+
+CREATE OR REPLACE FUNCTION millrace.react(name text, source text, key text[], task text, debounce interval DEFAULT '00:00:01'::interval, max_wait interval DEFAULT NULL::interval, min_interval interval DEFAULT '00:00:00'::interval, filter text DEFAULT 'true'::text, columns text[] DEFAULT NULL::text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_old millrace.derivation;
+  v_mapping millrace.mapping;
+  v_key_types text[];
+  v_read record;
+begin
+  perform millrace.check_declarer();
+  if coalesce(react.name, '') !~ '^[a-z_][a-z0-9_]{0,59}$' then
+    raise exception 'The name % is no plain name', coalesce(react.name, 'null') using
+      errcode = 'MR001',
+      detail = 'A reaction is known by its name in status, drop, pause and run_now.',
+      hint = 'Use lower-case letters, digits and underscores, 60 at most.';
+  end if;
+  if coalesce(react.task, '') = '' then
+    raise exception 'A reaction needs a task' using
+      errcode = 'MR030',
+      detail = 'What runs is a task of graphile-worker.',
+      hint = 'Name a file of tasks/ without its ending.';
+  end if;
+  v_d.debounce := react.debounce;
+  v_d.max_wait := coalesce(react.max_wait, greatest(react.debounce * 10, interval '10 seconds'));
+  v_d.min_interval := coalesce(react.min_interval, interval '0');
+  perform millrace.check_waits(v_d.debounce, v_d.max_wait);
+  if v_d.min_interval < interval '0' then
+    raise exception 'A min_interval of % makes no sense', v_d.min_interval using
+      errcode = 'MR024',
+      detail = 'It is the least time between the starts of two runs for a key.',
+      hint = 'Let it be zero or more.';
+  end if;
+  v_d.kind := 'react';
+  v_d.name := react.name;
+  v_d.task := react.task;
+  v_mapping.source := millrace.relation(react.source);
+  perform millrace.check_key(v_mapping.source, react.key);
+  perform millrace.check_names(v_mapping.source, coalesce(react.columns, '{}'));
+  v_d.target_key := react.key;
+  v_read := millrace.read_columns('filter', coalesce(react.filter, 'true'),
+    millrace.qualified_name(v_mapping.source) || ' source', v_mapping.source, null);
+  if v_read.type_name <> 'boolean' then
+    raise exception 'The filter is of type %, not boolean', v_read.type_name using
+      errcode = 'MR004',
+      detail = format('filter: %s', react.filter),
+      hint = 'The filter says for which images of rows the task runs.';
+  end if;
+  v_mapping.columns := array(
+    select distinct c.name from unnest(v_d.target_key || v_read.source_columns) c(name) order by 1
+  );
+  v_mapping.compared := array(
+    select c.name from unnest(v_mapping.columns) c(name)
+    union
+    select a.attname
+    from pg_catalog.pg_attribute a
+    where a.attrelid = v_mapping.source and a.attnum > 0 and not a.attisdropped
+      and a.attgenerated <> 'v'
+      and (react.columns is null or a.attname = any (react.columns))
+    order by 1
+  );
+  perform millrace.check_columns(v_mapping.source, v_mapping.columns, v_mapping.compared);
+  v_mapping.key_columns := v_d.target_key;
+  v_mapping.query := format(E'select %s from changed source where (%s\n)',
+    millrace.list(v_d.target_key, 'source.%I'), coalesce(react.filter, 'true'));
+  v_d.module := nullif(current_setting('millrace.module', true), '');
+  v_d.arguments := jsonb_build_object(
+    'source', react.source,
+    'key', to_jsonb(react.key),
+    'filter', react.filter,
+    'columns', to_jsonb(react.columns),
+    'compared', to_jsonb(v_mapping.compared));
+
+  perform millrace.lock_engine();
+  select d.* into v_old from millrace.derivation d where d.name = v_d.name;
+  if v_old.kind <> 'react' then
+    raise exception 'There is already a % named %', v_old.kind, v_d.name using
+      errcode = 'MR025',
+      detail = 'A name stands for one derivation.',
+      hint = format('Give the reaction another name, or select millrace.drop(%L);', v_d.name);
+  end if;
+  if v_old.arguments = v_d.arguments then
+    perform millrace.declared_again(v_old.id, v_d.module, false);
+    update millrace.derivation d
+      set task = v_d.task, debounce = v_d.debounce, max_wait = v_d.max_wait,
+        min_interval = v_d.min_interval
+      where d.id = v_old.id and (d.task, d.debounce, d.max_wait, d.min_interval)
+        is distinct from (v_d.task, v_d.debounce, v_d.max_wait, v_d.min_interval);
+    return v_d.name;
+  end if;
+  v_key_types := array(
+    select millrace.column_definition(v_mapping.source, k.name)
+    from unnest(v_d.target_key) with ordinality k(name, position) order by k.position
+  );
+  if v_old.id is not null and (
+    v_mapping.source <> (
+      select m.source from millrace.mapping m where m.derivation = v_old.id)
+    or v_d.target_key <> v_old.target_key
+    or v_key_types <> array(
+      select millrace.column_definition(v_old.work, k.name)
+      from unnest(v_old.target_key) with ordinality k(name, position) order by k.position)
+  ) then
+    perform millrace.drop(v_old.name);
+    v_old := null;
+  end if;
+  perform millrace.lock_tables(array[v_mapping.source], array(
+    select s.log from millrace.source s
+    where s.relation = v_mapping.source and not s.columns @> v_mapping.columns
+  ));
+  perform millrace.add_sources(array[v_mapping.source]);
+  if v_old.id is not null then
+    begin
+      -- the old rule is the one for what is pending
+      perform millrace.mark_rows(v_old, s.log::text, clock_timestamp())
+        from millrace.source s where s.relation = v_mapping.source;
+    exception when data_exception then
+      perform millrace.fail(v_old.name, sqlstate || ': ' || sqlerrm);
+    end;
+    update millrace.derivation d
+      set task = v_d.task, debounce = v_d.debounce, max_wait = v_d.max_wait,
+        min_interval = v_d.min_interval, arguments = v_d.arguments, module = v_d.module,
+        stale_declaration = false, declared_at = clock_timestamp(),
+        state = case d.state when 'failed' then 'backfilling' else d.state end
+      where d.id = v_old.id;
+    perform millrace.set_mappings(v_old.id, array[v_mapping], '{}');
+    return v_d.name;
+  end if;
+  v_d.work := millrace.make_work(v_d.name, v_d.target_key, v_key_types, false);
+  insert into millrace.derivation (
+    name, kind, target_key, work, task, debounce, max_wait, min_interval, arguments, module, state
+  ) values (
+    v_d.name, v_d.kind, v_d.target_key, v_d.work, v_d.task, v_d.debounce, v_d.max_wait,
+    v_d.min_interval, v_d.arguments, v_d.module, 'active'
+  )
+    returning id into v_d.id;
+  insert into millrace.progress (derivation) values (v_d.id);
+  perform millrace.set_mappings(v_d.id, array[v_mapping], '{}');
+  perform millrace.hand_over(v_d);
+  return v_d.name;
+end
+$function$;
+comment on function millrace.react(text,text,text[],text,interval,interval,interval,text,text[]) is 'Declares that a graphile-worker task runs for each key that changed in a source: debounced, bounded by max_wait, one at a time for a key, not lost. Returns its name. Errors: MR001 to MR030.';
 
 CREATE OR REPLACE FUNCTION millrace.read_columns(what text, expression text, from_sql text, source regclass, through regclass, OUT source_columns name[], OUT through_columns name[], OUT type_name text)
  RETURNS record
@@ -4529,33 +19089,484 @@ RETURN (SELECT format('ready as materialized (
     + '::text ORDER BY c."position")) AS format FROM unnest(ready_sql.ctes) WITH ORDINALITY c(name, "position"));
 comment on function millrace.ready_sql(text[]) is 'A common table expression that waits for others, before rows of targets are locked.';
 
+CREATE OR REPLACE FUNCTION millrace.rebuild(id bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
+  v_d millrace.derivation;
+  v_names record;
+  v_definition text;
+  v_rows bigint;
+  v_in_place boolean;
+  v_detail text;
+begin
+  update millrace.progress p set number = p.number + 1, started_at = clock_timestamp()
+    where p.derivation = rebuild.id;
+  select d.* into strict v_d from millrace.derivation d where d.id = rebuild.id;
+  v_names := millrace.relation_names(v_d.name);
+  v_definition := case when to_regclass(v_names.next_definition) is null
+    then v_names.definition else v_names.next_definition end;
+  v_in_place := millrace.fits(v_d, v_definition::regclass);
+
+  begin
+    -- marks before rows: whatever the next statement does not show yet is marked again
+    execute format('delete from %s', millrace.qualified_name(v_d.work));
+    if not v_in_place then
+      v_rows := millrace.rebuild_beside(v_d, v_definition);
+    elsif v_d.strategy = 'refresh' then
+      execute format('refresh materialized view %s%s',
+        case when (select c.relispopulated from pg_catalog.pg_class c where c.oid = v_d.target)
+          then 'concurrently ' else '' end,
+        millrace.qualified_name(v_d.target));
+      v_rows := 0;
+    else
+      perform millrace.add_columns(v_d.id);
+      perform set_config('millrace.writer', 'engine', true);
+      execute millrace.rebuild_sql(v_d, v_definition) into v_rows;
+      perform set_config('millrace.writer', v_writer, true);
+    end if;
+  exception when unique_violation or not_null_violation or cardinality_violation then
+    -- of the second kind only those that two rows for a key make: not a subquery with two rows
+    if sqlstate = '21000' and sqlerrm !~ 'ON CONFLICT' then
+      raise;
+    end if;
+    get stacked diagnostics v_detail = pg_exception_detail;
+    raise exception 'The rows of % do not fit the keys of %: %', v_d.definition, v_d.name, sqlerrm
+      using
+      errcode = 'MR028',
+      detail = concat_ws(' ', format('Key: %s.', array_to_string(v_d.target_key, ', ')),
+        nullif(v_detail, '')),
+      hint = 'Let the key identify the rows of the definition and never be null.';
+  end;
+
+  perform millrace.lock_engine_patiently();
+  begin
+    v_d := millrace.finish_rebuild(v_d, v_in_place);
+  exception when dependent_objects_still_exist then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    raise exception '% cannot change while others are built on it: %', v_d.name, sqlerrm using
+      errcode = 'MR031',
+      detail = v_detail,
+      hint = 'Drop what is built on it, declare again, and make it again on the new relation.';
+  end;
+  update millrace.derivation d set target = v_d.target where d.id = v_d.id;
+  -- what was paused meanwhile stays paused, and so what drains did not tell it does not matter
+  update millrace.derivation d
+    set state = 'active', kept = true, failures = 0, retry_at = null, last_error = null,
+      last_error_at = null, last_reconciled_at = clock_timestamp()
+    where d.id = v_d.id and d.state = 'backfilling';
+  select d.* into v_d from millrace.derivation d where d.id = rebuild.id;
+  delete from millrace.failed_key f where f.derivation = v_d.id;
+  perform millrace.make_views(v_d);
+  perform millrace.dress(v_d.id);
+  perform millrace.refresh_pending_logs();
+  perform millrace.mark_downstream(v_d.target);
+  if v_d.notifies then
+    perform millrace.announce(millrace.qualified_name(v_d.target), null);
+  end if;
+  update millrace.progress p set finished_at = clock_timestamp() where p.derivation = v_d.id;
+  insert into millrace.run_log (kind, name, started_at, keys)
+    select 'backfill', v_d.name, p.started_at, v_rows
+    from millrace.progress p where p.derivation = v_d.id;
+  return v_rows;
+end
+$function$;
+comment on function millrace.rebuild(bigint) is 'Makes all rows of a derived relation afresh; returns how many it wrote.';
+
+CREATE OR REPLACE FUNCTION millrace.rebuild_beside(derivation millrace.derivation, definition text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d constant millrace.derivation := rebuild_beside.derivation;
+  v_next constant text := (millrace.relation_names(v_d.name)).next;
+  v_index record;
+  v_rows bigint;
+begin
+  perform millrace.make_relation(v_d, v_next, rebuild_beside.definition, true);
+  for v_index in
+    select
+      c.relname,
+      i.indisunique,
+      substring(pg_get_indexdef(i.indexrelid) from ' USING .*$') as definition
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = v_d.target and not i.indisprimary
+      -- the one on the key is made with the relation
+      and not (i.indisunique and i.indpred is null and i.indexprs is null and array(
+        select a.attname from pg_catalog.pg_attribute a
+        where a.attrelid = i.indrelid and a.attnum = any (i.indkey::smallint[])
+      ) <@ v_d.target_key)
+      and not exists (
+        select from pg_catalog.pg_depend d
+        join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.indexrelid
+          and d.refobjid = i.indrelid and a.attname <> all (v_d.columns)
+      )
+  loop
+    execute format('create %sindex %I on %s%s',
+      case when v_index.indisunique then 'unique ' else '' end,
+      millrace.fitting_name(v_index.relname || '__next'), v_next, v_index.definition);
+  end loop;
+  execute format('select count(*) from %s', v_next) into v_rows;
+  return v_rows;
+end
+$function$;
+comment on function millrace.rebuild_beside(millrace.derivation,text) is 'Fills a new relation beside a derived one; returns its rows.';
+
+CREATE OR REPLACE FUNCTION millrace.rebuild_if_small(id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if current_setting('transaction_isolation') = 'read committed' and (
+    select millrace.table_size(variadic array_agg(r.relation)) < 4 * 1024 * 1024
+    from (
+      select m.source from millrace.mapping m where m.derivation = rebuild_if_small.id
+      union
+      select u.upstream from millrace.dependency u where u.derivation = rebuild_if_small.id
+    ) r(relation)
+  ) and not exists (
+    -- what it reads is to be filled first
+    select
+    from millrace.dependency u
+    join millrace.derivation d on d.target = u.upstream and d.kind = 'materialize'
+    where u.derivation = rebuild_if_small.id and d.state = 'backfilling'
+  ) then
+    perform millrace.lock_relation(rebuild_if_small.id);
+    begin
+      perform millrace.rebuild(rebuild_if_small.id);
+    exception when lock_not_available then
+      -- somebody is reading what is to be replaced: the job will have more patience
+      null;
+    end;
+  end if;
+end
+$function$;
+comment on function millrace.rebuild_if_small(bigint) is 'Fills a derived relation at once if its sources are small.';
+
+CREATE OR REPLACE FUNCTION millrace.rebuild_sql(derivation millrace.derivation, definition text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := rebuild_sql.derivation;
+  v_target constant text := millrace.qualified_name(v_d.target);
+  v_empty boolean;
+begin
+  execute format('select not exists (select from %s)', v_target) into v_empty;
+  if v_empty then
+    return format(
+      E'with written as (\n'
+      '  insert into %1$s (%2$s)\n'
+      '  select %2$s from %3$s\n'
+      '  returning 1\n'
+      ')\n'
+      'select count(*) from written',
+      v_target, millrace.list(v_d.columns), rebuild_sql.definition);
+  end if;
+  return format(
+    E'with fresh as materialized (\n'
+    '  select %1$s from %2$s\n'
+    '),\n'
+    'removed as (\n'
+    '  delete from %3$s t\n'
+    '  where not exists (select from fresh f where %4$s)\n'
+    '  returning 1\n'
+    '),\n'
+    'written as (\n'
+    '  insert into %3$s as t (%1$s)\n'
+    '  select %5$s\n'
+    '  from fresh f\n'
+    '  left join %3$s t on %6$s\n'
+    '  where %7$s\n'
+    '  on conflict (%8$s) do update set %9$s\n'
+    '  returning 1\n'
+    ')\n'
+    'select (select count(*) from removed) + (select count(*) from written)',
+    millrace.list(v_d.columns),
+    rebuild_sql.definition,
+    v_target,
+    millrace.list(v_d.target_key, 'f.%1$I = t.%1$I', ' and '),
+    millrace.list(v_d.columns, 'f.%I'),
+    millrace.list(v_d.target_key, 't.%1$I = f.%1$I', ' and '),
+    millrace.differs_sql(v_d),
+    millrace.list(v_d.target_key),
+    millrace.list(v_d.columns, '%1$I = excluded.%1$I'));
+end
+$function$;
+comment on function millrace.rebuild_sql(millrace.derivation,text) is 'The statement that replaces all stored rows that differ from the definition.';
+
+CREATE OR REPLACE PROCEDURE millrace.recompute(IN payload jsonb)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  v_id constant bigint := (
+    select d.id from millrace.derivation d
+    where d.name = payload ->> 'name' and d.kind = 'materialize'
+  );
+  v_was_kept boolean;
+  v_batch jsonb := '{"after": null}';
+  v_after text[];
+begin
+  select d.kept into v_was_kept from millrace.derivation d where d.id = v_id;
+  perform millrace.add_columns(v_id);
+  commit;
+  loop
+    -- a derivation that was dropped since the job was scheduled wants nothing
+    exit when v_id is null;
+    v_batch := millrace.recompute_batch(v_id, v_after);
+    commit;
+    exit when v_batch is null or not (v_batch ->> 'more')::boolean;
+    v_after := array(select jsonb_array_elements_text(v_batch -> 'after'));
+  end loop;
+  if not v_was_kept and v_batch is not null then
+    -- the planner knows nothing yet about what was just filled
+    perform millrace.analyze_relation(v_id);
+    commit;
+  end if;
+end
+$procedure$;
+comment on procedure millrace.recompute(jsonb) is 'Recomputes what is due of a derived relation ({"name": "..."}), a transaction a batch.';
+
+CREATE OR REPLACE FUNCTION millrace.recompute_batch(id bigint, after text[] DEFAULT NULL::text[], size integer DEFAULT 1000, everything boolean DEFAULT false)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_run record;
+  v_size integer := recompute_batch.size;
+  v_started constant timestamptz := clock_timestamp();
+begin
+  if not millrace.try_lock_relation(recompute_batch.id) then
+    return null;
+  end if;
+  -- fails in a transaction whose snapshot is older than another run
+  update millrace.progress p set number = p.number + 1, started_at = v_started
+    where p.derivation = recompute_batch.id;
+  select d.* into v_d from millrace.derivation d where d.id = recompute_batch.id;
+  if not found or v_d.state not in ('active', 'backfilling') then
+    return null;
+  end if;
+  if v_d.state = 'backfilling' or v_d.strategy = 'refresh' then
+    return millrace.remake(v_d);
+  end if;
+
+  loop
+    begin
+      v_run := millrace.recompute_keys(
+        v_d, recompute_batch.after, v_size, recompute_batch.everything);
+      exit;
+    exception
+      when data_exception or raise_exception or syntax_error_or_access_rule_violation
+        or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
+        or cardinality_violation
+      then
+        if v_size = 1 then
+          return millrace.fail_key(v_d, recompute_batch.after, recompute_batch.everything,
+            sqlstate || ': ' || sqlerrm);
+        end if;
+        v_size := greatest(v_size / 10, 1);
+    end;
+  end loop;
+  if v_run.keys > 0 then
+    delete from millrace.failed_key f
+      where f.derivation = v_d.id and not millrace.is_waiting(v_d, f.key);
+    if v_d.notifies then
+      perform millrace.announce(millrace.qualified_name(v_d.target), v_run.changed);
+    end if;
+    insert into millrace.run_log (kind, name, started_at, rows, keys)
+      values ('recompute', v_d.name, v_started, v_run.marks, v_run.keys);
+  end if;
+  update millrace.progress p
+    set finished_at = clock_timestamp(), taken_rows = p.taken_rows + v_run.marks
+    where p.derivation = v_d.id;
+  return jsonb_build_object('keys', v_run.keys, 'marks', v_run.marks,
+    'more', v_run.keys >= v_size, 'after', to_jsonb(v_run.last_key));
+end
+$function$;
+comment on function millrace.recompute_batch(bigint,text[],integer,boolean) is 'Recomputes a batch of keys of a derived relation: {keys, marks, more, after}; null where there is nothing to do for this caller.';
+
+CREATE OR REPLACE FUNCTION millrace.recompute_keys(derivation millrace.derivation, after text[], size integer, everything boolean, listed jsonb DEFAULT NULL::jsonb, OUT keys bigint, OUT marks bigint, OUT last_key text[], OUT changed jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
+begin
+  perform set_config('millrace.writer', 'engine', true);
+  if recompute_keys.listed is null then
+    execute millrace.recompute_sql(recompute_keys.derivation)
+      into keys, marks, last_key, changed
+      using recompute_keys.after, recompute_keys.size, recompute_keys.everything;
+  else
+    execute millrace.recompute_sql(recompute_keys.derivation, true)
+      into keys, marks, last_key, changed
+      using recompute_keys.listed;
+  end if;
+  perform set_config('millrace.writer', v_writer, true);
+end
+$function$;
+comment on function millrace.recompute_keys(millrace.derivation,text[],integer,boolean,jsonb) is 'Recomputes a batch of keys of a derived relation, or those that are listed.';
+
+CREATE OR REPLACE FUNCTION millrace.recompute_sql(derivation millrace.derivation, listed boolean DEFAULT false)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := recompute_sql.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_key constant text := millrace.list(v_d.target_key);
+  v_batch text;
+begin
+  if recompute_sql.listed then
+    v_batch := format(
+      E'  select %2$s, array(select w.ctid from %3$s w where %4$s) as marks\n'
+      '  from (select distinct %1$s from jsonb_array_elements($1) e) k\n',
+      millrace.json_key_sql(v_d, 'e'),
+      millrace.list(v_d.target_key, 'k.%I'),
+      millrace.qualified_name(v_d.work),
+      millrace.list(v_d.target_key, 'w.%1$I = k.%1$I', ' and '));
+  else
+    v_batch := format(
+      E'  select %1$s, array_agg(w.ctid) as marks\n'
+      '  from %2$s w\n'
+      '  where $1 is null or (%1$s) > (%3$s)\n'
+      '  group by %1$s\n'
+      '  having $3 or (\n'
+      '    millrace.is_due(min(first_at), max(marked_at), %4$L, %5$L)\n'
+      '    and not exists (\n'
+      '      select from millrace.failed_key f\n'
+      '      where f.derivation = %6$s and f.key = jsonb_build_array(%1$s)\n'
+      '        and clock_timestamp() between f.last_error_at and f.retry_at\n'
+      '    )\n'
+      '  )\n'
+      '  order by %1$s\n'
+      '  limit $2\n',
+      v_key,
+      millrace.qualified_name(v_d.work),
+      millrace.text_key_sql(v_d, '$1'),
+      v_d.debounce,
+      v_d.max_wait,
+      v_d.id);
+  end if;
+  return format(
+    E'with batch as materialized (\n'
+    '%1$s'
+    '),\n'
+    'taken as (\n'
+    '  delete from %2$s where ctid = any (array(select unnest(marks) from batch)) returning 1\n'
+    '),\n'
+    'fresh as materialized (\n'
+    '%3$s\n'
+    '),\n'
+    '%4$s\n'
+    'select\n'
+    '  (select count(*) from batch) as keys,\n'
+    '  (select count(*) from taken) as marks,\n'
+    '  (select array[%5$s] from batch order by %6$s limit 1) as last_key,\n'
+    '  (\n'
+    '    select coalesce(jsonb_agg(c.key), ''[]'')\n'
+    '    from (\n'
+    '      select jsonb_build_array(%7$s) as key from removed\n'
+    '      union all\n'
+    '      select jsonb_build_array(%7$s) from written\n'
+    '      limit 1000\n'
+    '    ) c\n'
+    '  ) as changed',
+    v_batch,
+    millrace.qualified_name(v_d.work),
+    millrace.fresh_sql(v_d, v_names.definition, 'batch', true),
+    millrace.write_sql(v_d),
+    millrace.list(v_d.target_key, '%I::text'),
+    millrace.list(v_d.target_key, '%I desc'),
+    v_key);
+end
+$function$;
+comment on function millrace.recompute_sql(millrace.derivation,boolean) is 'The statement that recomputes a batch of keys of a derived relation.';
+
 CREATE OR REPLACE FUNCTION millrace.reconcile(name text DEFAULT NULL::text, repair boolean DEFAULT false)
  RETURNS SETOF millrace.reconciliation
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
+  v_d millrace.derivation;
   v_target record;
   v_run record;
   v_after text[];
   v_results jsonb;
   v_started timestamptz;
+  v_finished jsonb := '[]';
 begin
   perform millrace.derivation_named(reconcile.name) where reconcile.name is not null;
+  -- relations first: their locks come before the engine's
+  for v_d in select r.* from millrace.reconciled_relations(reconcile.name) r loop
+    v_started := clock_timestamp();
+    v_after := null;
+    v_results := '{}';
+    continue when v_d.kind = 'react';
+    perform millrace.lock_relation(v_d.id);
+    loop
+      v_run := millrace.reconcile_relation(v_d.id, reconcile.repair, v_after);
+      exit when v_run.results is null;
+      v_results := millrace.add_results(v_results, v_run.results);
+      v_after := v_run.last_key;
+      exit when v_after is null;
+    end loop;
+    v_finished := v_finished
+      || jsonb_build_array(jsonb_build_object('results', v_results, 'started', v_started));
+  end loop;
+
+  -- what it found is noted in rows that others write under the engine's lock: that comes first
   perform millrace.lock_engine();
+  return query
+    select r.*
+    from jsonb_array_elements(v_finished) f
+    cross join lateral millrace.finish_reconcile(
+      f -> 'results', reconcile.repair, (f ->> 'started')::timestamptz) r;
+  return query
+    select r.*
+    from millrace.reconciled_relations(reconcile.name) d
+    cross join lateral millrace.finish_reconcile(
+      millrace.reconcile_reaction(d.id, reconcile.repair), reconcile.repair,
+      clock_timestamp()) r
+    where d.kind = 'react';
   -- what is still being counted for the first time, or again, is counted to the end, not reported
   while reconcile.repair and exists (
     select from millrace.derivation d
-    where d.state = 'backfilling' and (reconcile.name is null or d.name = reconcile.name)
+    where d.state = 'backfilling' and d.kind = 'counter'
+      and (reconcile.name is null or d.name = reconcile.name)
   ) loop
     perform millrace.backfill();
   end loop;
   -- wait for these tables now, and not when rows of a target are locked
   execute (
-    select 'lock table ' || string_agg(distinct millrace.qualified_name(r.relation), ', ')
-      || ' in access share mode'
+    select coalesce(
+      'lock table ' || string_agg(distinct millrace.qualified_name(r.relation), ', ')
+        || ' in access share mode',
+      'select')
     from millrace.derivation d
     cross join unnest(array[d.source, d.through, d.target]) r(relation)
+    where d.kind = 'counter'
   );
   perform millrace.check_snapshot();
   for v_target in
@@ -4575,7 +19586,7 @@ begin
   end loop;
 end
 $function$;
-comment on function millrace.reconcile(text,boolean) is 'Compares derived values with a recount: one row for each derivation, with the keys that differ, the sum of the differences, the likely cause and examples. repair adds the differences to what is stored. MR012 for an unknown name.';
+comment on function millrace.reconcile(text,boolean) is 'Compares what is derived with a recount: one row for each derivation, with the keys that differ, the sum of the differences, the likely cause and examples. repair puts it right. MR012 for an unknown name.';
 
 CREATE OR REPLACE PROCEDURE millrace.reconcile_batches(IN payload jsonb DEFAULT '{}'::jsonb)
  LANGUAGE plpgsql
@@ -4583,8 +19594,11 @@ AS $procedure$
 declare
   v_repair constant boolean := coalesce((payload ->> 'repair')::boolean, true);
   v_size constant integer := coalesce((payload ->> 'size')::integer, 2000);
-  v_target record;
+  v_sample constant integer := (payload ->> 'sample')::integer;
+  v_rolling constant boolean := coalesce((payload ->> 'rolling')::boolean, false);
+  v_item record;
   v_run record;
+  v_listed jsonb;
   v_after text[];
   v_results jsonb;
   v_started timestamptz;
@@ -4592,26 +19606,127 @@ begin
   if payload ->> 'name' is not null then
     perform millrace.derivation_named(payload ->> 'name');
   end if;
-  for v_target in
-    select t.names from millrace.reconciled_together(payload ->> 'name') t
+  for v_item in
+    select d.id, d.kind, array[d.name] as names, d.target, d.rolling_after
+    from millrace.reconciled_relations(payload ->> 'name') d
+    union all
+    select null, 'counter', t.names, d.target, d.rolling_after
+    from millrace.reconciled_together(payload ->> 'name') t
+    join millrace.derivation d on d.name = t.names[1]
   loop
     v_started := clock_timestamp();
-    v_after := null;
+    v_after := case when v_rolling then v_item.rolling_after end;
+    v_listed := case when v_sample is not null and v_item.kind <> 'react'
+      then millrace.random_keys(v_item.target, v_sample) end;
     v_results := '{}';
     loop
-      perform millrace.lock_engine();
-      v_run := millrace.reconcile_target(v_target.names, v_repair, v_after, v_size);
-      v_results := millrace.add_results(v_results, v_run.results);
-      v_after := v_run.last_key;
+      if v_item.kind = 'react' then
+        perform millrace.lock_engine();
+        v_results := millrace.reconcile_reaction(v_item.id, v_repair);
+      elsif v_item.kind = 'materialize' then
+        perform millrace.lock_relation(v_item.id);
+        v_run := millrace.reconcile_relation(v_item.id, v_repair, v_after, v_size, v_listed);
+        v_results := millrace.add_results(v_results, coalesce(v_run.results, '{}'));
+        v_after := v_run.last_key;
+      else
+        perform millrace.lock_engine();
+        v_run := millrace.reconcile_target(v_item.names, v_repair, v_after, v_size, v_listed);
+        v_results := millrace.add_results(v_results, v_run.results);
+        v_after := case when v_run.checked = v_size then v_run.last_key end;
+      end if;
       commit;
-      exit when v_run.checked <> v_size;
+      if v_rolling then
+        -- with no lock held: a declaration writes these rows and waits for the relation's lock
+        update millrace.derivation d
+          set rolling_after = v_after, rolled_at = clock_timestamp()
+          where d.name = any (v_item.names);
+        commit;
+      end if;
+      exit when v_after is null or v_rolling or v_listed is not null;
     end loop;
-    perform millrace.finish_reconcile(v_results, v_repair, v_started);
+    perform millrace.finish_reconcile(
+      v_results, v_repair, v_started, v_sample is null and not v_rolling);
     commit;
   end loop;
 end
 $procedure$;
-comment on procedure millrace.reconcile_batches(jsonb) is 'Reconciles one derivation (name) or all, a transaction a batch; repairs unless told otherwise.';
+comment on procedure millrace.reconcile_batches(jsonb) is 'Reconciles one derivation (name) or all, a transaction a batch; repairs unless told otherwise; a sample, or the next batch of each (rolling).';
+
+CREATE OR REPLACE FUNCTION millrace.reconcile_reaction(id bigint, repair boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_cause text;
+begin
+  select d.* into strict v_d from millrace.derivation d where d.id = reconcile_reaction.id;
+  v_cause := millrace.drift_cause(v_d);
+  if v_cause not like 'trigger %' then
+    v_cause := null;
+  elsif reconcile_reaction.repair then
+    perform millrace.mark_all(v_d.id);
+  end if;
+  return jsonb_build_object(v_d.name, jsonb_build_object(
+    'checked', 0,
+    'drifted', (v_cause is not null)::integer,
+    'drift', (v_cause is not null)::integer,
+    'examples', '[]'::jsonb));
+end
+$function$;
+comment on function millrace.reconcile_reaction(bigint,boolean) is 'Whether the triggers that tell a reaction of changes are there.';
+
+CREATE OR REPLACE FUNCTION millrace.reconcile_relation(id bigint, repair boolean, after text[] DEFAULT NULL::text[], size integer DEFAULT 2000, listed jsonb DEFAULT NULL::jsonb, OUT results jsonb, OUT last_key text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_keys jsonb;
+  v_run record;
+begin
+  select d.* into v_d from millrace.derivation d where d.id = reconcile_relation.id;
+  if v_d.kept is not true or v_d.state <> 'active' then
+    return;
+  end if;
+  -- fails in a transaction whose snapshot is older than another run
+  update millrace.progress p set number = p.number + 1 where p.derivation = v_d.id;
+  if v_d.strategy = 'refresh' then
+    execute millrace.compare_sql(v_d, 'range') into results, v_keys;
+  elsif reconcile_relation.listed is not null then
+    execute millrace.compare_sql(v_d, 'listed') into results, v_keys
+      using reconcile_relation.listed;
+  else
+    execute format(
+      'select array[%s] from %s where $1 is null or (%s) > (%s) '
+      'order by %3$s offset $2 - 1 limit 1',
+      millrace.list(v_d.target_key, '%I::text'),
+      millrace.qualified_name(v_d.target),
+      millrace.list(v_d.target_key),
+      millrace.text_key_sql(v_d, '$1'))
+      into last_key
+      using reconcile_relation.after, reconcile_relation.size;
+    execute millrace.compare_sql(v_d, 'range') into results, v_keys
+      using reconcile_relation.after, last_key;
+  end if;
+  if not reconcile_relation.repair or v_keys = '[]' then
+    return;
+  end if;
+  if v_d.strategy = 'refresh' then
+    perform millrace.remake(v_d);
+    return;
+  end if;
+  v_run := millrace.recompute_keys(v_d, null, null, null, v_keys);
+  if v_d.notifies then
+    perform millrace.announce(millrace.qualified_name(v_d.target), v_run.changed);
+  end if;
+end
+$function$;
+comment on function millrace.reconcile_relation(bigint,boolean,text[],integer,jsonb) is 'Reconciles a batch of keys of a derived relation: results by derivation, last key.';
 
 CREATE OR REPLACE FUNCTION millrace.reconcile_sql(names text[], batch text, indexed boolean, repair boolean)
  RETURNS text
@@ -4634,13 +19749,24 @@ declare
   v_key_t constant text := millrace.list(v_d.target_key, 't.%I');
   v_key_text constant text := 'array[' || millrace.list(v_d.target_key, '%I::text') || ']';
   v_on constant text := millrace.list(v_d.target_key, 'x.%1$I = b.%1$I', ' and ');
-  -- $look$ a view by the keys of the batch
-  v_look constant text := case when reconcile_sql.indexed
-    then '(select x.* from %s x where ' || v_on || ' offset 0) %s on true'
-    else '(select x.* from %s x) %s on ' || replace(v_on, 'x.', '%2$s.')
+  v_ranged constant boolean := reconcile_sql.indexed and reconcile_sql.batch = 'keys' and (
+    select bool_and(millrace.is_ranged(d)) from unnest(v_derivations) d
+  );
+  v_each constant boolean := reconcile_sql.indexed and not v_ranged;
+  -- what of a view x belongs to the batch
+  v_where constant text := case
+    when v_each then ' where ' || v_on
+    when v_ranged then format(
+      ' where (%1$s) >= (select %2$s from batch order by %2$s limit 1)'
+      ' and (%1$s) <= (select %2$s from batch order by %3$s limit 1)',
+      millrace.list(v_d.target_key, 'x.%I'), v_key, millrace.list(v_d.target_key, '%I desc'))
+    else ''
   end;
-  v_lateral constant text :=
-    case when reconcile_sql.indexed then 'left join lateral ' else 'left join ' end;
+  v_look constant text := case when v_each
+    then '(select x.* from %s x' || v_where || ' offset 0) %s on true'
+    else '(select x.* from %s x' || v_where || ') %s on ' || replace(v_on, 'x.', '%2$s.')
+  end;
+  v_lateral constant text := case when v_each then 'left join lateral ' else 'left join ' end;
   v_columns constant name[] := array(select (d).target_column from unnest(v_derivations) d);
   v_members name[];
   v_member_columns text;
@@ -4734,12 +19860,12 @@ begin
         quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
         v_key_b,
         millrace.list(v_members, 'c.%I'),
-        case when reconcile_sql.indexed then 'lateral ' else '' end,
+        case when v_each then 'lateral ' else '' end,
         v_names.truth_members,
         v_names.pending_members,
         v_names.members,
-        case when reconcile_sql.indexed then ' where ' || v_on else '' end,
-        case when reconcile_sql.indexed then 'true' else replace(v_on, 'x.', 'c.') end);
+        v_where,
+        case when v_each then 'true' else replace(v_on, 'x.', 'c.') end);
       v_ctes := v_ctes || format(
         E'%1$s as materialized (\n'
         '  select %2$s, b.is_noted,\n'
@@ -4881,6 +20007,61 @@ end
 $function$;
 comment on function millrace.reconcile_target(text[],boolean,text[],integer,jsonb) is 'Reconciles a batch of keys of one target: results by derivation, keys checked, last key.';
 
+CREATE OR REPLACE FUNCTION millrace.reconciled_relations(name text)
+ RETURNS SETOF millrace.derivation
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT d.id,
+     d.name,
+     d.kind,
+     d.target,
+     d.target_column,
+     d.target_key,
+     d.source,
+     d.through,
+     d.source_key,
+     d.through_key,
+     d.key,
+     d.members,
+     d.filter,
+     d.value,
+     d.source_columns,
+     d.through_columns,
+     d.guarded,
+     d.arguments,
+     d.module,
+     d.stale_declaration,
+     d.state,
+     d.backfill_after,
+     d.failures,
+     d.last_error,
+     d.last_error_at,
+     d.retry_at,
+     d.last_reconciled_at,
+     d.declared_at,
+     d.strategy,
+     d.definition,
+     d.fingerprint,
+     d.columns,
+     d.kept,
+     d.edition,
+     d.work,
+     d.task,
+     d.debounce,
+     d.max_wait,
+     d.min_interval,
+     d.max_duty,
+     d.notifies,
+     d.rolling_after,
+     d.rolled_at
+    FROM millrace.derivation d
+   WHERE (((reconciled_relations.name IS NULL) OR (d.name = reconciled_relations.name)) AND (d.kind <> 'counter'::text) AND (d.state = 'active'::text))
+   ORDER BY d.id;
+END;
+comment on function millrace.reconciled_relations(text) is 'The derived relations and reactions to reconcile.';
+
 CREATE OR REPLACE FUNCTION millrace.reconciled_together(name text)
  RETURNS TABLE(names text[])
  LANGUAGE sql
@@ -4889,7 +20070,7 @@ CREATE OR REPLACE FUNCTION millrace.reconciled_together(name text)
 BEGIN ATOMIC
  SELECT array_agg(d.name ORDER BY d.name) AS array_agg
     FROM millrace.derivation d
-   WHERE (((reconciled_together.name IS NULL) OR (d.name = reconciled_together.name)) AND (d.state = 'active'::text))
+   WHERE (((reconciled_together.name IS NULL) OR (d.name = reconciled_together.name)) AND (d.state = 'active'::text) AND (d.kind = 'counter'::text))
    GROUP BY d.target
    ORDER BY (min(d.name));
 END;
@@ -4916,6 +20097,69 @@ begin
 end
 $function$;
 comment on function millrace.recount(jsonb) is 'Counts the listed keys of targets afresh.';
+
+CREATE OR REPLACE FUNCTION millrace.redeclare()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_module constant text := coalesce(current_setting('millrace.module', true), '');
+  v_d millrace.derivation;
+  v_name text;
+begin
+  -- the order in which each declaration takes them
+  perform millrace.lock_relation(d.id)
+    from (
+      select d.id from millrace.derivation d where d.kind = 'materialize' order by d.id
+    ) d;
+  perform millrace.lock_engine();
+  perform millrace.forget_vanished();
+  for v_d in
+    select d.* from millrace.derivation d order by d.id
+  loop
+    perform set_config('millrace.module', coalesce(v_d.module, ''), true);
+    v_name := case v_d.kind
+      when 'counter' then millrace.counter(
+        format('%s.%I', millrace.qualified_name(v_d.target), v_d.target_column),
+        source => millrace.named_now(v_d.arguments ->> 'source', v_d.source),
+        key => millrace.text_array(v_d.arguments -> 'key'),
+        filter => v_d.arguments ->> 'filter',
+        value => v_d.arguments ->> 'value',
+        through => millrace.named_now(v_d.arguments ->> 'through', v_d.through),
+        distinct_on => millrace.text_array(v_d.arguments -> 'distinct_on'),
+        notify => v_d.notifies)
+      when 'materialize' then millrace.materialize(
+        millrace.qualified_name(v_d.target),
+        definition => v_d.arguments ->> 'definition',
+        key => millrace.text_array(v_d.arguments -> 'key'),
+        strategy => v_d.strategy,
+        sources => nullif(v_d.arguments -> 'sources', 'null'),
+        debounce => v_d.debounce,
+        max_wait => v_d.max_wait,
+        max_duty => v_d.max_duty,
+        notify => v_d.notifies)
+      when 'react' then millrace.react(
+        v_d.name,
+        source => millrace.named_now(v_d.arguments ->> 'source', (
+          select m.source from millrace.mapping m where m.derivation = v_d.id)),
+        key => millrace.text_array(v_d.arguments -> 'key'),
+        task => v_d.task,
+        debounce => v_d.debounce,
+        max_wait => v_d.max_wait,
+        min_interval => v_d.min_interval,
+        filter => v_d.arguments ->> 'filter',
+        columns => millrace.text_array(v_d.arguments -> 'columns'))
+    end;
+    perform millrace.pause(d.name)
+      from millrace.derivation d
+      where d.name = v_name and v_d.state = 'paused' and d.state <> 'paused';
+    return next v_name;
+  end loop;
+  perform set_config('millrace.module', v_module, true);
+end
+$function$;
+comment on function millrace.redeclare() is 'Repeats every declaration, for a new version of the engine; returns their names.';
 
 CREATE OR REPLACE FUNCTION millrace.refresh_exact(name text)
  RETURNS void
@@ -4993,23 +20237,17 @@ declare
   v_log constant text := format('millrace_log.%I', v_name);
   v_source constant text := millrace.qualified_name(refresh_log.source);
   v_columns name[];
+  v_compared name[];
   v_column record;
   v_index record;
   v_trigger record;
 begin
-  select array_agg(distinct c.name order by c.name) into v_columns
-    from millrace.derivation d
-    cross join lateral unnest(
-      case when d.source = refresh_log.source then d.source_columns else '{}' end
-      || case when d.through = refresh_log.source then d.through_columns else '{}' end
-    ) c(name);
-
-  if v_columns is null then
+  if not exists (select from millrace.reading r where r.relation = refresh_log.source) then
     execute format('drop trigger if exists _900_millrace_insert on %s', v_source);
     execute format('drop trigger if exists _900_millrace_update on %s', v_source);
     execute format('drop trigger if exists _900_millrace_delete on %s', v_source);
     execute format('drop trigger if exists _900_millrace_truncate on %s', v_source);
-    for v_trigger in select * from millrace.trigger_sql(refresh_log.source, '{}') t loop
+    for v_trigger in select * from millrace.trigger_sql(refresh_log.source, '{}', '{}') t loop
       execute format('drop function if exists %s()', v_trigger.function_name);
     end loop;
     execute format('drop table if exists %s', v_log);
@@ -5017,6 +20255,23 @@ begin
     perform millrace.refresh_pending_logs();
     return;
   end if;
+  -- what the log has it keeps: a function that is running may still write all of it
+  v_columns := array(
+    select distinct c.name
+    from millrace.reading r
+    cross join lateral unnest(r.columns) c(name)
+    where r.relation = refresh_log.source
+    order by c.name
+  );
+  v_compared := array(
+    select c.name from unnest(v_columns) c(name)
+    union
+    select c.name
+    from millrace.reading r
+    cross join lateral unnest(r.compared) c(name)
+    where r.relation = refresh_log.source
+    order by name
+  );
 
   if to_regclass(v_log) is null then
     execute format($sql$
@@ -5056,9 +20311,7 @@ begin
   -- foreign key
   for v_index in
     with needed as (
-      select distinct columns
-      from millrace.derivation d
-      cross join lateral millrace.log_index_columns(d, refresh_log.source) i(columns)
+      select distinct i.columns from millrace.log_indexes(refresh_log.source) i(columns)
     )
     select n.columns, millrace.generated_name(
         refresh_log.source, '__' || array_to_string(n.columns, '_') || '_idx') as index_name
@@ -5076,9 +20329,7 @@ begin
     select i.indexrelid::regclass as index_name
     from pg_catalog.pg_index i
     where i.indrelid = v_log::regclass and not exists (
-      select
-      from millrace.derivation d
-      cross join lateral millrace.log_index_columns(d, refresh_log.source) n(columns)
+      select from millrace.log_indexes(refresh_log.source) n(columns)
       where n.columns = array(
         select a.attname
         from unnest(i.indkey::smallint[]) with ordinality u(attnum, position)
@@ -5090,7 +20341,8 @@ begin
     execute format('drop index %s', millrace.qualified_name(v_index.index_name));
   end loop;
 
-  for v_trigger in select * from millrace.trigger_sql(refresh_log.source, v_columns) loop
+  for v_trigger in select * from millrace.trigger_sql(refresh_log.source, v_columns, v_compared)
+  loop
     execute v_trigger.function_sql;
     execute format('revoke all on function %s() from public', v_trigger.function_name);
     if not exists (
@@ -5101,9 +20353,10 @@ begin
     end if;
   end loop;
 
-  insert into millrace.source as s (relation, log, columns)
-    values (refresh_log.source, v_log::regclass, v_columns)
-    on conflict (relation) do update set columns = excluded.columns, log = excluded.log;
+  insert into millrace.source as s (relation, log, columns, compared)
+    values (refresh_log.source, v_log::regclass, v_columns, v_compared)
+    on conflict (relation) do update
+      set columns = excluded.columns, compared = excluded.compared, log = excluded.log;
   perform millrace.refresh_pending_logs();
 end
 $function$;
@@ -5124,8 +20377,16 @@ declare
       union
       select format('millrace_log.%I', millrace.generated_name(d.target, x.suffix))
       from millrace.derivation d
-      cross join (values ('__carry'), ('__recount')) x(suffix)
+      join (values ('__carry'), ('__recount')) x(suffix) on d.kind = 'counter'
     ) l
+  );
+  v_works constant text := (
+    select string_agg(
+      format('case when exists (select from %s) then %s::bigint end',
+        millrace.qualified_name(d.work), d.id),
+      E',\n    ' order by d.id)
+    from millrace.derivation d
+    join pg_catalog.pg_class c on c.oid = d.work
   );
 begin
   execute format(
@@ -5143,9 +20404,24 @@ begin
     '$pending$',
     coalesce(v_logs, ''));
   execute 'revoke all on function millrace_log.pending_logs() from public';
+  execute format(
+    E'create or replace function millrace_log.waiting_derivations()\n'
+    '  returns bigint[]\n'
+    '  language plpgsql\n'
+    '  stable\n'
+    '  set search_path to pg_catalog, pg_temp\n'
+    'as $waiting$\n'
+    'begin\n'
+    '  return array_remove(array[\n'
+    '    %s\n'
+    '  ]::bigint[], null);\n'
+    'end\n'
+    '$waiting$',
+    coalesce(v_works, ''));
+  execute 'revoke all on function millrace_log.waiting_derivations() from public';
 end
 $function$;
-comment on function millrace.refresh_pending_logs() is 'Generates the function that tells which logs hold rows.';
+comment on function millrace.refresh_pending_logs() is 'Generates the functions that tell which logs hold rows and for whom keys wait.';
 
 CREATE OR REPLACE FUNCTION millrace.refresh_target(target regclass)
  RETURNS void
@@ -5268,6 +20544,69 @@ end
 $function$;
 comment on function millrace.refresh_target(regclass) is 'Makes, extends or drops what the derivations of a target share.';
 
+CREATE OR REPLACE FUNCTION millrace.refresh_truth(derivation millrace.derivation)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d constant millrace.derivation := refresh_truth.derivation;
+  v_names constant record := millrace.generated(v_d);
+  v_key constant text := millrace.list(v_d.target_key);
+  v_members constant text := millrace.list(v_d.target_key || millrace.member_names(v_d));
+  v_column constant text := quote_ident(v_d.target_column);
+  v_rows text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
+    millrace.images_sql(
+      'truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
+      v_d.source_key, v_d.through_key)));
+  v_kept text;
+begin
+  select millrace.qualified_name(k.kept) into v_kept
+    from millrace.partition_kept k where k.name = v_d.name and k.kind = 'counter';
+  if v_kept is not null then
+    v_rows := format(
+      E'select %1$s, %2$s\n'
+      'from (\n'
+      '%3$s\n'
+      ') rows\n'
+      'union all\n'
+      'select %1$s, n\n'
+      'from %4$s',
+      v_members, v_column, v_rows, v_kept);
+  end if;
+  execute format('drop view if exists %s', v_names.truth);
+  execute format('drop view if exists %s', v_names.truth_members);
+  if v_d.members is null then
+    execute format(
+      E'create view %1$s as\n'
+      'select %2$s, coalesce(sum(%3$s), 0) as value\n'
+      'from (\n'
+      '%4$s\n'
+      ') rows\n'
+      'group by %2$s',
+      v_names.truth, v_key, v_column, v_rows);
+  else
+    execute format(
+      E'create view %1$s as\n'
+      'select %2$s, sum(%3$s) as n\n'
+      'from (\n'
+      '%4$s\n'
+      ') rows\n'
+      'group by %2$s\n'
+      'having sum(%3$s) <> 0',
+      v_names.truth_members, v_members, v_column, v_rows);
+    execute format(
+      E'create view %1$s as\n'
+      'select %2$s, count(*) as value\n'
+      'from %3$s\n'
+      'group by %2$s',
+      v_names.truth, v_key, v_names.truth_members);
+  end if;
+end
+$function$;
+comment on function millrace.refresh_truth(millrace.derivation) is 'Generates the views of what a recount gives for a derivation.';
+
 CREATE OR REPLACE FUNCTION millrace.refresh_views(derivation millrace.derivation)
  RETURNS void
  LANGUAGE plpgsql
@@ -5284,12 +20623,9 @@ declare
     millrace.images_sql(
       'pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
       v_d.source_key, v_d.through_key)));
-  v_truth constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
-    millrace.images_sql(
-      'truth', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
-      v_d.source_key, v_d.through_key)));
 begin
   perform millrace.drop_views(v_d);
+  perform millrace.refresh_truth(v_d);
   if v_d.members is null then
     execute format(
       E'create view %1$s as\n'
@@ -5306,23 +20642,7 @@ begin
       ') pending\n'
       'group by %2$s',
       v_names.pending, v_key, v_column, v_pending, v_names.carry, v_d.target_column);
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, coalesce(sum(%3$s), 0) as value\n'
-      'from (\n'
-      '%4$s\n'
-      ') rows\n'
-      'group by %2$s',
-      v_names.truth, v_key, v_column, v_truth);
   else
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, %3$s, sum(%4$s) as n\n'
-      'from (\n'
-      '%5$s\n'
-      ') rows\n'
-      'group by %2$s, %3$s',
-      v_names.truth_members, v_key, v_member_list, v_column, v_truth);
     execute format(
       E'create view %1$s as\n'
       'select %2$s, %3$s, sum(%4$s) as n\n'
@@ -5362,16 +20682,83 @@ begin
       millrace.list(v_d.target_key || v_members, 'm.%1$I = p.%1$I', ' and '),
       v_names.carry,
       v_d.target_column);
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, count(*) as value\n'
-      'from %3$s\n'
-      'group by %2$s',
-      v_names.truth, v_key, v_names.truth_members);
   end if;
 end
 $function$;
 comment on function millrace.refresh_views(millrace.derivation) is 'Generates the views, and for a distinct counter the members table, of a derivation.';
+
+CREATE OR REPLACE FUNCTION millrace.register_relation(declared millrace.derivation, old millrace.derivation, definition regclass)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d millrace.derivation := register_relation.declared;
+  v_old constant millrace.derivation := register_relation.old;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_text constant text := millrace.definition_text(v_d.name, register_relation.definition);
+begin
+  if v_old.id is null then
+    execute format(E'create view %s as\n%s', v_names.definition, v_text);
+    v_d.target := millrace.make_relation(
+      v_d, format('%I.%I', split_part(v_d.name, '.', 1),
+        substr(v_d.name, strpos(v_d.name, '.') + 1)), v_names.definition, false);
+  else
+    if to_regclass(v_names.exact) is not null then
+      execute format(E'create or replace view %s as\nselect %s from %s',
+        v_names.exact, millrace.list(v_old.columns), v_names.definition);
+      execute format('comment on view %s is null', v_names.exact);
+    end if;
+    execute format('drop view if exists %s', v_names.dirty);
+    execute format('drop view if exists %s', v_names.next_definition);
+    execute format('drop table if exists %s', v_names.work);
+    execute format(E'create view %s as\n%s', v_names.next_definition, v_text);
+  end if;
+  v_d.work := case v_d.strategy
+    when 'refresh' then millrace.make_work(v_d.name, '{}', '{}', false)
+    else millrace.make_work(v_d.name, v_d.target_key, array(
+      select millrace.column_definition(register_relation.definition, k.name)
+      from unnest(v_d.target_key) with ordinality k(name, position) order by k.position), true)
+  end;
+  insert into millrace.derivation as d (
+    name, kind, strategy, target, target_key, columns, definition, fingerprint, work,
+    debounce, max_wait, max_duty, notifies, arguments, module, state, kept
+  ) values (
+    v_d.name, v_d.kind, v_d.strategy, v_d.target, v_d.target_key, v_d.columns, v_d.definition,
+    v_d.fingerprint, v_d.work, v_d.debounce, v_d.max_wait, v_d.max_duty, v_d.notifies,
+    v_d.arguments, v_d.module, 'backfilling', false
+  )
+    on conflict (name) do update set
+      strategy = excluded.strategy,
+      target_key = excluded.target_key,
+      columns = excluded.columns,
+      definition = excluded.definition,
+      fingerprint = excluded.fingerprint,
+      work = excluded.work,
+      debounce = excluded.debounce,
+      max_wait = excluded.max_wait,
+      max_duty = excluded.max_duty,
+      notifies = excluded.notifies,
+      arguments = excluded.arguments,
+      module = excluded.module,
+      stale_declaration = false,
+      state = 'backfilling',
+      kept = false,
+      edition = d.edition + 1,
+      failures = 0,
+      retry_at = null,
+      last_error = null,
+      last_error_at = null,
+      rolling_after = null,
+      declared_at = clock_timestamp()
+    returning d.id into v_d.id;
+  insert into millrace.progress (derivation) values (v_d.id) on conflict (derivation) do nothing;
+  insert into millrace.run (derivation, key) values (v_d.id, '[]') on conflict do nothing;
+  delete from millrace.failed_key f where f.derivation = v_d.id;
+  return v_d.id;
+end
+$function$;
+comment on function millrace.register_relation(millrace.derivation,millrace.derivation,regclass) is 'Makes what a declared relation consists of, without its rows.';
 
 CREATE OR REPLACE FUNCTION millrace.relation(name text)
  RETURNS regclass
@@ -5380,7 +20767,7 @@ CREATE OR REPLACE FUNCTION millrace.relation(name text)
  SET search_path TO ''
 AS $function$
 declare
-  v_relation regclass := to_regclass(relation.name);
+  v_relation regclass := millrace.named(relation.name);
 begin
   if v_relation is null then
     raise exception 'There is no table %', coalesce(relation.name, 'null') using
@@ -5400,6 +20787,25 @@ end
 $function$;
 comment on function millrace.relation(text) is 'The table of that name; MR001 if there is none.';
 
+CREATE OR REPLACE FUNCTION millrace.relation_names(name text, OUT definition text, OUT next_definition text, OUT work text, OUT dirty text, OUT exact text, OUT live text, OUT next text)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT format('millrace_log.%I'::text, millrace.fitting_name((n.stem || '__definition'::text))) AS format,
+     format('millrace_log.%I'::text, millrace.fitting_name((n.stem || '__next_definition'::text))) AS format,
+     format('millrace_log.%I'::text, millrace.fitting_name((n.stem || '__work'::text))) AS format,
+     format('millrace_log.%I'::text, millrace.fitting_name((n.stem || '__dirty'::text))) AS format,
+     format('millrace_log.%I'::text, millrace.fitting_name((n.stem || '__exact'::text))) AS format,
+     format('%I.%I'::text, n.schema_name, millrace.fitting_name((n.relation_name || '_live'::text))) AS format,
+     format('%I.%I'::text, n.schema_name, millrace.fitting_name((n.relation_name || '__next'::text))) AS format
+    FROM ( SELECT replace(relation_names.name, '.'::text, '__'::text) AS stem,
+             split_part(relation_names.name, '.'::text, 1) AS schema_name,
+             substr(relation_names.name, (strpos(relation_names.name, '.'::text) + 1)) AS relation_name) n;
+END;
+comment on function millrace.relation_names(text) is 'The names of what is generated for a derived relation or a reaction.';
+
 CREATE OR REPLACE FUNCTION millrace.release_dead_hosts()
  RETURNS void
  LANGUAGE plpgsql
@@ -5409,13 +20815,16 @@ declare
   v_hosts text[];
 begin
   if not exists (
-    select from millrace.host h where h.seen_at < clock_timestamp() - interval '10 seconds'
+    select from millrace.host h
+    where clock_timestamp() not between h.seen_at - interval '10 seconds'
+      and h.seen_at + interval '10 seconds'
   ) then
     return;
   end if;
   with dead as (
     delete from millrace.host h
-    where h.seen_at < clock_timestamp() - interval '10 seconds'
+    where clock_timestamp() not between h.seen_at - interval '10 seconds'
+      and h.seen_at + interval '10 seconds'
     returning h.id
   )
   select array_agg(dead.id) into v_hosts from dead;
@@ -5426,20 +20835,83 @@ end
 $function$;
 comment on function millrace.release_dead_hosts() is 'Gives back the jobs of hosts whose heartbeat stopped ten seconds ago.';
 
+CREATE OR REPLACE FUNCTION millrace.remake(derivation millrace.derivation)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d constant millrace.derivation := remake.derivation;
+  v_marks bigint := 0;
+  v_rows bigint := 0;
+  v_started constant timestamptz := clock_timestamp();
+begin
+  if v_d.state = 'backfilling' then
+    v_rows := millrace.rebuild(v_d.id);
+  else
+    execute format(
+      'with taken as (delete from %s returning 1) select count(*) from taken',
+      millrace.qualified_name(v_d.work))
+      into v_marks;
+    execute format('refresh materialized view concurrently %s',
+      millrace.qualified_name(v_d.target));
+    perform millrace.mark_downstream(v_d.target);
+    if v_d.notifies then
+      perform millrace.announce(millrace.qualified_name(v_d.target), null);
+    end if;
+    insert into millrace.run_log (kind, name, started_at, rows)
+      values ('refresh', v_d.name, v_started, v_marks);
+    update millrace.progress p
+      set finished_at = clock_timestamp(), taken_rows = p.taken_rows + v_marks
+      where p.derivation = v_d.id;
+  end if;
+  return jsonb_build_object('keys', v_rows, 'marks', v_marks, 'more', false, 'after', null);
+exception
+  when data_exception or raise_exception or syntax_error_or_access_rule_violation
+    or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
+    or cardinality_violation or dependent_objects_still_exist or sqlstate 'MR023'
+    or sqlstate 'MR028' or sqlstate 'MR031'
+  then
+    perform millrace.lock_engine_patiently();
+    perform millrace.fail(v_d.name, sqlstate || ': ' || sqlerrm);
+    return jsonb_build_object('keys', 0, 'marks', 0, 'more', false, 'after', null);
+end
+$function$;
+comment on function millrace.remake(millrace.derivation) is 'Rebuilds or refreshes a derived relation as a whole.';
+
 CREATE OR REPLACE FUNCTION millrace.resume(name text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_d millrace.derivation;
 begin
+  v_d := millrace.derivation_named(resume.name);
+  if v_d.kind = 'materialize' then
+    -- a run that is under way has not been told what changed during the pause
+    perform millrace.lock_relation(v_d.id);
+  end if;
   perform millrace.lock_engine();
-  perform millrace.derivation_named(resume.name);
-  update millrace.derivation d set state = 'backfilling', backfill_after = null, retry_at = null
-    where d.name = resume.name and d.state in ('paused', 'failed');
-  perform millrace.backfill_if_small(resume.name);
+  v_d := millrace.derivation_named(resume.name);
+  update millrace.derivation d
+    set backfill_after = null, retry_at = null,
+      state = case
+        when d.kind = 'react' and d.state = 'paused' then 'active' else 'backfilling'
+      end
+    where d.id = v_d.id and d.state in ('paused', 'failed');
+  if not found then
+    return;
+  end if;
+  if v_d.kind = 'counter' then
+    perform millrace.backfill_if_small(v_d.name);
+  elsif v_d.kind = 'materialize' then
+    perform millrace.rebuild_if_small(v_d.id);
+  end if;
 end
 $function$;
-comment on function millrace.resume(text) is 'Keeps a paused or failed derivation again and recounts it. MR012 for an unknown name.';
+comment on function millrace.resume(text) is 'Keeps a paused or failed derivation again and makes it afresh. MR012 for an unknown name.';
 
 CREATE OR REPLACE FUNCTION millrace.rows_sql(derivations millrace.derivation[], images text)
  RETURNS text
@@ -5506,6 +20978,51 @@ end
 $function$;
 comment on function millrace.rows_sql(millrace.derivation[],text) is 'What derivations make of weighted images, as SQL.';
 
+CREATE OR REPLACE FUNCTION millrace.run_keys_now(id bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_count bigint;
+begin
+  select d.* into strict v_d from millrace.derivation d where d.id = run_keys_now.id;
+  if v_d.state = 'backfilling' then
+    perform millrace.mark_all(v_d.id);
+  end if;
+  if to_regclass('graphile_worker.jobs') is null then
+    raise exception 'There is no graphile_worker in this database' using
+      errcode = 'MR032',
+      detail = 'A reaction runs a task of graphile-worker.',
+      hint = 'Start npm run worker once: it installs its schema.';
+  end if;
+  perform millrace.follow_jobs();
+  -- dead keys wait again, and nothing waits for the moment
+  execute format(
+    E'insert into %s (first_at, %s)\n'
+    'select clock_timestamp(), k.*\n'
+    'from millrace.run r\n'
+    'cross join lateral (select %s) k\n'
+    'where r.derivation = $1 and r.dead_at is not null',
+    millrace.qualified_name(v_d.work),
+    millrace.list(v_d.target_key),
+    millrace.json_key_sql(v_d, 'r.key'))
+    using v_d.id;
+  update millrace.run r set dead_at = null, queued_at = null
+    where r.derivation = v_d.id and r.job_id is null;
+  execute format('update %s set marked_at = marked_at - $1', millrace.qualified_name(v_d.work))
+    using v_d.debounce;
+  select count(*) into v_count
+    from millrace.waiting(v_d.id) w
+    left join millrace.run r on r.derivation = v_d.id and r.key = w.key
+    where r.job_id is null;
+  perform millrace.schedule_keys(v_d.id, greatest(v_count, 1)::integer);
+  return v_count;
+end
+$function$;
+comment on function millrace.run_keys_now(bigint) is 'Adds the jobs of a reaction''s waiting and dead keys at once; returns how many.';
+
 CREATE OR REPLACE FUNCTION millrace.run_now(name text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5514,9 +21031,11 @@ AS $function$
 declare
   v_d millrace.derivation;
   v_drain jsonb;
+  v_batch jsonb;
+  v_after text[];
   v_rows bigint := 0;
+  v_keys bigint := 0;
 begin
-  perform millrace.lock_engine();
   v_d := millrace.derivation_named(run_now.name);
   if v_d.state = 'paused' then
     raise exception '% is paused', run_now.name using
@@ -5524,26 +21043,397 @@ begin
       detail = 'A paused derivation is not kept.',
       hint = format('select millrace.resume(%L);', run_now.name);
   end if;
+  if v_d.kind = 'materialize' then
+    perform millrace.lock_relation(v_d.id);
+  end if;
+  perform millrace.lock_engine();
   -- first of all, for what made it fail may still be pending: the others take it away
   for v_round in 1 .. 10 loop
     v_drain := millrace.drain(2147483647);
     v_rows := v_rows + (v_drain ->> 'rows')::bigint;
     exit when not (v_drain ->> 'more')::boolean;
   end loop;
-  if v_d.state = 'failed' then
-    update millrace.derivation d
-      set state = 'backfilling', backfill_after = null, retry_at = null
-      where d.name = run_now.name and d.state = 'failed';
+  update millrace.derivation d
+    set state = 'backfilling', backfill_after = null, retry_at = null
+    where d.id = v_d.id and d.state = 'failed';
+  if v_d.kind = 'counter' then
+    while (select d.state = 'backfilling' from millrace.derivation d where d.id = v_d.id) loop
+      perform millrace.backfill();
+    end loop;
+  elsif v_d.kind = 'materialize' then
+    -- a job that has died keeps the next from being scheduled for an hour: no longer
+    update millrace.run r set dead_at = null, last_error = null, failures = 0
+      where r.derivation = v_d.id and r.dead_at is not null;
+    loop
+      v_batch := millrace.recompute_batch(v_d.id, v_after, everything => true);
+      v_keys := v_keys + coalesce((v_batch ->> 'keys')::bigint, 0);
+      exit when v_batch is null or not (v_batch ->> 'more')::boolean;
+      v_after := array(select jsonb_array_elements_text(v_batch -> 'after'));
+    end loop;
+  else
+    v_keys := millrace.run_keys_now(v_d.id);
   end if;
-  while (select d.state = 'backfilling' from millrace.derivation d where d.name = run_now.name) loop
-    perform millrace.backfill();
-  end loop;
   v_d := millrace.derivation_named(run_now.name);
-  return jsonb_build_object(
-    'name', v_d.name, 'state', v_d.state, 'rows', v_rows, 'error', v_d.last_error);
+  return jsonb_build_object('name', v_d.name, 'state', v_d.state, 'rows', v_rows, 'keys', v_keys,
+    'error', v_d.last_error);
 end
 $function$;
-comment on function millrace.run_now(text) is 'Drains and counts until the derivation is up to date; returns {name, state, rows, error}. MR012 for an unknown name, MR015 for a paused one.';
+comment on function millrace.run_now(text) is 'Brings a derivation up to date at once; returns {name, state, rows, keys, error}. MR012 for an unknown name, MR015 for a paused one.';
+
+CREATE OR REPLACE FUNCTION millrace.schedule(size integer DEFAULT 200)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_waiting constant bigint[] := millrace_log.waiting_derivations();
+  v_now constant timestamptz := clock_timestamp();
+  v_busy regclass[] := '{}';
+  v_d record;
+  v_next record;
+  v_job bigint;
+  v_more boolean := false;
+begin
+  if cardinality(v_waiting) = 0
+    and not exists (select from millrace.run r where r.job_id is not null)
+    and not exists (
+      select from millrace.derivation d where d.state = 'backfilling' and d.kind <> 'counter'
+    )
+    or to_regclass('graphile_worker.jobs') is null
+  then
+    return false;
+  end if;
+  perform millrace.follow_jobs();
+  perform millrace.mark_all(d.id)
+    from millrace.derivation d where d.kind = 'react' and d.state = 'backfilling';
+
+  for v_d in
+    with recursive depth(id, level) as (
+      select d.id, 0 from millrace.derivation d
+      where d.kind <> 'counter' and d.state in ('active', 'backfilling')
+        and (d.id = any (v_waiting) or d.state = 'backfilling')
+      union
+      -- what reads it comes after it, over however many relations that are fresh
+      select u.derivation, depth.level + 1
+      from depth
+      join millrace.derivation d on d.id = depth.id
+      join millrace.dependency u on u.upstream = d.target
+      where depth.level < 100
+    )
+    select d.id, d.name, d.kind, d.strategy, d.state, d.target, d.max_wait, r.job_id, r.look_at
+    from (select depth.id, max(depth.level) as level from depth group by depth.id) o
+    join millrace.derivation d
+      on d.id = o.id and d.state in ('active', 'backfilling')
+      and (d.id = any (v_waiting) or d.state = 'backfilling')
+    left join millrace.run r on r.derivation = d.id and r.key = '[]'
+    order by o.level, d.id
+  loop
+    if v_d.job_id is not null then
+      v_busy := v_busy || v_d.target;
+      continue;
+    end if;
+    continue when v_d.state = 'active'
+      and v_d.look_at between v_now and v_now + interval '1 second';
+    if v_d.kind = 'react' then
+      v_more := millrace.schedule_keys(v_d.id, schedule.size) or v_more;
+      continue;
+    end if;
+    select min(w.due_at) as due_at, min(w.first_at) as first_at into v_next
+      from millrace.waiting(v_d.id) w;
+    if v_d.state = 'active' and v_next.due_at > v_now then
+      -- not more often than costs a twentieth of the time
+      update millrace.run r
+        set look_at = greatest(
+          least(v_next.due_at, v_now + interval '200 ms'),
+          clock_timestamp() + (clock_timestamp() - v_now) * 20)
+        where r.derivation = v_d.id and r.key = '[]';
+      continue;
+    end if;
+    v_busy := v_busy || v_d.target;
+    continue when exists (
+      select from millrace.dependency u
+      where u.derivation = v_d.id and u.upstream = any (v_busy)
+    ) and (v_next.first_at is null or v_next.first_at + v_d.max_wait * 2 > v_now);
+    v_job := millrace.add_job(
+      case v_d.strategy when 'refresh' then 'refresh' else 'recompute' end,
+      jsonb_build_object('name', v_d.name), v_d.name);
+    if v_job is not null then
+      update millrace.run r set job_id = v_job, queued_at = v_now, look_at = null
+        where r.derivation = v_d.id and r.key = '[]';
+    end if;
+  end loop;
+  return v_more;
+end
+$function$;
+comment on function millrace.schedule(integer) is 'Schedules what is due as graphile-worker jobs; true if more is due.';
+
+CREATE OR REPLACE FUNCTION millrace.schedule_keys(id bigint, size integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d millrace.derivation;
+  v_started constant timestamptz := clock_timestamp();
+  v_key jsonb;
+  v_job bigint;
+  v_count integer := 0;
+  v_next timestamptz;
+begin
+  select d.* into strict v_d from millrace.derivation d where d.id = schedule_keys.id;
+  for v_key in
+    select w.key
+    from millrace.waiting(v_d.id) w
+    left join millrace.run r on r.derivation = v_d.id and r.key = w.key
+    where w.due_at <= v_started and r.job_id is null
+    order by w.due_at
+    limit schedule_keys.size
+  loop
+    v_job := millrace.add_job(
+      v_d.task,
+      (
+        select jsonb_object_agg(k.name, v_key -> (k.position - 1)::integer)
+        from unnest(v_d.target_key) with ordinality k(name, position)
+      ),
+      concat(v_d.name, ':', v_key));
+    continue when v_job is null;
+    insert into millrace.run as r (derivation, key, job_id, queued_at)
+      values (v_d.id, v_key, v_job, clock_timestamp())
+      on conflict (derivation, key) do update set
+        job_id = excluded.job_id, queued_at = excluded.queued_at, dead_at = null;
+    execute format('delete from %s w where (%s) = (select %s from (select $1 as e) k)',
+      millrace.qualified_name(v_d.work),
+      millrace.list(v_d.target_key, 'w.%I'),
+      millrace.json_key_sql(v_d, 'k.e'))
+      using v_key;
+    v_count := v_count + 1;
+  end loop;
+  if v_count > 0 then
+    update millrace.progress p set taken_rows = p.taken_rows + v_count
+      where p.derivation = v_d.id;
+  end if;
+  select min(w.due_at) into v_next
+    from millrace.waiting(v_d.id) w
+    left join millrace.run r on r.derivation = v_d.id and r.key = w.key
+    where r.job_id is null;
+  insert into millrace.run as r (derivation, key, look_at)
+    values (v_d.id, '[]', greatest(
+      least(v_next, v_started + interval '200 ms'),
+      clock_timestamp() + (clock_timestamp() - v_started) * 20))
+    on conflict (derivation, key) do update set look_at = excluded.look_at;
+  return v_count >= schedule_keys.size;
+end
+$function$;
+comment on function millrace.schedule_keys(bigint,integer) is 'Adds jobs for the keys of a reaction that are due; true if more are.';
+
+CREATE OR REPLACE FUNCTION millrace.set_mappings(id bigint, mappings millrace.mapping[], upstream regclass[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_before constant regclass[] := array(
+    select m.source from millrace.mapping m where m.derivation = set_mappings.id
+  );
+begin
+  delete from millrace.mapping m where m.derivation = set_mappings.id;
+  delete from millrace.dependency u where u.derivation = set_mappings.id;
+  insert into millrace.mapping (derivation, source, columns, compared, query, key_columns)
+    select set_mappings.id, m.source, m.columns, m.compared, m.query, m.key_columns
+    from unnest(set_mappings.mappings) m;
+  insert into millrace.dependency (derivation, upstream)
+    select set_mappings.id, u.relation from unnest(set_mappings.upstream) u(relation);
+  perform millrace.forget_plans();
+  perform millrace.refresh_log(s.relation)
+    from (
+      select b.relation from unnest(v_before) b(relation)
+      union
+      select m.source from millrace.mapping m where m.derivation = set_mappings.id
+    ) s;
+  perform millrace.refresh_pending_logs();
+end
+$function$;
+comment on function millrace.set_mappings(bigint,millrace.mapping[],regclass[]) is 'Stores what a derived relation or a reaction reads, and refreshes the logs.';
+
+CREATE OR REPLACE FUNCTION millrace.smart_tags(derivation millrace.derivation)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH origin AS MATERIALIZED (
+          SELECT o.name,
+             o.relation,
+             o.attnum,
+             count(*) OVER (PARTITION BY o.relation, o.attnum) AS uses
+            FROM millrace.column_origins(((millrace.relation_names((smart_tags.derivation).name)).definition)::regclass) o(name, relation, attnum)
+         ), reference AS (
+          SELECT k.oid,
+             k.conrelid,
+             k.conkey,
+                 CASE k.contype
+                     WHEN 'p'::"char" THEN k.conrelid
+                     ELSE k.confrelid
+                 END AS referenced,
+                 CASE k.contype
+                     WHEN 'p'::"char" THEN k.conkey
+                     ELSE k.confkey
+                 END AS referenced_key
+            FROM pg_constraint k
+           WHERE ((k.contype = ANY (ARRAY['p'::"char", 'f'::"char"])) AND (k.conparentid = (0)::oid) AND (k.conrelid IN ( SELECT o.relation
+                    FROM origin o)))
+         )
+  SELECT string_agg(DISTINCT format('@foreignKey (%s) references %s (%s)'::text, c.columns, millrace.qualified_name((r.referenced)::regclass), c.referenced_columns), '
+'::text) AS string_agg
+    FROM ((reference r
+      CROSS JOIN LATERAL ( SELECT string_agg(quote_ident((o.name)::text), ', '::text ORDER BY k."position") AS columns,
+             string_agg(quote_ident((a.attname)::text), ', '::text ORDER BY k."position") AS referenced_columns,
+             count(*) AS columns_found
+            FROM ((UNNEST(r.conkey, r.referenced_key) WITH ORDINALITY k(attnum, referenced, "position")
+              JOIN origin o ON ((((o.relation)::oid = r.conrelid) AND (o.attnum = k.attnum) AND (o.uses = 1))))
+              JOIN pg_attribute a ON (((a.attrelid = r.referenced) AND (a.attnum = k.referenced))))) c)
+      JOIN pg_class t ON ((t.oid = r.referenced)))
+   WHERE (c.columns_found = cardinality(r.conkey));
+END;
+comment on function millrace.smart_tags(millrace.derivation) is 'The foreign keys of a derived relation as PostGraphile''s smart tags.';
+
+CREATE OR REPLACE FUNCTION millrace.swap_definition(derivation millrace.derivation)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_names constant record := millrace.relation_names((swap_definition.derivation).name);
+begin
+  begin
+    execute format(E'create or replace view %s as\n%s',
+      v_names.definition, pg_get_viewdef(v_names.next_definition::regclass));
+    execute format('drop view %s', v_names.next_definition);
+  exception when invalid_table_definition then
+    perform millrace.drop_live((swap_definition.derivation).name);
+    execute format('drop view %s', v_names.definition);
+    execute format('alter view %s rename to %s',
+      v_names.next_definition, split_part(v_names.definition, '.', 2));
+  end;
+end
+$function$;
+comment on function millrace.swap_definition(millrace.derivation) is 'Puts the new definition of a derived relation in the place of the old one.';
+
+CREATE OR REPLACE FUNCTION millrace.swap_relation(derivation millrace.derivation)
+ RETURNS millrace.derivation
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_d millrace.derivation := swap_relation.derivation;
+  v_names constant record := millrace.relation_names(v_d.name);
+  v_old constant regclass := v_d.target;
+  v_name constant text := millrace.qualified_name(v_old);
+  v_relname constant name := (parse_ident(v_name))[2];
+  v_kind constant "char" := (select c.relkind from pg_catalog.pg_class c where c.oid = v_old);
+  -- what rebuild_beside has called the successors of the indexes
+  v_indexes constant jsonb := (
+    select coalesce(
+      jsonb_object_agg(millrace.fitting_name(c.relname || '__next'), c.relname), '{}')
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = v_old
+  );
+  v_dress constant text[] := millrace.dress_sql(v_old, v_d.columns, v_d.strategy);
+  v_statement text;
+  v_index record;
+begin
+  if v_d.strategy = 'refresh' and exists (
+    select from pg_catalog.pg_class c where c.oid = v_old and c.relrowsecurity
+  ) then
+    raise exception '% has row level security, which a materialized view cannot have', v_old using
+      errcode = 'MR023',
+      detail = 'Everybody with a grant would see all rows.',
+      hint = 'Keep it incrementally, or drop its policies and show it through a view.';
+  end if;
+  perform millrace.check_unread(v_old);
+  perform millrace.drop_live(v_d.name);
+  execute format('drop %s %s',
+    case v_kind when 'm' then 'materialized view' else 'table' end, v_name);
+  execute format('alter %s %s rename to %I',
+    case v_d.strategy when 'refresh' then 'materialized view' else 'table' end,
+    v_names.next, v_relname);
+  v_d.target := v_name::regclass;
+  for v_index in
+    select c.relname, n.nspname,
+      case
+        when i.indisprimary then millrace.fitting_name(v_relname || '_pkey')
+        else coalesce(v_indexes ->> c.relname, millrace.fitting_name(concat(
+          v_relname, '_', array_to_string(v_d.target_key, '_'), '_idx')))
+      end as new_name
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where i.indrelid = v_d.target
+  loop
+    if v_index.relname <> v_index.new_name then
+      execute format('alter index %I.%I rename to %I',
+        v_index.nspname, v_index.relname, v_index.new_name);
+    end if;
+  end loop;
+  foreach v_statement in array v_dress loop
+    execute v_statement;
+  end loop;
+  return v_d;
+end
+$function$;
+comment on function millrace.swap_relation(millrace.derivation) is 'Lets a newly filled relation take the place of a derived one.';
+
+CREATE OR REPLACE FUNCTION millrace.table_size(VARIADIC relations regclass[])
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT (COALESCE(sum(COALESCE((SELECT sum(pg_table_size(t.relid)) AS sum FROM pg_partition_tree(r.relation) t(relid, parentrelid, isleaf, level)), (pg_table_size(r.relation))::numeric)), (0)::numeric))::bigint AS "coalesce" FROM (SELECT DISTINCT u.relation FROM unnest(table_size.relations) u(relation)) r);
+comment on function millrace.table_size(regclass[]) is 'Bytes of tables, with all of their partitions.';
+
+CREATE OR REPLACE FUNCTION millrace.text_array(list jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN CASE jsonb_typeof(list) WHEN 'array'::text THEN ARRAY(SELECT e.element FROM jsonb_array_elements_text(text_array.list) WITH ORDINALITY e(element, "position") ORDER BY e."position") ELSE NULL::text[] END;
+comment on function millrace.text_array(jsonb) is 'A JSON array of strings as text[].';
+
+CREATE OR REPLACE FUNCTION millrace.text_key_sql(derivation millrace.derivation, value text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT string_agg(format('(%s[%s])::%s'::text, text_key_sql.value, k."position", millrace.column_type((text_key_sql.derivation).work, k.name)), ', '::text ORDER BY k."position") AS string_agg FROM unnest((text_key_sql.derivation).target_key) WITH ORDINALITY k(name, "position"));
+comment on function millrace.text_key_sql(millrace.derivation,text) is 'The columns of a key that is an array of text, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.tg_derivation__check_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_kept millrace.partition_kept;
+begin
+  select k.* into v_kept from millrace.partition_kept k where k.name = new.name;
+  if v_kept.kind <> new.kind or exists (
+    select from jsonb_each(v_kept.arguments) a
+    where new.arguments -> a.key is distinct from a.value
+  ) then
+    raise exception '% keeps what is made of rows that are gone', new.name using
+      errcode = 'MR048',
+      detail = format('It is made of rows of %s removed partitions of %s, by %s.',
+        v_kept.partitions, v_kept.relation, v_kept.arguments),
+      hint = format('Declare another column or relation, or give up what is kept: '
+        'select millrace.partition_forget(%L);', new.name);
+  end if;
+  return new;
+end
+$function$;
+comment on function millrace.tg_derivation__check_kept() is 'Refuses to declare a counter anew that keeps contributions of removed partitions: MR048.';
 
 CREATE OR REPLACE FUNCTION millrace.tg_derivation__forget_plans()
  RETURNS trigger
@@ -5556,6 +21446,26 @@ begin
 end
 $function$;
 comment on function millrace.tg_derivation__forget_plans() is 'Forgets the generated drain functions.';
+
+CREATE OR REPLACE FUNCTION millrace.tg_partition__note_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op in ('UPDATE', 'DELETE') then
+    insert into millrace.partition_change (partition, changed_by, sign, image)
+      values (tg_argv[0]::oid, pg_current_xact_id(), -1, to_jsonb(old));
+  end if;
+  if tg_op in ('UPDATE', 'INSERT') then
+    insert into millrace.partition_change (partition, changed_by, sign, image)
+      values (tg_argv[0]::oid, pg_current_xact_id(), 1, to_jsonb(new));
+  end if;
+  return null;
+end
+$function$;
+comment on function millrace.tg_partition__note_change() is 'Notes changes of a partition that is being removed.';
 
 CREATE OR REPLACE FUNCTION millrace.tg_target__note_direct_write()
  RETURNS trigger
@@ -5603,26 +21513,47 @@ begin
   end if;
   if exists (
     select from millrace.derivation d
-    where d.state = 'failed' and d.retry_at <= clock_timestamp()
+    where d.state = 'failed' and clock_timestamp() not between d.last_error_at and d.retry_at
   ) then
+    -- not while a job is at work on a relation: what drains did not tell it would be missing
     update millrace.derivation d set state = 'backfilling', backfill_after = null
-      where d.state = 'failed' and d.retry_at <= clock_timestamp();
+      where case
+        when d.state = 'failed' and clock_timestamp() not between d.last_error_at and d.retry_at
+        then d.kind <> 'materialize' or millrace.try_lock_relation(d.id)
+        else false
+      end;
     v_drain := v_drain || '{"more": true}';
   end if;
   perform millrace.release_dead_hosts();
-  if exists (select from millrace.source s where s.drained_rows >= 20000) then
-    with due as (
+  if millrace.schedule() then
+    v_drain := v_drain || '{"more": true}';
+  end if;
+  if exists (select from millrace.source s where s.drained_rows >= 20000)
+    or exists (select from millrace.progress p where p.taken_rows >= 20000)
+  then
+    with log as (
       update millrace.source s set drained_rows = 0 where s.drained_rows >= 20000
-      returning millrace.qualified_name(s.log) as log
+      returning s.log as relation
+    ),
+    work as (
+      update millrace.progress p set taken_rows = 0
+      from millrace.derivation d, (
+        -- a job at work holds its row: another time
+        select q.derivation from millrace.progress q
+        where q.taken_rows >= 20000 for update skip locked
+      ) q
+      where d.id = p.derivation and q.derivation = p.derivation
+      returning d.work as relation
     )
-    select jsonb_agg(due.log) into v_vacuum from due;
+    select jsonb_agg(millrace.qualified_name(due.relation)) into v_vacuum
+      from (table log union all table work) due;
   end if;
   return v_drain || jsonb_build_object('vacuum', v_vacuum);
 end
 $function$;
 comment on function millrace.tick() is 'Drains and schedules what is due; to be called every 250 ms, at once again while the result has "more": true. Returns what drain returns, and in "vacuum" the logs that the caller should vacuum now.';
 
-CREATE OR REPLACE FUNCTION millrace.trigger_sql(source regclass, columns name[])
+CREATE OR REPLACE FUNCTION millrace.trigger_sql(source regclass, columns name[], compared name[])
  RETURNS TABLE(trigger_name name, trigger_sql text, function_name text, function_sql text)
  LANGUAGE sql
  STABLE
@@ -5644,27 +21575,50 @@ end
 $trigger$'::text, f.function_name, o.body_sql) AS format
     FROM ((( SELECT ('millrace_log.'::text || quote_ident((millrace.generated_name(trigger_sql.source))::text)) AS log,
              millrace.qualified_name(trigger_sql.source) AS source,
-             millrace.list(trigger_sql.columns) AS columns) n
-      CROSS JOIN LATERAL ( VALUES ('insert'::text,'after insert'::text,'referencing new table as new_rows '::text,format('  insert into %1$s (sign, %2$s)
-  select 1, %2$s from new_rows;
-'::text, n.log, n.columns)), ('update'::text,'after update'::text,'referencing old table as old_rows new table as new_rows '::text,format('  insert into %1$s (sign, %2$s)
-  (select -1, %2$s from old_rows except all select -1, %2$s from new_rows)
+             millrace.list(trigger_sql.columns) AS columns,
+             millrace.comma('sign'::text, millrace.list(trigger_sql.columns)) AS logged,
+             ( SELECT COALESCE(string_agg(
+                         CASE
+                             WHEN ((c.name = ANY (trigger_sql.columns)) OR millrace.has_equality(trigger_sql.source, c.name)) THEN quote_ident((c.name)::text)
+                             ELSE format('%1$I::text as %1$I'::text, c.name)
+                         END, ', '::text ORDER BY c."position"), ''::text) AS "coalesce"
+                    FROM unnest(trigger_sql.compared) WITH ORDINALITY c(name, "position")) AS compared,
+                 CASE
+                     WHEN (trigger_sql.columns = '{}'::name[]) THEN ' limit 1'::text
+                     ELSE ''::text
+                 END AS limit_sql) n
+      CROSS JOIN LATERAL ( VALUES ('insert'::text,'after insert'::text,'referencing new table as new_rows '::text,format('  insert into %s (%s)
+  select %s from new_rows%s;
+'::text, n.log, n.logged, millrace.comma('1'::text, n.columns), n.limit_sql)), ('update'::text,'after update'::text,'referencing old table as old_rows new table as new_rows '::text,format(
+                 CASE
+                     WHEN (n.compared = n.columns) THEN '  insert into %1$s (%2$s)
+  (select %3$s from old_rows except all select %3$s from new_rows)
   union all
-  (select 1, %2$s from new_rows except all select 1, %2$s from old_rows);
-'::text, n.log, n.columns)), ('delete'::text,'after delete'::text,'referencing old table as old_rows '::text,format('  insert into %1$s (sign, %2$s)
-  select -1, %2$s from old_rows;
-'::text, n.log, n.columns)), ('truncate'::text,'before truncate'::text,''::text,format('  if current_setting(''transaction_isolation'') <> ''read committed'' then
+  (select %4$s from new_rows except all select %4$s from old_rows);
+'::text
+                     ELSE '  insert into %1$s (%2$s)
+  select %3$s from (
+    select %5$s from old_rows except all select %5$s from new_rows
+  ) gone
+  union all
+  select %4$s from (
+    select %5$s from new_rows except all select %5$s from old_rows
+  ) come%6$s;
+'::text
+                 END, n.log, n.logged, millrace.comma('-1'::text, n.columns), millrace.comma('1'::text, n.columns), n.compared, n.limit_sql)), ('delete'::text,'after delete'::text,'referencing old table as old_rows '::text,format('  insert into %s (%s)
+  select %s from old_rows%s;
+'::text, n.log, n.logged, millrace.comma('-1'::text, n.columns), n.limit_sql)), ('truncate'::text,'before truncate'::text,''::text,format('  if current_setting(''transaction_isolation'') <> ''read committed'' then
     raise exception ''A truncate of %3$s can only be counted in read committed'' using
       errcode = ''MR020'',
       detail = ''In this isolation level the transaction may not see all rows that it removes.'',
       hint = ''Truncate in a read committed transaction, or delete the rows.'';
   end if;
-  insert into %1$s (sign, %2$s)
-  select -1, %2$s from %3$s;
-'::text, n.log, n.columns, n.source))) o(operation, event_sql, referencing_sql, body_sql))
+  insert into %1$s (%2$s)
+  select %4$s from %3$s%5$s;
+'::text, n.log, n.logged, n.source, millrace.comma('-1'::text, n.columns), n.limit_sql))) o(operation, event_sql, referencing_sql, body_sql))
       CROSS JOIN LATERAL ( SELECT ('millrace_log.'::text || quote_ident((millrace.generated_name(trigger_sql.source, ('__'::text || o.operation)))::text)) AS function_name) f);
 END;
-comment on function millrace.trigger_sql(regclass,name[]) is 'The triggers that log a table, and their functions, as SQL.';
+comment on function millrace.trigger_sql(regclass,name[],name[]) is 'The triggers that log a table, and their functions, as SQL.';
 
 CREATE OR REPLACE FUNCTION millrace.try_lock_engine()
  RETURNS boolean
@@ -5673,13 +21627,651 @@ CREATE OR REPLACE FUNCTION millrace.try_lock_engine()
 RETURN pg_try_advisory_xact_lock(hashtextextended('millrace'::text, (0)::bigint));
 comment on function millrace.try_lock_engine() is 'Takes the engine''s lock if it is free.';
 
+CREATE OR REPLACE FUNCTION millrace.try_lock_relation(id bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ SET search_path TO ''
+RETURN pg_try_advisory_xact_lock(hashtextextended('millrace relation'::text, id));
+comment on function millrace.try_lock_relation(bigint) is 'Takes the lock of a derived relation if it is free.';
+
 CREATE OR REPLACE FUNCTION millrace.unread_logs(pending regclass[])
  RETURNS text[]
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN ARRAY(SELECT millrace.qualified_name(s.log) AS qualified_name FROM millrace.source s WHERE (((s.log)::oid = ANY ((unread_logs.pending)::oid[])) AND (NOT (EXISTS (SELECT FROM millrace.derivation d WHERE ((((s.relation)::oid = (d.source)::oid) OR ((s.relation)::oid = (d.through)::oid)) AND (d.state = ANY (ARRAY['active'::text, 'backfilling'::text]))))))) UNION ALL SELECT l.log FROM (millrace.derivation d CROSS JOIN LATERAL unnest(ARRAY[(millrace.generated(d.*)).carry, (millrace.generated(d.*)).recount]) l(log)) WHERE ((to_regclass(l.log))::oid = ANY ((unread_logs.pending)::oid[])) GROUP BY l.log HAVING bool_and((d.state <> ALL (ARRAY['active'::text, 'backfilling'::text]))));
+RETURN ARRAY(SELECT millrace.qualified_name(s.log) AS qualified_name FROM millrace.source s WHERE (((s.log)::oid = ANY ((unread_logs.pending)::oid[])) AND (NOT (EXISTS (SELECT FROM millrace.reading r WHERE (((r.relation)::oid = (s.relation)::oid) AND r.is_drained))))) UNION ALL SELECT l.log FROM (millrace.derivation d CROSS JOIN LATERAL unnest(ARRAY[(millrace.generated(d.*)).carry, (millrace.generated(d.*)).recount]) l(log)) WHERE ((d.kind = 'counter'::text) AND ((to_regclass(l.log))::oid = ANY ((unread_logs.pending)::oid[]))) GROUP BY l.log HAVING bool_and((d.state <> ALL (ARRAY['active'::text, 'backfilling'::text]))));
 comment on function millrace.unread_logs(regclass[]) is 'The logs whose only readers are paused or failed.';
+
+CREATE OR REPLACE FUNCTION millrace.visible_sql(relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT concat_ws(' and '::text, COALESCE(format('(%s)'::text, string_agg(p.condition, '
+  or '::text ORDER BY p.name) FILTER (WHERE p.permissive)), 'false'::text), string_agg(format('(%s)'::text, p.condition), '
+  and '::text ORDER BY p.name) FILTER (WHERE (NOT p.permissive))) AS concat_ws FROM (pg_class c LEFT JOIN LATERAL (SELECT p_1.polname AS name, p_1.polpermissive AS permissive, CASE WHEN (p_1.polroles = '{0}'::oid[]) THEN format('(%s)'::text, pg_get_expr(p_1.polqual, p_1.polrelid)) WHEN p_1.polpermissive THEN format('(%s) and (%s)'::text, r.is_reader, pg_get_expr(p_1.polqual, p_1.polrelid)) ELSE format('not (%s) or (%s)'::text, r.is_reader, pg_get_expr(p_1.polqual, p_1.polrelid)) END AS condition FROM (pg_policy p_1 CROSS JOIN LATERAL (SELECT string_agg(format('pg_catalog.pg_has_role(current_user, %L, ''usage'')'::text, pg_get_userbyid(o.role)), ' or '::text ORDER BY o.role) AS is_reader FROM unnest(p_1.polroles) o(role)) r) WHERE ((p_1.polrelid = c.oid) AND (p_1.polcmd = ANY (ARRAY['r'::"char", '*'::"char"])) AND (p_1.polqual IS NOT NULL))) p ON (true)) WHERE ((c.oid = (visible_sql.relation)::oid) AND c.relrowsecurity) GROUP BY c.oid);
+comment on function millrace.visible_sql(regclass) is 'The row level security of a table for selects as a condition; null where there is none.';
+
+CREATE OR REPLACE FUNCTION millrace.waiting(id bigint)
+ RETURNS TABLE(key jsonb, marks bigint, first_at timestamp with time zone, marked_at timestamp with time zone, due_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_d millrace.derivation;
+begin
+  select d.* into strict v_d from millrace.derivation d where d.id = waiting.id;
+  return query execute format(
+    E'select w.key, w.marks, w.first_at, w.marked_at, greatest(\n'
+    '  millrace.due_at(w.first_at, w.marked_at, %1$L, %2$L),\n'
+    '  case when clock_timestamp() between f.last_error_at and f.retry_at then f.retry_at end,\n'
+    '  case when r.queued_at <= clock_timestamp() then r.queued_at + %3$L::interval end,\n'
+    '  case when r.dead_at <= clock_timestamp() then r.dead_at + interval ''1 hour'' end,\n'
+    '  case when p.finished_at <= clock_timestamp()\n'
+    '    then p.finished_at + (p.finished_at - p.started_at) * (1 / %4$L::float8 - 1) end\n'
+    ')\n'
+    'from (\n'
+    '  select jsonb_build_array(%5$s) as key, count(*) as marks,\n'
+    '    min(first_at) as first_at, max(marked_at) as marked_at\n'
+    '  from %6$s\n'
+    '  %7$s\n'
+    ') w\n'
+    'left join millrace.failed_key f on f.derivation = %8$s and f.key = w.key\n'
+    'left join millrace.run r on r.derivation = %8$s and r.key = w.key\n'
+    'left join millrace.progress p on p.derivation = %8$s and %4$L::float8 is not null',
+    v_d.debounce,
+    v_d.max_wait,
+    case when v_d.kind = 'react' then v_d.min_interval end,
+    v_d.max_duty,
+    case when v_d.strategy = 'refresh' then '' else millrace.list(v_d.target_key) end,
+    millrace.qualified_name(v_d.work),
+    case when v_d.strategy = 'refresh' then 'having count(*) > 0'
+      else 'group by ' || millrace.list(v_d.target_key) end,
+    v_d.id);
+end
+$function$;
+comment on function millrace.waiting(bigint) is 'The keys of a derivation that wait for their job: marks, since when, and when they are due.';
+
+CREATE OR REPLACE FUNCTION millrace.write_sql(derivation millrace.derivation)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT format('removed as (
+  delete from %1$s t
+  where t.ctid = any (array(
+    select x.place
+    from fresh f
+    cross join lateral (select t.ctid as place from %1$s t where %5$s offset 0) x
+    where f."fresh.found" is null
+  ))
+  returning %2$s
+),
+written as (
+  insert into %1$s as t (%3$s)
+  select %4$s
+  from fresh f
+  left join lateral (select * from %1$s t where %5$s offset 0) t on true
+  where f."fresh.found" and %6$s
+  order by %7$s
+  on conflict (%8$s) do update set %9$s
+  returning %2$s
+)'::text, millrace.qualified_name(n.target), millrace.list(n.target_key, 't.%I'::text), millrace.list(n.columns), millrace.list(n.columns, 'f.%I'::text), millrace.list(n.target_key, 't.%1$I = f.%1$I'::text, ' and '::text), millrace.differs_sql(write_sql.derivation), millrace.list(n.target_key, 'f.%I'::text), millrace.list(n.target_key), millrace.list(n.columns, '%1$I = excluded.%1$I'::text)) AS format FROM (SELECT (write_sql.derivation).id AS id, (write_sql.derivation).name AS name, (write_sql.derivation).kind AS kind, (write_sql.derivation).target AS target, (write_sql.derivation).target_column AS target_column, (write_sql.derivation).target_key AS target_key, (write_sql.derivation).source AS source, (write_sql.derivation).through AS through, (write_sql.derivation).source_key AS source_key, (write_sql.derivation).through_key AS through_key, (write_sql.derivation).key AS key, (write_sql.derivation).members AS members, (write_sql.derivation).filter AS filter, (write_sql.derivation).value AS value, (write_sql.derivation).source_columns AS source_columns, (write_sql.derivation).through_columns AS through_columns, (write_sql.derivation).guarded AS guarded, (write_sql.derivation).arguments AS arguments, (write_sql.derivation).module AS module, (write_sql.derivation).stale_declaration AS stale_declaration, (write_sql.derivation).state AS state, (write_sql.derivation).backfill_after AS backfill_after, (write_sql.derivation).failures AS failures, (write_sql.derivation).last_error AS last_error, (write_sql.derivation).last_error_at AS last_error_at, (write_sql.derivation).retry_at AS retry_at, (write_sql.derivation).last_reconciled_at AS last_reconciled_at, (write_sql.derivation).declared_at AS declared_at, (write_sql.derivation).strategy AS strategy, (write_sql.derivation).definition AS definition, (write_sql.derivation).fingerprint AS fingerprint, (write_sql.derivation).columns AS columns, (write_sql.derivation).kept AS kept, (write_sql.derivation).edition AS edition, (write_sql.derivation).work AS work, (write_sql.derivation).task AS task, (write_sql.derivation).debounce AS debounce, (write_sql.derivation).max_wait AS max_wait, (write_sql.derivation).min_interval AS min_interval, (write_sql.derivation).max_duty AS max_duty, (write_sql.derivation).notifies AS notifies, (write_sql.derivation).rolling_after AS rolling_after, (write_sql.derivation).rolled_at AS rolled_at) n);
+comment on function millrace.write_sql(millrace.derivation) is 'Replaces the stored rows that differ from the definition, as common table expressions.';
+
+CREATE OR REPLACE FUNCTION millrace_log.app_hidden__direct_unread__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_hidden__direct_unread (sign, account_id, conversation_id)
+  select -1, account_id, conversation_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_hidden__direct_unread__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_hidden__direct_unread (sign, account_id, conversation_id)
+  select 1, account_id, conversation_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_hidden__direct_unread__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_hidden.direct_unread can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_hidden__direct_unread (sign, account_id, conversation_id)
+  select -1, account_id, conversation_id from app_hidden.direct_unread;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_hidden__direct_unread__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_hidden__direct_unread (sign, account_id, conversation_id)
+  (select -1, account_id, conversation_id from old_rows except all select -1, account_id, conversation_id from new_rows)
+  union all
+  (select 1, account_id, conversation_id from new_rows except all select 1, account_id, conversation_id from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__account__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__account (sign, id)
+  select -1, id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__account__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__account (sign, id)
+  select 1, id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__account__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__account__recount (id) select id from app_public.account;
+  else
+    insert into millrace_log.app_public__account__recount (id) select id from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__account__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.account can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__account (sign, id)
+  select -1, id from app_public.account;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__account__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__account (sign, id)
+  select -1, id from (
+    select badge_count, deleted_at, display_name, follower_count, id, is_guest, project_count, proof_score, upvote_count from old_rows except all select badge_count, deleted_at, display_name, follower_count, id, is_guest, project_count, proof_score, upvote_count from new_rows
+  ) gone
+  union all
+  select 1, id from (
+    select badge_count, deleted_at, display_name, follower_count, id, is_guest, project_count, proof_score, upvote_count from new_rows except all select badge_count, deleted_at, display_name, follower_count, id, is_guest, project_count, proof_score, upvote_count from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__analysis_run__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__analysis_run (sign, conversation_id, is_published)
+  select -1, conversation_id, is_published from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__analysis_run__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__analysis_run (sign, conversation_id, is_published)
+  select 1, conversation_id, is_published from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__analysis_run__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.analysis_run can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__analysis_run (sign, conversation_id, is_published)
+  select -1, conversation_id, is_published from app_public.analysis_run;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__analysis_run__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__analysis_run (sign, conversation_id, is_published)
+  select -1, conversation_id, is_published from (
+    select conversation_id, group_keys, id, is_published, labels from old_rows except all select conversation_id, group_keys, id, is_published, labels from new_rows
+  ) gone
+  union all
+  select 1, conversation_id, is_published from (
+    select conversation_id, group_keys, id, is_published, labels from new_rows except all select conversation_id, group_keys, id, is_published, labels from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__badge__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__badge (sign, points, project_id, revoked_at)
+  select -1, points, project_id, revoked_at from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__badge__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__badge (sign, points, project_id, revoked_at)
+  select 1, points, project_id, revoked_at from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__badge__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.badge can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__badge (sign, points, project_id, revoked_at)
+  select -1, points, project_id, revoked_at from app_public.badge;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__badge__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__badge (sign, points, project_id, revoked_at)
+  select -1, points, project_id, revoked_at from (
+    select awarded_at, id, kind, note, points, project_id, revoked_at, validator_id from old_rows except all select awarded_at, id, kind, note, points, project_id, revoked_at, validator_id from new_rows
+  ) gone
+  union all
+  select 1, points, project_id, revoked_at from (
+    select awarded_at, id, kind, note, points, project_id, revoked_at, validator_id from new_rows except all select awarded_at, id, kind, note, points, project_id, revoked_at, validator_id from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain (sign, deleted_at, id, owner_id)
+  select -1, deleted_at, id, owner_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain (sign, deleted_at, id, owner_id)
+  select 1, deleted_at, id, owner_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__chain__recount (id) select id from app_public.chain;
+  else
+    insert into millrace_log.app_public__chain__recount (id) select id from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.chain can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__chain (sign, deleted_at, id, owner_id)
+  select -1, deleted_at, id, owner_id from app_public.chain;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain (sign, deleted_at, id, owner_id)
+  select -1, deleted_at, id, owner_id from (
+    select created_at, deleted_at, description, follower_count, id, name, owner_id, post_count, project_count, reply_count, slug from old_rows except all select created_at, deleted_at, description, follower_count, id, name, owner_id, post_count, project_count, reply_count, slug from new_rows
+  ) gone
+  union all
+  select 1, deleted_at, id, owner_id from (
+    select created_at, deleted_at, description, follower_count, id, name, owner_id, post_count, project_count, reply_count, slug from new_rows except all select created_at, deleted_at, description, follower_count, id, name, owner_id, post_count, project_count, reply_count, slug from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_follow__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_follow (sign, account_id, chain_id, unfollowed_at)
+  select -1, account_id, chain_id, unfollowed_at from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_follow__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_follow (sign, account_id, chain_id, unfollowed_at)
+  select 1, account_id, chain_id, unfollowed_at from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_follow__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.chain_follow can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__chain_follow (sign, account_id, chain_id, unfollowed_at)
+  select -1, account_id, chain_id, unfollowed_at from app_public.chain_follow;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_follow__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_follow (sign, account_id, chain_id, unfollowed_at)
+  (select -1, account_id, chain_id, unfollowed_at from old_rows except all select -1, account_id, chain_id, unfollowed_at from new_rows)
+  union all
+  (select 1, account_id, chain_id, unfollowed_at from new_rows except all select 1, account_id, chain_id, unfollowed_at from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_post__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_post (sign, chain_id, deleted_at, id, parent_id)
+  select -1, chain_id, deleted_at, id, parent_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_post__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_post (sign, chain_id, deleted_at, id, parent_id)
+  select 1, chain_id, deleted_at, id, parent_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_post__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__chain_post__recount (id) select id from app_public.chain_post;
+  else
+    insert into millrace_log.app_public__chain_post__recount (id) select id from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_post__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.chain_post can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__chain_post (sign, chain_id, deleted_at, id, parent_id)
+  select -1, chain_id, deleted_at, id, parent_id from app_public.chain_post;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_post__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_post (sign, chain_id, deleted_at, id, parent_id)
+  select -1, chain_id, deleted_at, id, parent_id from (
+    select author_id, chain_id, content, created_at, deleted_at, edited_at, id, parent_id, reply_count, title from old_rows except all select author_id, chain_id, content, created_at, deleted_at, edited_at, id, parent_id, reply_count, title from new_rows
+  ) gone
+  union all
+  select 1, chain_id, deleted_at, id, parent_id from (
+    select author_id, chain_id, content, created_at, deleted_at, edited_at, id, parent_id, reply_count, title from new_rows except all select author_id, chain_id, content, created_at, deleted_at, edited_at, id, parent_id, reply_count, title from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_project__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_project (sign, chain_id, project_id, removed_at)
+  select -1, chain_id, project_id, removed_at from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_project__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_project (sign, chain_id, project_id, removed_at)
+  select 1, chain_id, project_id, removed_at from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_project__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.chain_project can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__chain_project (sign, chain_id, project_id, removed_at)
+  select -1, chain_id, project_id, removed_at from app_public.chain_project;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_project__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__chain_project (sign, chain_id, project_id, removed_at)
+  select -1, chain_id, project_id, removed_at from (
+    select added_at, chain_id, project_id, removed_at from old_rows except all select added_at, chain_id, project_id, removed_at from new_rows
+  ) gone
+  union all
+  select 1, chain_id, project_id, removed_at from (
+    select added_at, chain_id, project_id, removed_at from new_rows except all select added_at, chain_id, project_id, removed_at from old_rows
+  ) come;
+  return null;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION millrace_log.app_public__conversation__note_recount()
  RETURNS trigger
@@ -5693,6 +22285,338 @@ begin
   else
     insert into millrace_log.app_public__conversation__recount (id) select id from noted_rows;
   end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_conversation__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_conversation (sign, id)
+  select -1, id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_conversation__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_conversation (sign, id)
+  select 1, id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_conversation__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.direct_conversation can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__direct_conversation (sign, id)
+  select -1, id from app_public.direct_conversation;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_conversation__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_conversation (sign, id)
+  select -1, id from (
+    select created_at, first_account_id, id, is_group, second_account_id, title from old_rows except all select created_at, first_account_id, id, is_group, second_account_id, title from new_rows
+  ) gone
+  union all
+  select 1, id from (
+    select created_at, first_account_id, id, is_group, second_account_id, title from new_rows except all select created_at, first_account_id, id, is_group, second_account_id, title from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_member__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_member (sign, account_id, conversation_id)
+  select -1, account_id, conversation_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_member__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_member (sign, account_id, conversation_id)
+  select 1, account_id, conversation_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_member__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.direct_member can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__direct_member (sign, account_id, conversation_id)
+  select -1, account_id, conversation_id from app_public.direct_member;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_member__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_member (sign, account_id, conversation_id)
+  select -1, account_id, conversation_id from (
+    select account_id, conversation_id, left_at from old_rows except all select account_id, conversation_id, left_at from new_rows
+  ) gone
+  union all
+  select 1, account_id, conversation_id from (
+    select account_id, conversation_id, left_at from new_rows except all select account_id, conversation_id, left_at from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_message__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_message (sign, conversation_id)
+  select -1, conversation_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_message__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_message (sign, conversation_id)
+  select 1, conversation_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_message__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.direct_message can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__direct_message (sign, conversation_id)
+  select -1, conversation_id from app_public.direct_message;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_message__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__direct_message (sign, conversation_id)
+  select -1, conversation_id from (
+    select content, conversation_id, created_at, id, sender_id from old_rows except all select content, conversation_id, created_at, id, sender_id from new_rows
+  ) gone
+  union all
+  select 1, conversation_id from (
+    select content, conversation_id, created_at, id, sender_id from new_rows except all select content, conversation_id, created_at, id, sender_id from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__intro_request__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__intro_request (sign, investor_id, recipient_id, requester_id, state)
+  select -1, investor_id, recipient_id, requester_id, state from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__intro_request__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__intro_request (sign, investor_id, recipient_id, requester_id, state)
+  select 1, investor_id, recipient_id, requester_id, state from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__intro_request__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.intro_request can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__intro_request (sign, investor_id, recipient_id, requester_id, state)
+  select -1, investor_id, recipient_id, requester_id, state from app_public.intro_request;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__intro_request__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__intro_request (sign, investor_id, recipient_id, requester_id, state)
+  (select -1, investor_id, recipient_id, requester_id, state from old_rows except all select -1, investor_id, recipient_id, requester_id, state from new_rows)
+  union all
+  (select 1, investor_id, recipient_id, requester_id, state from new_rows except all select 1, investor_id, recipient_id, requester_id, state from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__investor__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__investor (sign, id)
+  select -1, id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__investor__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__investor (sign, id)
+  select 1, id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__investor__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__investor__recount (id) select id from app_public.investor;
+  else
+    insert into millrace_log.app_public__investor__recount (id) select id from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__investor__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.investor can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__investor (sign, id)
+  select -1, id from app_public.investor;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__investor__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__investor (sign, id)
+  select -1, id from (
+    select account_id, created_at, deleted_at, headline, id, intro_count, is_open, location, max_check, min_check, name, sectors, stages, thesis from old_rows except all select account_id, created_at, deleted_at, headline, id, intro_count, is_open, location, max_check, min_check, name, sectors, stages, thesis from new_rows
+  ) gone
+  union all
+  select 1, id from (
+    select account_id, created_at, deleted_at, headline, id, intro_count, is_open, location, max_check, min_check, name, sectors, stages, thesis from new_rows except all select account_id, created_at, deleted_at, headline, id, intro_count, is_open, location, max_check, min_check, name, sectors, stages, thesis from old_rows
+  ) come;
   return null;
 end
 $function$;
@@ -5826,9 +22750,293 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__opinion_vote__update()
 AS $function$
 begin
   insert into millrace_log.app_public__opinion_vote (sign, cancelled_at, choice, conversation_id, opinion_id, voter_id)
-  (select -1, cancelled_at, choice, conversation_id, opinion_id, voter_id from old_rows except all select -1, cancelled_at, choice, conversation_id, opinion_id, voter_id from new_rows)
+  select -1, cancelled_at, choice, conversation_id, opinion_id, voter_id from (
+    select cancelled_at, cast_at, choice, conversation_id, opinion_id, voter_id from old_rows except all select cancelled_at, cast_at, choice, conversation_id, opinion_id, voter_id from new_rows
+  ) gone
   union all
-  (select 1, cancelled_at, choice, conversation_id, opinion_id, voter_id from new_rows except all select 1, cancelled_at, choice, conversation_id, opinion_id, voter_id from old_rows);
+  select 1, cancelled_at, choice, conversation_id, opinion_id, voter_id from (
+    select cancelled_at, cast_at, choice, conversation_id, opinion_id, voter_id from new_rows except all select cancelled_at, cast_at, choice, conversation_id, opinion_id, voter_id from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__profile__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__profile (sign, account_id)
+  select -1, account_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__profile__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__profile (sign, account_id)
+  select 1, account_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__profile__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.profile can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__profile (sign, account_id)
+  select -1, account_id from app_public.profile;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__profile__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__profile (sign, account_id)
+  select -1, account_id from (
+    select account_id, bio, headline, location, skills from old_rows except all select account_id, bio, headline, location, skills from new_rows
+  ) gone
+  union all
+  select 1, account_id from (
+    select account_id, bio, headline, location, skills from new_rows except all select account_id, bio, headline, location, skills from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project (sign, deleted_at, id, owner_id)
+  select -1, deleted_at, id, owner_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project (sign, deleted_at, id, owner_id)
+  select 1, deleted_at, id, owner_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__project__recount (id) select id from app_public.project;
+  else
+    insert into millrace_log.app_public__project__recount (id) select id from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.project can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__project (sign, deleted_at, id, owner_id)
+  select -1, deleted_at, id, owner_id from app_public.project;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project (sign, deleted_at, id, owner_id)
+  select -1, deleted_at, id, owner_id from (
+    select badge_count, comment_count, created_at, deleted_at, description, id, owner_id, proof_score, tagline, tags, title, updated_at, upvote_count, website_url from old_rows except all select badge_count, comment_count, created_at, deleted_at, description, id, owner_id, proof_score, tagline, tags, title, updated_at, upvote_count, website_url from new_rows
+  ) gone
+  union all
+  select 1, deleted_at, id, owner_id from (
+    select badge_count, comment_count, created_at, deleted_at, description, id, owner_id, proof_score, tagline, tags, title, updated_at, upvote_count, website_url from new_rows except all select badge_count, comment_count, created_at, deleted_at, description, id, owner_id, proof_score, tagline, tags, title, updated_at, upvote_count, website_url from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_comment__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project_comment (sign, author_id, deleted_at, parent_id, project_id)
+  select -1, author_id, deleted_at, parent_id, project_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_comment__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project_comment (sign, author_id, deleted_at, parent_id, project_id)
+  select 1, author_id, deleted_at, parent_id, project_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_comment__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__project_comment__recount (id) select id from app_public.project_comment;
+  else
+    insert into millrace_log.app_public__project_comment__recount (id) select id from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_comment__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.project_comment can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__project_comment (sign, author_id, deleted_at, parent_id, project_id)
+  select -1, author_id, deleted_at, parent_id, project_id from app_public.project_comment;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_comment__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project_comment (sign, author_id, deleted_at, parent_id, project_id)
+  (select -1, author_id, deleted_at, parent_id, project_id from old_rows except all select -1, author_id, deleted_at, parent_id, project_id from new_rows)
+  union all
+  (select 1, author_id, deleted_at, parent_id, project_id from new_rows except all select 1, author_id, deleted_at, parent_id, project_id from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_upvote__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project_upvote (sign, project_id, withdrawn_at)
+  select -1, project_id, withdrawn_at from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_upvote__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project_upvote (sign, project_id, withdrawn_at)
+  select 1, project_id, withdrawn_at from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_upvote__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of app_public.project_upvote can only be counted in read committed' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__project_upvote (sign, project_id, withdrawn_at)
+  select -1, project_id, withdrawn_at from app_public.project_upvote;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__project_upvote__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__project_upvote (sign, project_id, withdrawn_at)
+  (select -1, project_id, withdrawn_at from old_rows except all select -1, project_id, withdrawn_at from new_rows)
+  union all
+  (select 1, project_id, withdrawn_at from new_rows except all select 1, project_id, withdrawn_at from old_rows);
   return null;
 end
 $function$;
@@ -5841,12 +23049,66 @@ CREATE OR REPLACE FUNCTION millrace_log.pending_logs()
 AS $function$
 begin
   return array_remove(array[
+    case when exists (select from millrace_log.app_hidden__direct_unread) then 'millrace_log.app_hidden__direct_unread'::regclass end,
+    case when exists (select from millrace_log.app_public__account) then 'millrace_log.app_public__account'::regclass end,
+    case when exists (select from millrace_log.app_public__account__carry) then 'millrace_log.app_public__account__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__account__recount) then 'millrace_log.app_public__account__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__analysis_run) then 'millrace_log.app_public__analysis_run'::regclass end,
+    case when exists (select from millrace_log.app_public__badge) then 'millrace_log.app_public__badge'::regclass end,
+    case when exists (select from millrace_log.app_public__chain) then 'millrace_log.app_public__chain'::regclass end,
+    case when exists (select from millrace_log.app_public__chain__carry) then 'millrace_log.app_public__chain__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__chain__recount) then 'millrace_log.app_public__chain__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__chain_follow) then 'millrace_log.app_public__chain_follow'::regclass end,
+    case when exists (select from millrace_log.app_public__chain_post) then 'millrace_log.app_public__chain_post'::regclass end,
+    case when exists (select from millrace_log.app_public__chain_post__carry) then 'millrace_log.app_public__chain_post__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__chain_post__recount) then 'millrace_log.app_public__chain_post__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__chain_project) then 'millrace_log.app_public__chain_project'::regclass end,
     case when exists (select from millrace_log.app_public__conversation__carry) then 'millrace_log.app_public__conversation__carry'::regclass end,
     case when exists (select from millrace_log.app_public__conversation__recount) then 'millrace_log.app_public__conversation__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__direct_conversation) then 'millrace_log.app_public__direct_conversation'::regclass end,
+    case when exists (select from millrace_log.app_public__direct_member) then 'millrace_log.app_public__direct_member'::regclass end,
+    case when exists (select from millrace_log.app_public__direct_message) then 'millrace_log.app_public__direct_message'::regclass end,
+    case when exists (select from millrace_log.app_public__intro_request) then 'millrace_log.app_public__intro_request'::regclass end,
+    case when exists (select from millrace_log.app_public__investor) then 'millrace_log.app_public__investor'::regclass end,
+    case when exists (select from millrace_log.app_public__investor__carry) then 'millrace_log.app_public__investor__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__investor__recount) then 'millrace_log.app_public__investor__recount'::regclass end,
     case when exists (select from millrace_log.app_public__opinion) then 'millrace_log.app_public__opinion'::regclass end,
     case when exists (select from millrace_log.app_public__opinion__carry) then 'millrace_log.app_public__opinion__carry'::regclass end,
     case when exists (select from millrace_log.app_public__opinion__recount) then 'millrace_log.app_public__opinion__recount'::regclass end,
-    case when exists (select from millrace_log.app_public__opinion_vote) then 'millrace_log.app_public__opinion_vote'::regclass end
+    case when exists (select from millrace_log.app_public__opinion_vote) then 'millrace_log.app_public__opinion_vote'::regclass end,
+    case when exists (select from millrace_log.app_public__profile) then 'millrace_log.app_public__profile'::regclass end,
+    case when exists (select from millrace_log.app_public__project) then 'millrace_log.app_public__project'::regclass end,
+    case when exists (select from millrace_log.app_public__project__carry) then 'millrace_log.app_public__project__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__project__recount) then 'millrace_log.app_public__project__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__project_comment) then 'millrace_log.app_public__project_comment'::regclass end,
+    case when exists (select from millrace_log.app_public__project_comment__carry) then 'millrace_log.app_public__project_comment__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__project_comment__recount) then 'millrace_log.app_public__project_comment__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__project_upvote) then 'millrace_log.app_public__project_upvote'::regclass end
   ]::regclass[], null);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.waiting_derivations()
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return array_remove(array[
+    case when exists (select from millrace_log.app_public__opinion_analysis__work) then 1::bigint end,
+    case when exists (select from millrace_log.analyze_conversation__work) then 2::bigint end,
+    case when exists (select from millrace_log.analyze_moderated__work) then 3::bigint end,
+    case when exists (select from millrace_log.app_public__intro_request_stats__work) then 33::bigint end,
+    case when exists (select from millrace_log.app_public__feed_project__work) then 34::bigint end,
+    case when exists (select from millrace_log.app_public__chain_discovery__work) then 35::bigint end,
+    case when exists (select from millrace_log.app_public__chain_post_feed__work) then 36::bigint end,
+    case when exists (select from millrace_log.app_public__investor_directory__work) then 37::bigint end,
+    case when exists (select from millrace_log.app_public__project_details__work) then 38::bigint end,
+    case when exists (select from millrace_log.app_private__leaderboard_project__work) then 39::bigint end,
+    case when exists (select from millrace_log.app_private__leaderboard_builder__work) then 40::bigint end,
+    case when exists (select from millrace_log.app_hidden__search_index__work) then 41::bigint end,
+    case when exists (select from millrace_log.app_public__direct_conversation_list__work) then 42::bigint end
+  ]::bigint[], null);
 end
 $function$;
