@@ -78,6 +78,8 @@ end
 $$;
 
 -- Limits of the logins. A request that waits for a lock gives up long before its statement does.
+-- What the API reads is in memory, or on a disk that has no arm to move: a page found by an index
+-- costs about what the next one of a scan does, and lists are planned as ranges of their index.
 do $$
 declare
   v_setting record;
@@ -89,6 +91,7 @@ begin
       ('app_authenticator', 'lock_timeout', '500ms', 0),
       ('app_authenticator', 'idle_in_transaction_session_timeout', '5s', 0),
       ('app_authenticator', 'transaction_timeout', '10s', 170000),
+      ('app_authenticator', 'random_page_cost', '1.1', 0),
       ('app_operator_login', 'statement_timeout', '30s', 0),
       ('app_operator_login', 'lock_timeout', '2s', 0),
       ('app_operator_login', 'idle_in_transaction_session_timeout', '10s', 0),

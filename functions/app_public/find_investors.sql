@@ -1,7 +1,6 @@
 /*
  * The directory, those with most intros first: a range of investor_directory_intro_count_idx, from
- * which the page takes what it looks for. There is no index for each filter on purpose: one would
- * have to be sorted.
+ * which the page takes what it looks for.
  */
 create or replace function app_public.find_investors(
   stage app_public.investor_stage default null,
@@ -16,10 +15,9 @@ create or replace function app_public.find_investors(
   rows 100
 begin atomic
   select i.* from app_public.investor_directory i
-  where (find_investors.stage is null or find_investors.stage = any (i.stages))
-    and (find_investors.sector is null
-      or pg_catalog.lower(pg_catalog.btrim(find_investors.sector)) = any (i.sectors))
-    and (find_investors.open_only is not true or i.is_open);
+  where app_hidden.investor_matches(
+    i, find_investors.stage, pg_catalog.lower(pg_catalog.btrim(find_investors.sector)),
+    find_investors.open_only);
 end;
 
 comment on function app_public.find_investors(app_public.investor_stage, text, boolean) is

@@ -20,7 +20,7 @@ create or replace function app_public.search(
   stable
   parallel safe
   security invoker
-  rows 100
+  rows 10
   set search_path to ''
   set enable_seqscan to off
   set jit to off

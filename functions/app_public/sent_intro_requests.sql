@@ -1,4 +1,7 @@
-/* A range of intro_request_requester_id_idx, of the viewer's own requests only. */
+/*
+ * A range of intro_request_requester_id_idx. For a first page the planner may prefer to sort the
+ * viewer's own requests, never anybody else's.
+ */
 create or replace function app_public.sent_intro_requests(state app_public.intro_state default null)
   returns setof app_public.intro_request
   language sql
