@@ -7,7 +7,7 @@ export default defineConfig({
     // Every file has a database of its own; two cores serve two files and one server.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
   },
 });

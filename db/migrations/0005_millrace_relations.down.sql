@@ -1,4 +1,5 @@
 drop function millrace_log.waiting_derivations();
+drop function if exists millrace_log.pending_logs();
 drop table millrace.failed_key, millrace.progress, millrace.run, millrace.dependency,
   millrace.mapping;
 alter table millrace.source drop column compared;

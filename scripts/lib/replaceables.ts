@@ -76,6 +76,11 @@ const IRREPLACEABLE = new Set(['42P13', '42P16', '42809', '42710', '42723', '42P
 /** Something depends on what is to be dropped. */
 const DEPENDENTS = '2BP01';
 
+/** Whether something cannot go because of what is built on it; the engine says so of relations. */
+function isHeld({ code }: pg.DatabaseError): boolean {
+  return code === DEPENDENTS || code === 'MR031';
+}
+
 /** More rounds than any chain of signature changes needs: an endless one is a fault of this file. */
 const MAX_APPLICATIONS = 8;
 
@@ -166,7 +171,7 @@ async function takeSteps(
     const kept: { step: Step; failure: pg.DatabaseError }[] = [];
     for (const step of left) {
       const failure = await attempt(client, step);
-      if (failure && failure.code !== DEPENDENTS) throw failure;
+      if (failure && !isHeld(failure)) throw failure;
       if (failure) kept.push({ step, failure });
     }
     if (kept.length === left.length) return kept;
@@ -334,7 +339,7 @@ async function apply(
       // It may lack what was dropped with its old objects: then those files come first.
       failure = await attemptFile(client, file);
     }
-    if (failure?.sqlState === DEPENDENTS && isDerived(file.path)) {
+    if ((failure?.sqlState === DEPENDENTS || failure?.sqlState === 'MR031') && isDerived(file.path)) {
       if (await dropReaders(file.path)) {
         catalogBefore = await catalog(client, scope);
         failure = await attemptFile(client, file);
@@ -362,7 +367,7 @@ async function apply(
       if (!result.dropped.includes(object)) result.dropped.push(object);
       return;
     }
-    if (failure.code !== DEPENDENTS) throw failure;
+    if (!isHeld(failure)) throw failure;
     for (const dependent of await dependents(client, object, scope)) {
       const owner = [...applied].find(([, { objects }]) => objects.includes(dependent))?.[0];
       if (!owner) {
@@ -389,7 +394,7 @@ async function apply(
   async function withdraw(path: string): Promise<void> {
     const drop = () => declare(client, path, () => Promise.resolve());
     let failure = await attempt(client, drop);
-    if (failure?.code === DEPENDENTS && (await dropReaders(path))) {
+    if (failure && isHeld(failure) && (await dropReaders(path))) {
       failure = await attempt(client, drop);
     }
     if (failure) throw failure;
