@@ -3,8 +3,9 @@
  * is escaped. In scripts without spaces the letters that match are marked. Null if nothing matches;
  * with `typos`, words that match but for a typo are marked.
  *
- * A text with no letters beyond ASCII is one regular expression, in which a word matches if it
- * begins with a stem. Others go word by word, which takes many times as long.
+ * Most of what is shown is settled by one regular expression, in which a word matches if it begins
+ * with a stem: over the text itself, and, where it has letters beyond ASCII, over its folded form,
+ * to see whether it is worth to go through it word by word, which takes many times as long.
  */
 create or replace function app_hidden.search_highlight(
   value text, words text[], open boolean, typos boolean
@@ -26,6 +27,8 @@ declare
   v_patterns text[] := '{}';
   v_word text;
   v_stem text;
+  v_folded text;
+  v_found boolean := false;
   v_html text;
 begin
   foreach v_word in array search_highlight.words loop
@@ -42,15 +45,25 @@ begin
       v_typos := v_typos || app_hidden.search_typos(v_word);
     end if;
   end loop;
-  if v_is_plain and not search_highlight.typos then
-    v_html := pg_catalog.regexp_replace(search_highlight.value,
+  if not search_highlight.typos then
+    v_html := pg_catalog.regexp_replace(
+      pg_catalog.translate(search_highlight.value, E'\u0001\u0002', ''),
       pg_catalog.concat('\m(?:', pg_catalog.array_to_string(v_patterns, '|'), ')'),
       E'\u0001\\&\u0002', 'gi');
-    if v_html = search_highlight.value then
+    if pg_catalog.strpos(v_html, E'\u0001') > 0 then
+      return pg_catalog.replace(pg_catalog.replace(
+        app_hidden.escape_html(v_html), E'\u0001', '<mark>'), E'\u0002', '</mark>');
+    end if;
+    if v_is_plain then
       return null;
     end if;
-    return pg_catalog.replace(pg_catalog.replace(
-      app_hidden.escape_html(v_html), E'\u0001', '<mark>'), E'\u0002', '</mark>');
+    v_folded := app_hidden.search_fold(search_highlight.value);
+    foreach v_word in array search_highlight.words || v_stems loop
+      v_found := v_found or pg_catalog.strpos(v_folded, v_word) > 0;
+    end loop;
+    if not v_found then
+      return null;
+    end if;
   end if;
   select
     pg_catalog.string_agg(

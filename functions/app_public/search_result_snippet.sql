@@ -1,6 +1,6 @@
 /*
- * One look at the row of the search index by its key, for the results that are shown: the piece of
- * its summary where something was found, or of its text; the summary, where nothing was.
+ * One look at the row of the search index by its key, for the results that are shown. Where title
+ * or tags were found, the summary; otherwise the piece of summary or text where something was.
  */
 create or replace function app_public.search_result_snippet(
   search_result app_public.search_result
@@ -22,13 +22,12 @@ begin
   select i.summary, i.body into v_summary, v_body
     from app_hidden.search_index i
     where i.kind = search_result.kind and i.subject_id = search_result.subject_id;
+  v_summary := app_hidden.search_snippet(coalesce(nullif(v_summary, ''), v_body, ''), v_words);
   return coalesce(
-    app_hidden.search_highlight(
-      app_hidden.search_snippet(v_summary, v_words), v_words, v_open, false),
-    app_hidden.search_highlight(
-      app_hidden.search_snippet(v_body, v_words), v_words, v_open, false),
-    app_hidden.escape_html(app_hidden.search_snippet(
-      coalesce(nullif(v_summary, ''), v_body, ''), v_words)));
+    app_hidden.search_highlight(v_summary, v_words, v_open, false),
+    case when search_result.score < 3 then app_hidden.search_highlight(
+      app_hidden.search_snippet(v_body, v_words), v_words, v_open, false) end,
+    app_hidden.escape_html(v_summary));
 end
 $$;
 
