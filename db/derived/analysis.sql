@@ -76,7 +76,8 @@ comment on column app_public.opinion_analysis.group_votes is
  */
 select millrace.react('analyze_conversation', source => 'app_public.opinion_vote',
   key => '{conversation_id}', task => 'analyze_conversation', debounce => '2 seconds',
-  max_wait => '20 seconds', min_interval => '20 seconds');
+  max_wait => '20 seconds', min_interval => '20 seconds',
+  columns => '{opinion_id,voter_id,choice,cancelled_at}');
 select millrace.react('analyze_moderated', source => 'app_public.opinion',
   key => '{conversation_id}', task => 'analyze_conversation', debounce => '2 seconds',
   max_wait => '20 seconds', min_interval => '20 seconds', columns => '{moderation,deleted_at}',

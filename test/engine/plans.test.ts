@@ -179,7 +179,9 @@ describe('with empty logs that were never vacuumed', () => {
   test('exact reads go by index', async () => {
     const { rows } = await client.query(
       `select s.log::text from millrace.source s
-       where pg_relation_size(s.log) > 0 or pg_stat_get_last_vacuum_time(s.log) is not null`,
+       -- accounts were made above
+       where s.relation <> 'app_public.account'::regclass
+         and (pg_relation_size(s.log) > 0 or pg_stat_get_last_vacuum_time(s.log) is not null)`,
     );
     expect(rows).toEqual([]);
     await expectExactReadsByIndex();

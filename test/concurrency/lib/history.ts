@@ -20,7 +20,6 @@ import {
   REACTIONS,
   RELATIONS,
   SHEET_CALL,
-  SHOP_VIEW_CALL,
   sheetDefinition,
 } from './relations.ts';
 import { startSampler, type WaitReport } from './sampler.ts';
@@ -319,7 +318,6 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
     await client.query(
       random.pick([
         `begin; ${sheetDefinition(edition)}; ${SHEET_CALL}; commit`,
-        `begin; ${sheetDefinition(edition)}; ${SHEET_CALL}; ${SHOP_VIEW_CALL}; commit`,
         `begin; ${cardDefinition(edition)};
           ${cardCall(random.pick(['incremental', 'refresh']))}; commit`,
         cardCall(random.pick(['incremental', 'refresh'])),

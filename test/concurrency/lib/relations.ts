@@ -272,7 +272,7 @@ export const RELATIONS_SCHEMA = `
     v_key constant bigint := payload ->> 'item_id';
     v_noted record;
   begin
-    if not pg_try_advisory_lock(471101, v_key::integer) then
+    if not pg_try_advisory_xact_lock(471101, v_key::integer) then
       insert into proof.overlap values ('proof_note_item', payload);
       return;
     end if;
@@ -282,15 +282,13 @@ export const RELATIONS_SCHEMA = `
     insert into proof.noted_item as n values (v_key, v_noted.sales, v_noted.total, 1)
       on conflict (item_id) do update
       set sales = excluded.sales, total = excluded.total, runs = n.runs + 1;
-    commit;
-    perform pg_advisory_unlock(471101, v_key::integer);
   end $$;
   create procedure proof.note_shop(payload jsonb) language plpgsql as $$
   declare
     v_lock constant integer := hashtext(payload::text);
     v_noted record;
   begin
-    if not pg_try_advisory_lock(471102, v_lock) then
+    if not pg_try_advisory_xact_lock(471102, v_lock) then
       insert into proof.overlap values ('proof_note_shop', payload);
       return;
     end if;
@@ -302,9 +300,17 @@ export const RELATIONS_SCHEMA = `
         v_noted.listed, v_noted.stock, 1)
       on conflict (region, code) do update
       set listed = excluded.listed, stock = excluded.stock, runs = n.runs + 1;
-    commit;
-    perform pg_advisory_unlock(471102, v_lock);
   end $$;
+  /* The same without a lock, for a task that runs in a transaction of its own. */
+  create function proof.note_item_work(payload jsonb) returns void language sql as $$
+    insert into proof.noted_item as n
+    select (payload ->> 'item_id')::bigint, count(x.id),
+      coalesce(sum(x.amount) filter (where not x.cancelled), 0), 1
+    from (values ((payload ->> 'item_id')::bigint)) k (item_id)
+    left join proof.sale x on x.item_id = k.item_id
+    on conflict (item_id) do update
+    set sales = excluded.sales, total = excluded.total, runs = n.runs + 1
+  $$;
   /* Where a test wants to hold tasks between reading and writing, it takes this lock. */
   create function proof.wait_in_task() returns void language plpgsql as $$
   begin
