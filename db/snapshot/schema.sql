@@ -7230,6 +7230,23 @@ comment on function app_hidden.expire_intro_requests(bigint,bigint) is 'Expires 
 grant execute on function app_hidden.expire_intro_requests(bigint,bigint) to app_account;
 grant execute on function app_hidden.expire_intro_requests(bigint,bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.investor_matches(investor app_public.investor_directory, stage app_public.investor_stage, sector text, open_only boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE COST 1
+ SET search_path TO ''
+AS $function$
+begin
+  return (investor_matches.stage is null or investor_matches.stage = any (investor.stages))
+    and (investor_matches.sector is null or investor_matches.sector = any (investor.sectors))
+    and (investor_matches.open_only is not true or investor.is_open);
+end
+$function$;
+comment on function app_hidden.investor_matches(app_public.investor_directory,app_public.investor_stage,text,boolean) is 'Whether an investor is what somebody looks for; what is null is not asked for.';
+grant execute on function app_hidden.investor_matches(app_public.investor_directory,app_public.investor_stage,text,boolean) to app_account;
+grant execute on function app_hidden.investor_matches(app_public.investor_directory,app_public.investor_stage,text,boolean) to app_anonymous;
+grant execute on function app_hidden.investor_matches(app_public.investor_directory,app_public.investor_stage,text,boolean) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.is_blocked_between(a bigint, b bigint)
  RETURNS boolean
  LANGUAGE sql
@@ -8006,6 +8023,8 @@ declare
   v_patterns text[] := '{}';
   v_word text;
   v_stem text;
+  v_folded text;
+  v_found boolean := false;
   v_html text;
 begin
   foreach v_word in array search_highlight.words loop
@@ -8022,15 +8041,25 @@ begin
       v_typos := v_typos || app_hidden.search_typos(v_word);
     end if;
   end loop;
-  if v_is_plain and not search_highlight.typos then
-    v_html := pg_catalog.regexp_replace(search_highlight.value,
+  if not search_highlight.typos then
+    v_html := pg_catalog.regexp_replace(
+      pg_catalog.translate(search_highlight.value, E'\u0001\u0002', ''),
       pg_catalog.concat('\m(?:', pg_catalog.array_to_string(v_patterns, '|'), ')'),
       E'\u0001\\&\u0002', 'gi');
-    if v_html = search_highlight.value then
+    if pg_catalog.strpos(v_html, E'\u0001') > 0 then
+      return pg_catalog.replace(pg_catalog.replace(
+        app_hidden.escape_html(v_html), E'\u0001', '<mark>'), E'\u0002', '</mark>');
+    end if;
+    if v_is_plain then
       return null;
     end if;
-    return pg_catalog.replace(pg_catalog.replace(
-      app_hidden.escape_html(v_html), E'\u0001', '<mark>'), E'\u0002', '</mark>');
+    v_folded := app_hidden.search_fold(search_highlight.value);
+    foreach v_word in array search_highlight.words || v_stems loop
+      v_found := v_found or pg_catalog.strpos(v_folded, v_word) > 0;
+    end loop;
+    if not v_found then
+      return null;
+    end if;
   end if;
   select
     pg_catalog.string_agg(
@@ -10976,7 +11005,7 @@ BEGIN ATOMIC
      i.created_at,
      i.intro_count
     FROM app_public.investor_directory i
-   WHERE (((find_investors.stage IS NULL) OR (find_investors.stage = ANY (i.stages))) AND ((find_investors.sector IS NULL) OR (lower(btrim(find_investors.sector)) = ANY (i.sectors))) AND ((find_investors.open_only IS NOT TRUE) OR i.is_open));
+   WHERE app_hidden.investor_matches(i.*, find_investors.stage, lower(btrim(find_investors.sector)), find_investors.open_only);
 END;
 comment on function app_public.find_investors(app_public.investor_stage,text,boolean) is '@behavior +order +backwards -array
 @listOrder INTRO_COUNT_DESC,INVESTOR_ID_DESC
@@ -12090,7 +12119,7 @@ grant execute on function app_public.save_profile(text,text,text,text[],text) to
 CREATE OR REPLACE FUNCTION app_public.search(query text, kinds app_public.search_kind[] DEFAULT NULL::app_public.search_kind[])
  RETURNS SETOF app_public.search_result
  LANGUAGE plpgsql
- STABLE PARALLEL SAFE ROWS 100
+ STABLE PARALLEL SAFE ROWS 10
  SET search_path TO ''
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
@@ -12168,13 +12197,12 @@ begin
   select i.summary, i.body into v_summary, v_body
     from app_hidden.search_index i
     where i.kind = search_result.kind and i.subject_id = search_result.subject_id;
+  v_summary := app_hidden.search_snippet(coalesce(nullif(v_summary, ''), v_body, ''), v_words);
   return coalesce(
-    app_hidden.search_highlight(
-      app_hidden.search_snippet(v_summary, v_words), v_words, v_open, false),
-    app_hidden.search_highlight(
-      app_hidden.search_snippet(v_body, v_words), v_words, v_open, false),
-    app_hidden.escape_html(app_hidden.search_snippet(
-      coalesce(nullif(v_summary, ''), v_body, ''), v_words)));
+    app_hidden.search_highlight(v_summary, v_words, v_open, false),
+    case when search_result.score < 3 then app_hidden.search_highlight(
+      app_hidden.search_snippet(v_body, v_words), v_words, v_open, false) end,
+    app_hidden.escape_html(v_summary));
 end
 $function$;
 comment on function app_public.search_result_snippet(app_public.search_result) is '@notNull
@@ -22750,13 +22778,9 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__opinion_vote__update()
 AS $function$
 begin
   insert into millrace_log.app_public__opinion_vote (sign, cancelled_at, choice, conversation_id, opinion_id, voter_id)
-  select -1, cancelled_at, choice, conversation_id, opinion_id, voter_id from (
-    select cancelled_at, cast_at, choice, conversation_id, opinion_id, voter_id from old_rows except all select cancelled_at, cast_at, choice, conversation_id, opinion_id, voter_id from new_rows
-  ) gone
+  (select -1, cancelled_at, choice, conversation_id, opinion_id, voter_id from old_rows except all select -1, cancelled_at, choice, conversation_id, opinion_id, voter_id from new_rows)
   union all
-  select 1, cancelled_at, choice, conversation_id, opinion_id, voter_id from (
-    select cancelled_at, cast_at, choice, conversation_id, opinion_id, voter_id from new_rows except all select cancelled_at, cast_at, choice, conversation_id, opinion_id, voter_id from old_rows
-  ) come;
+  (select 1, cancelled_at, choice, conversation_id, opinion_id, voter_id from new_rows except all select 1, cancelled_at, choice, conversation_id, opinion_id, voter_id from old_rows);
   return null;
 end
 $function$;
