@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { analysisJson, analysisReport, benchAnalysis } from './bench/analysis.ts';
 import { benchHotKey } from './bench/hot-key.ts';
 import { benchIdle, idleReport } from './bench/idle.ts';
 import { benchMaterialize, materializeJson, materializeReport } from './bench/materialize.ts';
@@ -7,7 +8,8 @@ import { runCommand } from './lib/cli.ts';
 
 /*
  * `npm run bench -- hot-key`: what counting costs the writers of one hot row, and its readers;
- * `npm run bench -- materialize`: what a derived relation costs to keep fresh.
+ * `npm run bench -- materialize`: what a derived relation costs to keep fresh;
+ * `npm run bench -- analysis`: what the analysis of a conversation takes, and costs its voters.
  */
 
 interface HotKeyArguments {
@@ -88,6 +90,34 @@ program
       onProgress: (message) => process.stderr.write(`${message}\n`),
     });
     process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : idleReport(result));
+  });
+
+interface AnalysisArguments {
+  runs: number;
+  voters: string;
+  seconds: number;
+  databaseUrl?: string;
+  json?: boolean;
+}
+
+program
+  .command('analysis')
+  .description('opinion groups: mathematics, claim to commit, vote to published, cost to voters')
+  .option('--runs <n>', 'warm runs of each conversation; their median is reported', positive, 5)
+  .option('--voters <n>', 'connections that vote while it is analysed; 0: leave that out', '64')
+  .option('--seconds <s>', 'measured seconds with and without analyses', positive, 45)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--json', 'print the result of each conversation as a JSON array')
+  .action(async (options: AnalysisArguments) => {
+    const result = await benchAnalysis({
+      ...options,
+      voters: options.voters === '0' ? 0 : positive(options.voters),
+      databaseUrl: options.databaseUrl ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(analysisJson(result))}\n` : analysisReport(result),
+    );
   });
 
 await runCommand(async () => {

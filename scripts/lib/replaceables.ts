@@ -77,7 +77,7 @@ const IRREPLACEABLE = new Set(['42P13', '42P16', '42809', '42710', '42723', '42P
 const DEPENDENTS = '2BP01';
 
 /** Whether something cannot go because of what is built on it; the engine says so of relations. */
-function isHeld({ code }: pg.DatabaseError): boolean {
+function isHeld({ code }: { code?: string | undefined }): boolean {
   return code === DEPENDENTS || code === 'MR031';
 }
 
@@ -339,7 +339,7 @@ async function apply(
       // It may lack what was dropped with its old objects: then those files come first.
       failure = await attemptFile(client, file);
     }
-    if ((failure?.sqlState === DEPENDENTS || failure?.sqlState === 'MR031') && isDerived(file.path)) {
+    if (failure && isHeld({ code: failure.sqlState }) && isDerived(file.path)) {
       if (await dropReaders(file.path)) {
         catalogBefore = await catalog(client, scope);
         failure = await attemptFile(client, file);
