@@ -420,6 +420,8 @@ const VIEWS = `
   ) as described
   where ${OWN_SCHEMA}
     and relkind in ('v', 'm')
+    -- the engine's live views: generated, and printed differently by different versions of Postgres
+    and relname not like '%\\_live'
     and ${notOfExtension('pg_class', 'pg_class.oid')}`;
 
 /** In the order of the text. */
