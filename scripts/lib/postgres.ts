@@ -4,6 +4,7 @@ import {
   chmod,
   chown,
   cp,
+  link,
   lstat,
   mkdir,
   open,
@@ -35,13 +36,15 @@ import { log } from './log.ts';
  * Invariants:
  * - one server per data directory. A server found running in it is shared: the process that
  *   started it (`owner`) stops it; when that one is dead, who finds the server inherits it;
- * - nothing is ever deleted from a data directory except a stale postmaster.pid, and a directory
- *   whose initdb did not finish;
+ * - nothing is ever deleted from a data directory except a stale postmaster.pid;
  * - the server is in a process group of its own, so that Ctrl-C reaches the host only and the host
  *   decides the order of the shutdown.
  */
 
 const run = promisify(execFile);
+
+/** Between a data directory's name and the mark of the process that makes its cluster. */
+const UNFINISHED = '.initdb.';
 
 export interface EmbeddedPostgresOptions {
   /** The data directory; made when missing, reused when it holds a cluster. */
@@ -123,7 +126,9 @@ export async function startEmbeddedPostgres(
   for (;;) {
     const found = await findRunning(dataDir, deadline);
     if (found) {
-      const shared = await ownerIsAlive(dataDir);
+      // Who has just started it may be about to write its name.
+      const shared =
+        (await ownerIsAlive(dataDir)) || (await sleep(200, dataDir).then(ownerIsAlive));
       if (!shared) await writeOwner(dataDir);
       return await describe(found, shared);
     }
@@ -285,19 +290,24 @@ async function reachableDirectory(wanted: string, user: OsUser | null): Promise<
 
 /**
  * The superuser's password: made once, kept beside the data directory, readable by its owner only.
- * Cluster and password are made in this order, so that a cluster never lacks its password.
+ * Linked into its place when it is whole, so that a process that starts at the same time reads it
+ * whole or not at all. Made before the cluster, which therefore never lacks its password.
  */
 async function ensurePassword(dataDir: string): Promise<string> {
   const file = `${dataDir}.password`;
-  const fresh = randomBytes(24).toString('base64url');
-  await writeFile(file, `${fresh}\n`, { flag: 'wx', mode: 0o600 }).catch(ignoreExisting);
+  const whole = `${file}.${randomBytes(9).toString('base64url')}`;
+  if (!(await stat(file).catch(ignoreMissing))) {
+    await writeFile(whole, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+    await link(whole, file).catch(ignoreExisting);
+    await unlink(whole);
+  }
   return (await readFile(file, 'utf8')).trim();
 }
 
 /**
- * Makes the cluster unless it exists; true when it was made. The marker beside the directory names
- * the process at work: while that one lives it is waited for, else its half-made cluster is made
- * again.
+ * Makes the cluster unless it exists; true when it was made. It is made beside its place and moved
+ * there when it is whole: a killed initdb leaves no half cluster in the data directory, and of two
+ * processes that start at once the second to finish takes the first one's.
  */
 async function ensureCluster(
   dataDir: string,
@@ -306,53 +316,68 @@ async function ensureCluster(
   password: string,
   options: EmbeddedPostgresOptions,
 ): Promise<boolean> {
-  const marker = `${dataDir}.initdb`;
-  const mine = (await processMark(process.pid)) ?? '';
-  for (;;) {
-    const worker = await readFile(marker, 'utf8').catch(ignoreMissing);
-    if (worker === null) {
-      const exists = await stat(join(dataDir, 'PG_VERSION')).catch(ignoreMissing);
-      if (exists) return false;
-      await writeFile(marker, mine, { flag: 'wx' }).catch(ignoreExisting);
-    } else if (worker === mine) break;
-    else if (worker !== '' && (await isAlive(worker))) await sleep(50);
-    else await rm(marker, { force: true }).then(() => emptyDirectory(dataDir));
-  }
+  const exists = async () =>
+    (await stat(join(dataDir, 'PG_VERSION')).catch(ignoreMissing)) !== null;
+  if (await exists()) return false;
+  await removeUnfinished(dataDir);
+  const mine = ((await processMark(process.pid)) ?? '').replace(' ', '.');
+  const unfinished = `${dataDir}${UNFINISHED}${mine}.${randomBytes(6).toString('hex')}`;
   const passwordFile = join(tmpdir(), `millrace-${randomBytes(9).toString('base64url')}`);
-  await writeFile(passwordFile, `${password}\n`, { flag: 'wx', mode: 0o600 });
   try {
+    await mkdir(unfinished, { mode: 0o700 });
+    await writeFile(passwordFile, `${password}\n`, { flag: 'wx', mode: 0o600 });
+    if (user) await chown(unfinished, user.uid, user.gid);
     if (user) await chown(passwordFile, user.uid, user.gid);
-    await run(
-      binaries.initdb,
-      [
-        `--pgdata=${dataDir}`,
-        '--username=postgres',
-        '--auth=scram-sha-256',
-        `--pwfile=${passwordFile}`,
-        '--encoding=UTF8',
-        '--locale=C',
-        // The builtin provider sorts and folds the same on every machine, with no locale installed.
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8',
-        '--no-instructions',
-        ...(options.unsafe ? ['--no-sync'] : []),
-      ],
-      { ...user, cwd: '/', env: { ...process.env, LC_ALL: 'C' } },
-    );
+    await initialize(unfinished, passwordFile, binaries, user, options);
+    // Onto an empty directory only: what somebody else put there stays.
+    await rename(unfinished, dataDir);
+    return true;
   } catch (error) {
-    throw new PostgresStartError(`initdb failed in ${dataDir}: ${(error as Error).message}`, {
+    const { code } = error as NodeJS.ErrnoException;
+    if ((code === 'ENOTEMPTY' || code === 'EEXIST') && (await exists())) return false;
+    throw new PostgresStartError(`no cluster in ${dataDir}: ${(error as Error).message}`, {
       cause: error,
     });
   } finally {
-    await unlink(passwordFile);
+    await rm(unfinished, { recursive: true, force: true });
+    await rm(passwordFile, { force: true });
   }
-  await unlink(marker);
-  return true;
 }
 
-async function emptyDirectory(directory: string): Promise<void> {
-  for (const name of (await readdir(directory).catch(ignoreMissing)) ?? []) {
-    await rm(join(directory, name), { recursive: true, force: true });
+async function initialize(
+  directory: string,
+  passwordFile: string,
+  binaries: Binaries,
+  user: OsUser | null,
+  options: EmbeddedPostgresOptions,
+): Promise<void> {
+  await run(
+    binaries.initdb,
+    [
+      `--pgdata=${directory}`,
+      '--username=postgres',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--encoding=UTF8',
+      '--locale=C',
+      // The builtin provider sorts and folds the same on every machine, with no locale installed.
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--no-instructions',
+      ...(options.unsafe ? ['--no-sync'] : []),
+    ],
+    { ...user, cwd: '/', env: { ...process.env, LC_ALL: 'C' } },
+  );
+}
+
+/** Removes what killed processes left of clusters they were making. */
+async function removeUnfinished(dataDir: string): Promise<void> {
+  const prefix = `${basename(dataDir)}${UNFINISHED}`;
+  for (const name of await readdir(dirname(dataDir))) {
+    if (!name.startsWith(prefix)) continue;
+    const [pid, startTime] = name.slice(prefix.length).split('.');
+    if (await isAlive(`${pid} ${startTime}`)) continue;
+    await rm(join(dirname(dataDir), name), { recursive: true, force: true });
   }
 }
 

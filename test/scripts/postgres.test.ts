@@ -58,6 +58,12 @@ async function alive(server: EmbeddedPostgres): Promise<boolean> {
   );
 }
 
+/** When this process started, as the kernel counts it: field 22 of its status. */
+async function startTime(): Promise<string> {
+  const status = await readFile('/proc/self/stat', 'utf8').catch(() => '');
+  return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? 'unknown';
+}
+
 /** Starts the server in a process of its own, which then waits to be killed. */
 async function startElsewhere(): Promise<{ owner: ChildProcess; pid: number }> {
   const script = `
@@ -161,14 +167,23 @@ test('is shared while its owner lives and inherited when the owner was killed', 
   expect(await alive(heir)).toBe(false);
 });
 
-test('an interrupted initdb is done again', async () => {
-  const first = await start();
-  await first.stop();
-  await rm(join(dataDir, 'global'), { recursive: true });
-  await writeFile(`${dataDir}.initdb`, '999999999 1');
-  const second = await start();
-  expect(second.created).toBe(true);
-  expect(await query(second, 'select 1 as n')).toEqual([{ n: 1 }]);
+test('a cluster that a killed process was making is removed and made again', async () => {
+  const unfinished = `${dataDir}.initdb.999999999.1.abc`;
+  const alive = `${dataDir}.initdb.${process.pid}.${await startTime()}.abc`;
+  await mkdir(join(unfinished, 'global'), { recursive: true });
+  await mkdir(alive);
+  const server = await start();
+  expect(server.created).toBe(true);
+  await expect(stat(unfinished)).rejects.toMatchObject({ code: 'ENOENT' });
+  expect((await stat(alive)).isDirectory()).toBe(true);
+  expect(await query(server, 'select 1 as n')).toEqual([{ n: 1 }]);
+});
+
+test("a data directory with somebody else's files is refused and left alone", async () => {
+  await mkdir(dataDir, { recursive: true });
+  await writeFile(join(dataDir, 'letter.txt'), 'kept');
+  await expect(start()).rejects.toThrow(/no cluster in .*not empty/i);
+  expect(await readFile(join(dataDir, 'letter.txt'), 'utf8')).toBe('kept');
 });
 
 test('two first starts at once make one cluster and share one server', async () => {
