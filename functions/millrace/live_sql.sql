@@ -2,7 +2,8 @@
  * The live view: the exact rows, under the row level security of the stored table, so that whoever
  * reads it sees the rows that they would see in the table. Where a policy looks into other tables,
  * which have policies too, the view works with its reader's rights; its reader may then read the
- * exact rows, but has no right to the schema in which they are, and cannot name them.
+ * exact rows, but has no right to the schema in which they are, and cannot name them. Whoever reads
+ * it needs the right to read those tables, even where the policy is for other roles.
  */
 create or replace function millrace.live_sql(derivation millrace.derivation)
   returns text

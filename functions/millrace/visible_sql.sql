@@ -1,7 +1,8 @@
 /*
  * The row level security of a table for selects, as a condition that a view can carry: some
- * permissive policy for the reader's roles and every restrictive one. Null where the table has
- * none. A view's reader is current_user in its expressions, so policies mean the same there.
+ * permissive policy for the reader's roles (nothing is visible where there is none) and every
+ * restrictive one. Null where the table has no row level security. A view's reader is current_user
+ * in its expressions, so policies mean the same there.
  */
 create or replace function millrace.visible_sql(relation regclass)
   returns text
@@ -10,8 +11,8 @@ create or replace function millrace.visible_sql(relation regclass)
   set search_path to ''
 return (
   select concat_ws(' and ',
-    coalesce(format('(%s)', string_agg(p.condition, E'\n  or ' order by p.name)
-      filter (where p.permissive)), 'false'),
+    coalesce('(' || string_agg(p.condition, E'\n  or ' order by p.name)
+      filter (where p.permissive) || ')', 'false'),
     string_agg(format('(%s)', p.condition), E'\n  and ' order by p.name)
       filter (where not p.permissive))
   from pg_catalog.pg_class c
