@@ -4030,7 +4030,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 41)));
-comment on view millrace_log.app_hidden__search_index__exact is 'The rows of app_hidden.search_index as its definition gives them now. Generated: 4fde69896cc345d8a09d104642d36501.';
+comment on view millrace_log.app_hidden__search_index__exact is 'The rows of app_hidden.search_index as its definition gives them now.';
 
 create view millrace_log.app_private__leaderboard_builder__definition as
  SELECT a.id AS account_id,
@@ -4852,7 +4852,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 35)));
-comment on view millrace_log.app_public__chain_discovery__exact is 'The rows of app_public.chain_discovery as its definition gives them now. Generated: 25b04eb08525f9e8ed1dc8a5dc99d7a3.';
+comment on view millrace_log.app_public__chain_discovery__exact is 'The rows of app_public.chain_discovery as its definition gives them now.';
 
 create view millrace_log.app_public__chain_post__reply_count__pending as
  SELECT id,
@@ -5014,7 +5014,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 36)));
-comment on view millrace_log.app_public__chain_post_feed__exact is 'The rows of app_public.chain_post_feed as its definition gives them now. Generated: b0b814eadbe30313494d4545378494f5.';
+comment on view millrace_log.app_public__chain_post_feed__exact is 'The rows of app_public.chain_post_feed as its definition gives them now.';
 
 create view millrace_log.app_public__conversation__hidden_opinion_count__pending as
  SELECT id,
@@ -5747,7 +5747,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 42)));
-comment on view millrace_log.app_public__direct_conversation_list__exact is 'The rows of app_public.direct_conversation_list as its definition gives them now. Generated: 15ed9d90dd2af70fffffe5077b1cbc16.';
+comment on view millrace_log.app_public__direct_conversation_list__exact is 'The rows of app_public.direct_conversation_list as its definition gives them now.';
 
 create view millrace_log.app_public__feed_project__definition as
  SELECT p.id AS project_id,
@@ -5859,7 +5859,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 34)));
-comment on view millrace_log.app_public__feed_project__exact is 'The rows of app_public.feed_project as its definition gives them now. Generated: 5fc5ab4837212e6723429b8a27379d91.';
+comment on view millrace_log.app_public__feed_project__exact is 'The rows of app_public.feed_project as its definition gives them now.';
 
 create view millrace_log.app_public__intro_request_stats__definition as
  SELECT account_id,
@@ -5967,7 +5967,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 33)));
-comment on view millrace_log.app_public__intro_request_stats__exact is 'The rows of app_public.intro_request_stats as its definition gives them now. Generated: faf59a9a025c03602d16265b0087a42f.';
+comment on view millrace_log.app_public__intro_request_stats__exact is 'The rows of app_public.intro_request_stats as its definition gives them now.';
 
 create view millrace_log.app_public__investor__intro_count__pending as
  SELECT id,
@@ -6124,7 +6124,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 37)));
-comment on view millrace_log.app_public__investor_directory__exact is 'The rows of app_public.investor_directory as its definition gives them now. Generated: 3f104e784511d5cd7d61d11911d2300e.';
+comment on view millrace_log.app_public__investor_directory__exact is 'The rows of app_public.investor_directory as its definition gives them now.';
 
 create view millrace_log.app_public__opinion__agree_count__pending as
  SELECT id,
@@ -6353,7 +6353,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 1)));
-comment on view millrace_log.app_public__opinion_analysis__exact is 'The rows of app_public.opinion_analysis as its definition gives them now. Generated: 528f12adc266cd512a0c256c0685ae1c.';
+comment on view millrace_log.app_public__opinion_analysis__exact is 'The rows of app_public.opinion_analysis as its definition gives them now.';
 grant select on table millrace_log.app_public__opinion_analysis__exact to app_account;
 grant select on table millrace_log.app_public__opinion_analysis__exact to app_anonymous;
 grant select on table millrace_log.app_public__opinion_analysis__exact to app_moderator;
@@ -6727,7 +6727,7 @@ UNION ALL
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
           WHERE (d.id = 38)));
-comment on view millrace_log.app_public__project_details__exact is 'The rows of app_public.project_details as its definition gives them now. Generated: 91557d33a24fd329661acae84a1d1e05.';
+comment on view millrace_log.app_public__project_details__exact is 'The rows of app_public.project_details as its definition gives them now.';
 
 CREATE OR REPLACE FUNCTION app_hidden.answer_intro(intro_request_id bigint, state app_public.intro_state, answer text)
  RETURNS app_public.intro_request
@@ -21345,8 +21345,8 @@ CREATE OR REPLACE FUNCTION millrace.visible_sql(relation regclass)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN (SELECT concat_ws(' and '::text, COALESCE(format('(%s)'::text, string_agg(p.condition, '
-  or '::text ORDER BY p.name) FILTER (WHERE p.permissive)), 'false'::text), string_agg(format('(%s)'::text, p.condition), '
+RETURN (SELECT concat_ws(' and '::text, COALESCE((('('::text || string_agg(p.condition, '
+  or '::text ORDER BY p.name) FILTER (WHERE p.permissive)) || ')'::text), 'false'::text), string_agg(format('(%s)'::text, p.condition), '
   and '::text ORDER BY p.name) FILTER (WHERE (NOT p.permissive))) AS concat_ws FROM (pg_class c LEFT JOIN LATERAL (SELECT p_1.polname AS name, p_1.polpermissive AS permissive, CASE WHEN (p_1.polroles = '{0}'::oid[]) THEN format('(%s)'::text, pg_get_expr(p_1.polqual, p_1.polrelid)) WHEN p_1.polpermissive THEN format('(%s) and (%s)'::text, r.is_reader, pg_get_expr(p_1.polqual, p_1.polrelid)) ELSE format('not (%s) or (%s)'::text, r.is_reader, pg_get_expr(p_1.polqual, p_1.polrelid)) END AS condition FROM (pg_policy p_1 CROSS JOIN LATERAL (SELECT string_agg(format('pg_catalog.pg_has_role(current_user, %L, ''usage'')'::text, pg_get_userbyid(o.role)), ' or '::text ORDER BY o.role) AS is_reader FROM unnest(p_1.polroles) o(role)) r) WHERE ((p_1.polrelid = c.oid) AND (p_1.polcmd = ANY (ARRAY['r'::"char", '*'::"char"])) AND (p_1.polqual IS NOT NULL))) p ON (true)) WHERE ((c.oid = (visible_sql.relation)::oid) AND c.relrowsecurity) GROUP BY c.oid);
 comment on function millrace.visible_sql(regclass) is 'The row level security of a table for selects as a condition; null where there is none.';
 

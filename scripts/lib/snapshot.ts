@@ -69,6 +69,12 @@ function notOfExtension(catalog: string, oid: string): string {
   )`;
 }
 
+/**
+ * The engine's mark of the text it generated a view from: that text holds definitions as the server
+ * prints them, and versions of Postgres print them differently.
+ */
+const GENERATED = ' Generated: [0-9a-f]{32}\\.$';
+
 /** Lines that follow an object: owner, comment and grants. */
 function trailer(kind: string, catalog: string, oid: string, owner: string, acl: string): string {
   const aclKind = { table: 'r', sequence: 's', function: 'f', schema: 'n', type: 'T' }[kind] ?? 'r';
@@ -81,7 +87,8 @@ function trailer(kind: string, catalog: string, oid: string, owner: string, acl:
       else E'\\n-- owner: ' || pg_catalog.pg_get_userbyid(${owner}) end
     || coalesce(
       E'\\ncomment on ' || described.kind || ' ' || ${target} || ' is '
-        || pg_catalog.quote_literal(pg_catalog.obj_description(${oid}, '${catalog}')) || ';', '')
+        || pg_catalog.quote_literal(pg_catalog.regexp_replace(
+          pg_catalog.obj_description(${oid}, '${catalog}'), '${GENERATED}', '')) || ';', '')
     || coalesce((
       select pg_catalog.string_agg(
         pg_catalog.format(E'\\ngrant %s on ${kind} %s to %s;', privileges, ${target}, grantee),
