@@ -43,6 +43,7 @@ begin
       '  volatile\n'
       '  set search_path to pg_catalog, pg_temp\n'
       '  set plan_cache_mode to force_generic_plan\n'
+      '  set enable_seqscan to off\n'
       '  set enable_hashjoin to off\n'
       '  set enable_bitmapscan to off\n'
       '  set enable_mergejoin to off\n'

@@ -158,7 +158,8 @@ begin
         v_members := v_d.target_key || millrace.member_names(v_d);
         v_ctes := v_ctes || format(
           E'%s as materialized (\n'
-          '  select %s, coalesce(m.n, 0) + c.delta as n, coalesce(m.n, 0) as stored\n'
+          '  select %s, coalesce(m.n, 0) + c.delta as n, coalesce(m.n, 0) as stored,\n'
+          '    m.row_id\n'
           '  from (\n'
           '    select %s, sum(%I) as delta\n'
           '    from (\n'
@@ -167,7 +168,9 @@ begin
           '    group by %3$s\n'
           '    having sum(%4$I) <> 0\n'
           '  ) c\n'
-          '  left join lateral (select m.n from %6$s m where %7$s offset 0) m on true\n'
+          '  left join lateral (\n'
+          '    select m.n, m.ctid as row_id from %6$s m where %7$s offset 0\n'
+          '  ) m on true\n'
           ')',
           v_cte,
           millrace.list(v_members, 'c.%I'),

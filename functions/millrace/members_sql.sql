@@ -14,26 +14,23 @@ begin atomic
     format(
       E'%s as (\n'
       '  delete from %s m\n'
-      '  using %s c\n'
-      '  where %s and c.n = 0\n'
+      '  where m.ctid = any (array(select c.row_id from %s c where c.n = 0))\n'
       '  returning 1\n'
       ')',
       quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__gone')),
       n.members,
-      n.change,
-      millrace.list(n.columns, 'm.%1$I = c.%1$I', ' and ')),
+      n.change),
     format(
       E'%s as (\n'
       '  update %s m\n'
       '  set n = c.n\n'
       '  from %s c\n'
-      '  where %s and c.stored <> 0 and c.n <> 0 and c.n <> c.stored\n'
+      '  where m.ctid = c.row_id and c.stored <> 0 and c.n <> 0 and c.n <> c.stored\n'
       '  returning 1\n'
       ')',
       quote_ident(millrace.generated_name((members_sql.derivation).target, n.stem || '__moved')),
       n.members,
-      n.change,
-      millrace.list(n.columns, 'm.%1$I = c.%1$I', ' and ')),
+      n.change),
     format(
       E'%s as (\n'
       '  insert into %s (%s, n)\n'

@@ -166,6 +166,12 @@ async function expectExactReadsByIndex(): Promise<void> {
 
 // The targets are small here: a drain may as well read them as look them up.
 const SOURCES = ['app_public.opinion_vote'];
+/** What distinct counters know of their members: about as large as a source. */
+const members = () => [
+  ...new Set(
+    counters.flatMap(({ relations }) => relations.filter((name) => name.endsWith('__members'))),
+  ),
+];
 
 async function vote(opinion: number, voter: number): Promise<void> {
   await client.query(
@@ -202,6 +208,8 @@ describe('with a few pending rows', () => {
 
 describe(`with ${VOTES} votes and ${PENDING} pending rows, nothing analyzed`, () => {
   beforeAll(async () => {
+    // What a table held when it was last looked at is no reason to read it from end to end.
+    for (const relation of members()) await client.query(`vacuum (analyze) ${relation}`);
     await client.query(
       `insert into app_public.opinion_vote (opinion_id, voter_id, conversation_id, choice)
        select o.id, v, o.conversation_id, 'agree'
@@ -232,9 +240,10 @@ describe(`with ${VOTES} votes and ${PENDING} pending rows, nothing analyzed`, ()
   test('a drain of one row does not scan the votes', async () => {
     await drainAll(client);
     await vote(3, 1);
-    expect(await scansOf('select millrace.drain()', SOURCES)).toEqual([]);
+    expect(members().length).toBeGreaterThan(1);
+    expect(await scansOf('select millrace.drain()', [...SOURCES, ...members()])).toEqual([]);
     await client.query(`update app_public.opinion set moderation = 'moved' where id = 4`);
-    expect(await scansOf('select millrace.drain()', SOURCES)).toEqual([]);
+    expect(await scansOf('select millrace.drain()', [...SOURCES, ...members()])).toEqual([]);
   });
 
   test('nor does one that is planned anew after analyze', async () => {
