@@ -94,8 +94,9 @@ program
 
 interface AnalysisArguments {
   runs: number;
-  voters: string;
+  voters: number;
   seconds: number;
+  rounds: number;
   databaseUrl?: string;
   json?: boolean;
 }
@@ -103,20 +104,57 @@ interface AnalysisArguments {
 program
   .command('analysis')
   .description('opinion groups: mathematics, claim to commit, vote to published, cost to voters')
-  .option('--runs <n>', 'warm runs of each conversation; their median is reported', positive, 5)
-  .option('--voters <n>', 'connections that vote while it is analysed; 0: leave that out', '64')
-  .option('--seconds <s>', 'measured seconds with and without analyses', positive, 45)
+  .option('--runs <n>', 'warm runs of each conversation; 0: leave conversations out', count, 5)
+  .option(
+    '--voters <n>',
+    'connections that vote while it is analysed; 0: leave them out',
+    count,
+    64,
+  )
+  .option('--seconds <s>', 'measured seconds of each phase, with or without analyses', positive, 20)
+  .option('--rounds <n>', 'rounds of both; their median is reported', positive, 4)
   .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
   .option('--json', 'print the result of each conversation as a JSON array')
   .action(async (options: AnalysisArguments) => {
     const result = await benchAnalysis({
       ...options,
-      voters: options.voters === '0' ? 0 : positive(options.voters),
       databaseUrl: options.databaseUrl ?? null,
       onProgress: (message) => process.stderr.write(`${message}\n`),
     });
     process.stdout.write(
       options.json ? `${JSON.stringify(analysisJson(result))}\n` : analysisReport(result),
+    );
+  });
+
+interface EndpointsArguments {
+  scale: number;
+  rps: number;
+  seconds: number;
+  delay: number;
+  databaseUrl?: string;
+  keep?: string;
+  json?: boolean;
+}
+
+program
+  .command('endpoints')
+  .description('requests to the API at a fixed rate, beside live answers and a server by hand')
+  .option('--scale <n>', 'how much data: see npm run demo-data', positive, 10)
+  .option('--rps <n>', 'requests a second of all endpoints together', positive, 250)
+  .option('--seconds <s>', 'measured seconds of the API, and of the server by hand', positive, 30)
+  .option('--delay <ms>', 'what a round trip to a distant database takes more', positive, 40)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--keep <name>', 'a database of it: filled if it is not there, and kept')
+  .option('--json', 'print the result of each endpoint as a JSON array')
+  .action(async (options: EndpointsArguments) => {
+    const result = await benchEndpoints({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      keep: options.keep ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(endpointsJson(result))}\n` : endpointsReport(result),
     );
   });
 
@@ -131,4 +169,8 @@ function positive(value: string): number {
     throw new InvalidArgumentError('It must be a whole number above 0.');
   }
   return number;
+}
+
+function count(value: string): number {
+  return value === '0' ? 0 : positive(value);
 }

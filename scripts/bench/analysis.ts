@@ -24,6 +24,7 @@ import {
   startTickerThread,
   withClient,
 } from './hot-key.ts';
+import { startWaitSampler } from './waits.ts';
 
 /*
  * What an analysis takes: its mathematics warm and cold with their memory, in a process of its own;
@@ -32,12 +33,13 @@ import {
  */
 
 export interface AnalysisOptions {
-  /** Warm runs of each conversation; medians are reported. */
+  /** Warm runs of each conversation; medians are reported. 0 leaves the conversations out. */
   runs: number;
   /** Connections that vote while the conversation is analysed; 0 leaves that out. */
   voters: number;
-  /** Measured seconds with and without analyses. */
+  /** Measured seconds of each phase with and without analyses, and how often both are measured. */
   seconds: number;
+  rounds: number;
   databaseUrl: string | null;
   onProgress?: (message: string) => void;
 }
@@ -57,11 +59,15 @@ export interface VotersResult {
   /** Votes a second, without and with analyses of the conversation, of each round. */
   tpsWithout: number[];
   tpsWith: number[];
-  /** Analyses published while the second was measured, and the votes of the last. */
+  /** Analyses published while the second was measured, and the votes of the largest. */
   analyses: number;
   votesAnalysed: number;
-  /** How often waiting voters were looked for, and how often one waited for the analysis. */
+  /**
+   * How often waiting voters were looked for, how often of these a result was being written, and
+   * how often one waited for the host.
+   */
   samples: number;
+  samplesWhileWriting: number;
   waitedForAnalysis: number;
 }
 
@@ -76,13 +82,14 @@ const DATA = resolve(ROOT, process.env.MILLRACE_POLIS_DATA || '../shared/data/po
 const REAL = ['15-per-hour-seattle', 'scoop-hivemind.taxes', 'vtaiwan.uberx'];
 /** Votes on the way to a result that are timed, per conversation. */
 const TIMED_VOTES = 2;
-const ROUNDS = 2;
-/** What voters vote in: opinions, and voters that each cast so many votes. */
-const HOT = { opinions: 100, accounts: 60_000, votesPerVoter: 20 };
+/** What voters vote in: opinions with the votes of some, and accounts that each cast a few more. */
+const HOT = { opinions: 100, earlier: 400, accounts: 16_000, votesPerVoter: 20 };
+/** application_name of those that vote. */
+const VOTER = 'bench writer';
 const WARM_UP_MS = 3_000;
 
 /**
- * Runs the benchmark: about two minutes, and with voters four times `seconds` more.
+ * Runs the benchmark: about two minutes, and for voters `rounds` times twice `seconds`.
  *
  * @throws Error when a result is not published, or a vote fails.
  */
@@ -107,11 +114,16 @@ export async function benchAnalysis(options: AnalysisOptions): Promise<AnalysisB
           await admin.query(`drop database ${name} with (force)`);
         }
       };
-      const inputs = await inDatabase(prefix, (connection) =>
-        measureInputs(connection, options, progress),
-      );
+      const inputs =
+        options.runs === 0
+          ? []
+          : await inDatabase(prefix, (connection) => measureInputs(connection, options, progress));
       const voters =
-        options.voters === 0 ? null : await measureVoters(inDatabase, prefix, options, progress);
+        options.voters === 0
+          ? null
+          : await inDatabase(`${prefix}_voters`, (connection) =>
+              measureVoters(connection, options, progress),
+            );
       return {
         server: { ...(await describeServer(admin)), embedded: server.embedded },
         runs: options.runs,
@@ -287,13 +299,13 @@ async function idle(client: pg.Client, conversationId: number): Promise<void> {
   }
 }
 
-type InDatabase = <T>(name: string, work: (connection: string) => Promise<T>) => Promise<T>;
-
-/** Votes a second with everything declared, without the analyses and with them, in turn. */
+/**
+ * Votes a second with everything declared, without analyses and with them, in turn: ABBA in one
+ * database, each round in a conversation of its own, so that every phase begins with as many votes.
+ */
 async function measureVoters(
-  inDatabase: InDatabase,
-  prefix: string,
-  { voters, seconds }: AnalysisOptions,
+  connectionString: string,
+  { voters, seconds, rounds }: AnalysisOptions,
   progress: (message: string) => void,
 ): Promise<VotersResult> {
   const result: VotersResult = {
@@ -304,27 +316,29 @@ async function measureVoters(
     analyses: 0,
     votesAnalysed: 0,
     samples: 0,
+    samplesWhileWriting: 0,
     waitedForAnalysis: 0,
   };
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const analysed of round % 2 === 1 ? [false, true] : [true, false]) {
-      progress(`round ${round}: ${voters} voters ${analysed ? 'with' : 'without'} analyses`);
-      await inDatabase(`${prefix}_voters`, async (connectionString) => {
-        await withOwner(connectionString, fillHot);
+  const owner = <T>(work: (client: pg.Client) => Promise<T>) => withOwner(connectionString, work);
+  progress('making conversations to vote in');
+  await owner((client) => fillHot(client, rounds));
+  await withClient(connectionString, (client) => client.query('vacuum (analyze)'));
+  await owner(drain);
+  const host = await startHost(connectionString);
+  const ticker = await startTickerThread(connectionString);
+  const sampler = await startWaitSampler(connectionString, VOTER, 20);
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [turn, analysed] of [round % 2 === 1, round % 2 === 0].entries()) {
+        progress(`round ${round + 1}: ${voters} voters ${analysed ? 'with' : 'without'} analyses`);
+        await owner(dropReactions);
+        await owner(drain);
         await withClient(connectionString, (client) => client.query('vacuum (analyze)'));
-        await withOwner(connectionString, drain);
-        if (!analysed) {
-          await withOwner(connectionString, async (client) => {
-            for (const name of ['analyze_conversation', 'analyze_moderated']) {
-              await client.query('select millrace.drop($1)', [name]);
-            }
-          });
-        }
-        const host = analysed ? await startHost(connectionString) : null;
-        const ticker = await startTickerThread(connectionString);
+        if (analysed) await owner(declareReaction);
+        const conversation = String(round + 1);
         const writers = await startLoad({
           connectionString,
-          name: 'bench writer',
+          name: VOTER,
           connections: voters,
           first: 0,
           statements: [
@@ -336,54 +350,100 @@ async function measureVoters(
           ],
           votes: {
             clients: voters,
-            conversation: '1',
-            firstOpinion: 1,
+            conversation,
+            firstOpinion: round * HOT.opinions + 1,
             opinions: HOT.opinions,
-            firstVoter: 1,
+            firstVoter: HOT.earlier + turn * HOT.accounts + 1,
             votesPerVoter: HOT.votesPerVoter,
           },
         });
-        const sampling = analysed ? sampleWaits(connectionString) : null;
+        const before = await owner((client) => published(client, conversation));
         const measured = await writers.measure({
           warmUpMs: WARM_UP_MS,
           measureMs: seconds * 1000,
           rate: null,
         });
-        const waits = await sampling?.stop();
+        const after = await owner((client) => published(client, conversation));
+        await writers.close();
         refuseFailures('the voters', measured);
         (analysed ? result.tpsWith : result.tpsWithout).push(measured.committed / seconds);
-        if (waits) {
-          result.samples += waits.samples;
-          result.waitedForAnalysis += waits.waited;
-          await withOwner(connectionString, async (client) => {
-            const { rows } = await client.query<{ votes: number; runs: number }>(
-              `select max(vote_count) as votes, max(generation)::int as runs
-              from app_public.analysis_run where is_published`,
-            );
-            result.analyses += rows[0]?.runs ?? 0;
-            result.votesAnalysed = Math.max(result.votesAnalysed, rows[0]?.votes ?? 0);
-          });
+        const runs = after.runs - before.runs;
+        if (analysed !== runs > 0) {
+          throw new Error(`${runs} analyses ${analysed ? 'where some' : 'where none'} should be`);
         }
-        await writers.close();
-        await ticker.stop();
-        await host?.stop();
-      });
+        result.analyses += runs;
+        result.votesAnalysed = Math.max(result.votesAnalysed, after.votes);
+      }
     }
+  } finally {
+    await ticker.stop();
+    await host.stop();
+    const { samples, whileWriting, waits } = await sampler.stop();
+    result.samples = samples;
+    result.samplesWhileWriting = whileWriting;
+    result.waitedForAnalysis = waits.length;
   }
   return result;
 }
 
-async function fillHot(client: pg.Client): Promise<void> {
+async function dropReactions(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    "select name from millrace.derivation where task = 'analyze_conversation'",
+  );
+  for (const { name } of rows) await client.query('select millrace.drop($1)', [name]);
+}
+
+/**
+ * As db/derived/analysis.sql declares it, but for the first analysis, which comes early: a phase of
+ * 20 seconds has one whole one, and of 40 two.
+ */
+async function declareReaction(client: pg.Client): Promise<void> {
+  await client.query(
+    `select millrace.react('analyze_conversation', source => 'app_public.opinion_vote',
+      key => '{conversation_id}', task => 'analyze_conversation', debounce => '2 seconds',
+      max_wait => '6 seconds', min_interval => '20 seconds',
+      columns => '{opinion_id,voter_id,choice,cancelled_at}')`,
+  );
+}
+
+async function published(client: pg.Client, conversation: string) {
+  const { rows } = await client.query<{ runs: number; votes: number }>(
+    `select coalesce(q.published, 0)::int as runs, coalesce(r.vote_count, 0) as votes
+    from app_public.conversation c
+    left join app_private.analysis_request q on q.conversation_id = c.id
+    left join app_public.analysis_run r on r.conversation_id = c.id and r.is_published
+    where c.id = $1`,
+    [conversation],
+  );
+  return rows[0] as { runs: number; votes: number };
+}
+
+/** Conversations 1 to `rounds`, each with opinions and votes, and accounts that will vote. */
+async function fillHot(client: pg.Client, rounds: number): Promise<void> {
   await client.query(
     `insert into app_public.account (display_name)
     select 'Voter ' || i from generate_series(1, $1::int) i`,
-    [HOT.accounts],
+    [HOT.earlier + 2 * HOT.accounts],
   );
-  await client.query("insert into app_public.conversation (owner_id, topic) values (1, 'Hot')");
+  await client.query(
+    `insert into app_public.conversation (owner_id, topic)
+    select 1, 'Hot ' || i from generate_series(1, $1::int) i`,
+    [rounds],
+  );
   await client.query(
     `insert into app_public.opinion (conversation_id, author_id, content)
-    select 1, i, 'Opinion ' || i from generate_series(1, $1::int) i`,
-    [HOT.opinions],
+    select c, i, 'Opinion ' || i
+    from generate_series(1, $2::int) c, generate_series(1, $1::int) i
+    order by c, i`,
+    [HOT.opinions, rounds],
+  );
+  await client.query(
+    `insert into app_public.opinion_vote (opinion_id, voter_id, conversation_id, choice)
+    select (c - 1) * $1 + o, v, c,
+      case when (v + o) % 7 = 0 then 'pass' when (v + o) % 2 = 0 then 'agree' else 'disagree'
+      end::app_public.vote_choice
+    from generate_series(1, $3::int) c, generate_series(1, $1::int) o, generate_series(1, $2::int) v`,
+    [HOT.opinions, HOT.earlier, rounds],
   );
 }
 
@@ -405,39 +465,13 @@ async function startHost(connectionString: string): Promise<{ stop(): Promise<vo
   };
 }
 
-/** Looks again and again whether a voter waits for a lock that the analysis holds. */
-function sampleWaits(connectionString: string) {
-  let stopped = false;
-  const counted = withClient(connectionString, async (client) => {
-    let samples = 0;
-    let waited = 0;
-    while (!stopped) {
-      const { rows } = await client.query<{ waits: number }>({
-        name: 'waits',
-        text: `select count(*)::int as waits
-          from pg_stat_activity v
-          cross join lateral unnest(pg_blocking_pids(v.pid)) b(pid)
-          join pg_stat_activity a on a.pid = b.pid
-          where v.application_name = 'bench writer' and v.wait_event_type = 'Lock'
-            and a.application_name like 'millrace analysis%'`,
-      });
-      samples += 1;
-      waited += rows[0]?.waits ?? 0;
-      await sleep(20);
-    }
-    return { samples, waited };
-  });
-  return {
-    stop() {
-      stopped = true;
-      return counted;
-    },
-  };
-}
-
-/** The result as programs read it: medians in milliseconds. */
-export function analysisJson({ inputs }: AnalysisBenchResult): Record<string, unknown>[] {
-  return inputs.map((it) => ({
+/**
+ * The result as programs read it: medians in milliseconds of each conversation. What voters paid
+ * stands with the last, or alone where none was measured.
+ */
+export function analysisJson(result: AnalysisBenchResult): Record<string, unknown>[] {
+  const { inputs, voters } = result;
+  const list: Record<string, unknown>[] = inputs.map((it) => ({
     input: it.input,
     votes: it.votes,
     mathMs: round(median(it.warm.map(({ total = Number.NaN }) => total))),
@@ -454,6 +488,11 @@ export function analysisJson({ inputs }: AnalysisBenchResult): Record<string, un
       ]),
     ),
   }));
+  if (voters !== null) {
+    const last = list.pop() ?? { input: `${voters.voters} voters`, votes: voters.votesAnalysed };
+    list.push({ ...last, voters });
+  }
+  return list;
 }
 
 /** The result for people. */
@@ -470,42 +509,82 @@ export function analysisReport(result: AnalysisBenchResult): string {
   const line = (name: string, of: (it: InputResult) => string) =>
     `${name.padEnd(34)}${inputs.map((it) => of(it)).join('')}`;
   const lines = [
-    `analysis: medians of ${runs} warm runs, in milliseconds`,
+    inputs.length > 0
+      ? `analysis: medians of ${runs} warm runs, in milliseconds`
+      : 'analysis: what it costs those who vote',
     `machine  ${processors.length} × ${processors[0]?.model.trim()}, ` +
       `${Math.round(totalmem() / 2 ** 30)} GB, ${platform()} ${release()}, ` +
       `load ${loadavg()[0]?.toFixed(1)}`,
     `server   Postgres ${server.version}${server.embedded ? ' (embedded)' : ''}: ${settings.join(', ')}`,
-    '',
-    ...inputs.map(
-      (it, at) =>
-        `(${at + 1}) ${it.input}: ${it.votes} votes of ${it.participants} on ${it.opinions} opinions`,
-    ),
-    '',
-    line('', (it) => `(${inputs.indexOf(it) + 1})`.padStart(9)),
-    ...stages.map((stage) => line(`  ${stage}`, (it) => mid(it.warm, stage))),
-    line('mathematics, warm', (it) => mid(it.warm, 'total')),
-    line('  of the processor', (it) => mid(it.warm, 'processor')),
-    line('mathematics, first in a process', (it) => cell(it.cold.total ?? Number.NaN)),
-    line('  of the processor', (it) => cell(it.cold.processor ?? Number.NaN)),
-    line('memory, MB (of it before: Node)', (it) => cell(it.rssMb)),
-    line('', (it) => cell(it.startMb)),
-    line('  claim: read in one snapshot', (it) => mid(it.runs, 'claim')),
-    line('  publish: write and commit', (it) => mid(it.runs, 'publish')),
-    line('claim to commit', (it) => mid(it.runs, 'total')),
-    line('vote to published (debounce 2 s)', (it) => cell(median(it.voteToPublishedMs))),
   ];
-  if (voters !== null) {
-    const [without, along] = [median(voters.tpsWithout), median(voters.tpsWith)];
+  if (inputs.length > 0)
     lines.push(
       '',
-      `${voters.voters} voters in one conversation, ${voters.seconds} s, ${ROUNDS} rounds, all counters:`,
-      `  ${without.toFixed(0)} votes/s without analyses, ${along.toFixed(0)} with: ` +
-        `${(100 * (along / without)).toFixed(1)} %`,
-      `  ${voters.analyses} analyses, the last of ${voters.votesAnalysed} votes; ` +
-        `${voters.waitedForAnalysis} waits for the analysis in ${voters.samples} samples`,
+      ...inputs.map(
+        (it, at) =>
+          `(${at + 1}) ${it.input}: ${it.votes} votes of ${it.participants} on ${it.opinions} opinions`,
+      ),
+      '',
+      line('', (it) => `(${inputs.indexOf(it) + 1})`.padStart(9)),
+      ...stages.map((stage) => line(`  ${stage}`, (it) => mid(it.warm, stage))),
+      line('mathematics, warm', (it) => mid(it.warm, 'total')),
+      line('  of the processor', (it) => mid(it.warm, 'processor')),
+      line('mathematics, first in a process', (it) => cell(it.cold.total ?? Number.NaN)),
+      line('  of the processor', (it) => cell(it.cold.processor ?? Number.NaN)),
+      line('memory, MB (of it before: Node)', (it) => cell(it.rssMb)),
+      line('', (it) => cell(it.startMb)),
+      line('  claim: read in one snapshot', (it) => mid(it.runs, 'claim')),
+      line('  publish: write and commit', (it) => mid(it.runs, 'publish')),
+      line('claim to commit', (it) => mid(it.runs, 'total')),
+      line('vote to published (debounce 2 s)', (it) => cell(median(it.voteToPublishedMs))),
+      '',
+      ...limits(inputs),
+    );
+  if (voters !== null) {
+    const { tpsWithout, tpsWith } = voters;
+    const share = tpsWith.map((tps, at) => tps / (tpsWithout[at] as number));
+    const spread = (values: number[], digits = 0) =>
+      `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} – ` +
+      `${Math.max(...values).toFixed(digits)})`;
+    lines.push(
+      '',
+      `${voters.voters} voters in one conversation, ${voters.seconds} s, all counters: ` +
+        `median (lowest – highest) of ${tpsWith.length} rounds`,
+      `  without analyses ${spread(tpsWithout)} votes/s, with ${spread(tpsWith)}; ` +
+        `with / without in the same round ${spread(
+          share.map((it) => 100 * it),
+          1,
+        )} %`,
+      `  ${voters.analyses} analyses, of ${voters.votesAnalysed} votes at most; ` +
+        `${voters.waitedForAnalysis} waits for it or the rest of the host in ${voters.samples} looks, ` +
+        `${voters.samplesWhileWriting} of them while a result was written`,
+      target('throughput kept, %', 100 * median(share), 90, 'least'),
     );
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** What is asked of the largest conversation. */
+function limits(inputs: InputResult[]): string[] {
+  const it = inputs.find(({ input }) => input.startsWith(`${LARGE.participants}x`));
+  if (it === undefined) return [];
+  const middle = (list: Record<string, number>[], stage: string) =>
+    median(list.map((run) => run[stage] ?? Number.NaN));
+  return [
+    `limits of ${it.input}`,
+    target('mathematics, warm', middle(it.warm, 'total'), 350),
+    target('mathematics, first in a process', it.cold.total ?? Number.NaN, 700),
+    target('memory, MB', it.rssMb, 200),
+    target('claim to commit', middle(it.runs, 'total'), 1_500),
+  ];
+}
+
+function target(name: string, value: number, limit: number, bound: 'most' | 'least' = 'most') {
+  const met = bound === 'most' ? value <= limit : value >= limit;
+  return (
+    `  ${name.padEnd(34)}${value.toFixed(0).padStart(6)}   ${bound === 'most' ? '≤' : '≥'} ` +
+    `${String(limit).padEnd(8)}${met ? 'met' : 'missed'}`
+  );
 }
 
 const round = (value: number) => Math.round(value * 10) / 10;
