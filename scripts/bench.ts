@@ -126,38 +126,6 @@ program
     );
   });
 
-interface EndpointsArguments {
-  scale: number;
-  rps: number;
-  seconds: number;
-  delay: number;
-  databaseUrl?: string;
-  keep?: string;
-  json?: boolean;
-}
-
-program
-  .command('endpoints')
-  .description('requests to the API at a fixed rate, beside live answers and a server by hand')
-  .option('--scale <n>', 'how much data: see npm run demo-data', positive, 10)
-  .option('--rps <n>', 'requests a second of all endpoints together', positive, 250)
-  .option('--seconds <s>', 'measured seconds of the API, and of the server by hand', positive, 30)
-  .option('--delay <ms>', 'what a round trip to a distant database takes more', positive, 40)
-  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
-  .option('--keep <name>', 'a database of it: filled if it is not there, and kept')
-  .option('--json', 'print the result of each endpoint as a JSON array')
-  .action(async (options: EndpointsArguments) => {
-    const result = await benchEndpoints({
-      ...options,
-      databaseUrl: options.databaseUrl ?? null,
-      keep: options.keep ?? null,
-      onProgress: (message) => process.stderr.write(`${message}\n`),
-    });
-    process.stdout.write(
-      options.json ? `${JSON.stringify(endpointsJson(result))}\n` : endpointsReport(result),
-    );
-  });
-
 await runCommand(async () => {
   await program.parseAsync();
   return 0;
