@@ -1,7 +1,14 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { analysisJson, analysisReport, benchAnalysis } from './bench/analysis.ts';
 import { benchHotKey } from './bench/hot-key.ts';
 import { benchIdle, idleReport } from './bench/idle.ts';
+import {
+  benchLogHealth,
+  HOLDS,
+  type Hold,
+  logHealthJson,
+  logHealthReport,
+} from './bench/log-health.ts';
 import { benchMaterialize, materializeJson, materializeReport } from './bench/materialize.ts';
 import { hotKeyJson, hotKeyReport } from './bench/report.ts';
 import { runCommand } from './lib/cli.ts';
@@ -9,6 +16,7 @@ import { runCommand } from './lib/cli.ts';
 /*
  * `npm run bench -- hot-key`: what counting costs the writers of one hot row, and its readers;
  * `npm run bench -- materialize`: what a derived relation costs to keep fresh;
+ * `npm run bench -- log-health`: what a snapshot held open does to logs, drains and reads;
  * `npm run bench -- analysis`: what the analysis of a conversation takes, and costs its voters.
  */
 
@@ -90,6 +98,40 @@ program
       onProgress: (message) => process.stderr.write(`${message}\n`),
     });
     process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : idleReport(result));
+  });
+
+interface LogHealthArguments {
+  minutes: number;
+  rate?: number;
+  clients: number;
+  hold: Hold;
+  databaseUrl?: string;
+  json?: boolean;
+}
+
+program
+  .command('log-health')
+  .description('minutes of votes, a snapshot held open in the middle: logs, drains, exact reads')
+  .option('--minutes <n>', 'minutes of writing', positive, 3)
+  .option('--rate <n>', 'votes a second; default: as many as the machine gives', positive)
+  .option('--clients <n>', 'connections that vote in the hot conversation', positive, 16)
+  .addOption(
+    new Option('--hold <what>', 'what is held open in the middle third')
+      .choices([...HOLDS])
+      .default('snapshot'),
+  )
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--json', 'print the result as one JSON object')
+  .action(async (options: LogHealthArguments) => {
+    const result = await benchLogHealth({
+      ...options,
+      rate: options.rate ?? null,
+      databaseUrl: options.databaseUrl ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(logHealthJson(result))}\n` : logHealthReport(result),
+    );
   });
 
 interface AnalysisArguments {

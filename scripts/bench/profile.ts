@@ -78,10 +78,10 @@ export async function profileRun(
   });
 }
 
-type ProcessorTimes = Map<number, { kind: string; nanoseconds: number }>;
+export type ProcessorTimes = Map<number, { kind: string; nanoseconds: number }>;
 
 /** Nanoseconds on a processor of each process of the server (/proc/<pid>/schedstat, first field). */
-async function processorTimes(client: pg.Client): Promise<ProcessorTimes | null> {
+export async function processorTimes(client: pg.Client): Promise<ProcessorTimes | null> {
   const { rows } = await client.query<{ pid: number; kind: string }>(
     `select pid, case when backend_type = 'client backend' then coalesce(nullif(application_name, ''), 'other')
        else backend_type end as kind
