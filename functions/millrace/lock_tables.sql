@@ -29,8 +29,8 @@ as $$
 declare
   v_views text[];
   v_view text;
-  v_shared text;
-  v_exclusive text;
+  v_locks text[];
+  v_lock text;
   v_relations constant oid[] := lock_tables.shared || lock_tables.exclusive;
   v_timeout constant text := current_setting('lock_timeout');
   v_deadlock constant interval := current_setting('deadlock_timeout')::interval;
@@ -39,16 +39,16 @@ declare
     + coalesce(nullif(v_timeout::interval, interval '0'), interval '20 seconds');
   v_wait interval;
 begin
-  select
-      string_agg(millrace.qualified_name(r.relation), ', ') filter (where not r.is_exclusive),
-      string_agg(millrace.qualified_name(r.relation), ', ') filter (where r.is_exclusive)
-    into v_shared, v_exclusive
-    from (
-      select c.oid::regclass as relation, c.oid = any (lock_tables.exclusive) as is_exclusive
-      from pg_catalog.pg_class c
-      where c.oid = any (v_relations) and c.relkind <> 'm'
-      order by c.oid
-    ) r;
+  -- a log after its table, as a writer comes to them: who waited for the log would be in the
+  -- table's way, and every attempt fail while somebody writes
+  v_locks := array(
+    select format('lock table %s in %s mode', millrace.qualified_name(c.oid),
+      case when c.oid = any (lock_tables.exclusive) then 'access exclusive'
+        else 'share row exclusive' end)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_relations) and c.relkind <> 'm'
+    order by c.relnamespace = 'millrace_log'::regnamespace, c.oid
+  );
   v_views := array(
     select format('alter %s %s owner to %I',
       case c.relkind when 'm' then 'materialized view' else 'view' end,
@@ -86,12 +86,9 @@ begin
       foreach v_view in array v_views loop
         execute v_view;
       end loop;
-      if v_exclusive is not null then
-        execute format('lock table %s in access exclusive mode', v_exclusive);
-      end if;
-      if v_shared is not null then
-        execute format('lock table %s in share row exclusive mode', v_shared);
-      end if;
+      foreach v_lock in array v_locks loop
+        execute v_lock;
+      end loop;
       perform set_config('lock_timeout', v_timeout, true);
       return;
     exception when lock_not_available or deadlock_detected then
@@ -99,9 +96,8 @@ begin
       if clock_timestamp() >= v_until then
         raise exception 'Tables of the declaration are in use' using
           errcode = 'lock_not_available',
-          detail = format('Tried for %s to lock %s.', clock_timestamp() - v_started,
-            concat_ws(', ', v_exclusive, v_shared,
-              array_to_string(lock_tables.views::text[], ', '))),
+          detail = format('Tried for %s: %s.', clock_timestamp() - v_started,
+            array_to_string(v_locks || v_views, ', ')),
           hint = 'A transaction that has written them, or read the engine''s views of them, is '
             'still open. Try again when it has ended; declare one by one.';
       end if;

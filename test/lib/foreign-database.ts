@@ -14,8 +14,10 @@ export interface ForeignDatabase {
   owner: string;
   /** The connection string of a role; default: the owner. */
   url(role?: string): string;
+  /** The connection string of the server's login, a superuser, to this database. */
+  adminUrl: string;
   /** A new connection as a role, closed by `drop` at the latest. */
-  connect(role?: string): Promise<pg.Client>;
+  connect(role?: string, config?: pg.ClientConfig): Promise<pg.Client>;
   /** Runs statements as a role and closes the connection; rows of the last statement. */
   run<T extends pg.QueryResultRow>(text: string, role?: string): Promise<T[]>;
   /** The same as the server's login, a superuser. */
@@ -67,8 +69,9 @@ export async function createForeignDatabase(
     name,
     owner,
     url: (role = owner) => url(role),
-    async connect(role = owner) {
-      const client = new pg.Client({ connectionString: url(role) });
+    adminUrl: databaseUrl(server, name),
+    async connect(role = owner, config = {}) {
+      const client = new pg.Client({ connectionString: url(role), ...config });
       client.on('error', () => undefined);
       await client.connect();
       clients.push(client);

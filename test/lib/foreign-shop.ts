@@ -277,7 +277,8 @@ export const SHOP_RELATIONS: ShopRelation[] = [
 export const SHOP_REACTION = {
   name: 'customer_mail',
   declaration: `select millrace.react('customer_mail', source => '"Shop"."Order"',
-    key => '{tenantId,customerNo}', task => 'customer_mail', min_interval => '2 seconds')`,
+    key => '{tenantId,customerNo}', task => 'customer_mail', min_interval => '2 seconds',
+    filter => $$"user" = 'shipped'$$)`,
 };
 
 /** The rows of a counter's target whose value is not what a recount gives: all, or a part. */
