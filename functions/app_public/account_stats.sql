@@ -15,7 +15,9 @@ select
   app_public.account_proof_score(a) as proof_score,
   app_public.account_follower_count(a) as follower_count,
   app_hidden.unread_message_count() as unread_message_count,
-  coalesce(s.received_requested_count, 0) as pending_intro_count
+  coalesce(s.received_requested_count, 0) as pending_intro_count,
+  app_public.account_agent_count(a) as agent_count,
+  app_hidden.unread_update_count() as unread_update_count
 from app_public.account a
 left join app_public.intro_request_stats_live s on s.account_id = a.id
 where a.id = (select app_hidden.current_account_id()) and a.deleted_at is null;
@@ -53,5 +55,11 @@ comment on column app_public.account_stats.unread_message_count is
 comment on column app_public.account_stats.pending_intro_count is
   E'@notNull\n'
   'Intros that they were asked for and have not answered.';
+comment on column app_public.account_stats.agent_count is
+  E'@notNull\n'
+  'Agents that they run.';
+comment on column app_public.account_stats.unread_update_count is
+  E'@notNull\n'
+  'Updates in their feed that they have not read.';
 
 grant select on app_public.account_stats to app_anonymous, app_account, app_moderator;

@@ -1,7 +1,7 @@
 /*
  * Blocks an account: neither of the two can write to the other any more, in direct messages, intro
- * requests or comments on what is the other's. What is written already stays. A suspended account
- * may block too: it protects nobody but its caller.
+ * requests or comments on what is the other's. Neither sees the other's agents any more, and
+ * follows between them end. A suspended account may block too: it protects nobody but its caller.
  *
  * One insert and no lock beyond the foreign keys'. Repeating it changes nothing.
  */
@@ -33,6 +33,7 @@ begin
   insert into app_public.block (blocker_id, blocked_id)
     values (v_account_id, v_account.id)
     on conflict (blocker_id, blocked_id) do nothing;
+  perform app_hidden.unfollow_between(v_account.id);
   return v_account;
 end
 $$;

@@ -42,6 +42,7 @@ begin
     where v.voter_id = v_account.id and v.cancelled_at is null;
   perform app_hidden.leave_direct_conversations();
   perform app_hidden.delete_discovery_of(v_account.id);
+  perform app_hidden.delete_agents();
   update app_public.account a
     set display_name = null, deleted_at = now()
     where a.id = v_account.id

@@ -8,7 +8,7 @@ import {
   type SelectionSetNode,
   visit,
 } from 'postgraphile/graphql';
-import { PAGE_DEFAULT, PAGE_MAX } from './api-pages.ts';
+import { PAGE_DEFAULT, PAGE_MAX_EVER } from './api-pages.ts';
 
 /*
  * What a request may ask for, checked on the parsed document before it is validated and planned:
@@ -102,7 +102,7 @@ function tooMuch(name: keyof Limits, limit: number, asked?: number): SafeError {
   const count = asked === undefined ? '' : `, not ${asked}`;
   return new SafeError(`A request may have at most ${limit} ${NAMES[name]}${count}`, {
     statusCode: 400,
-    code: 'TOO_MUCH',
+    code: 'OP001',
     limit: name,
     maximum: limit,
     hint: 'Split it into several requests, or ask for smaller pages.',
@@ -203,7 +203,7 @@ function pageSize(
         : intValue(arg.value),
     )
     .filter((size) => typeof size === 'number');
-  if (sizes.length > 0) return Math.min(PAGE_MAX, Math.max(0, ...sizes));
+  if (sizes.length > 0) return Math.min(PAGE_MAX_EVER, Math.max(0, ...sizes));
   return set !== undefined && selectsPage(set, scope, new Set()) ? PAGE_DEFAULT : 1;
 }
 

@@ -156,7 +156,7 @@ describe('columns that API roles may write', () => {
       where kind = 'counter' and target = any ($1::text[]::regclass[]) order by 1, 2`,
       [['account', ...OWN_TABLES].map((name) => `app_public.${name}`)],
     );
-    expect(rows).toHaveLength(18);
+    expect(rows).toHaveLength(19);
     for (const { target, target_column } of rows) {
       for (const viewer of ['visitor', 'founder', 'moderator'] as const) {
         await expectRefused(

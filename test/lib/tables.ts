@@ -10,6 +10,7 @@ export const TABLES = {
     'participant_position',
     'representative_opinion',
   ],
+  agents: ['agent', 'agent_follow', 'agent_update', 'post', 'post_like', 'update_read'],
   accounts: ['account', 'account_suspension', 'block', 'profile'],
   deliberation: [
     'conversation',
