@@ -1,5 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { analysisJson, analysisReport, benchAnalysis } from './bench/analysis.ts';
+import { benchEndpoints } from './bench/endpoints.ts';
+import { endpointsJson, endpointsReport } from './bench/endpoints-report.ts';
+import { benchFeedLag, feedLagReport } from './bench/feed-lag.ts';
 import { benchHotKey } from './bench/hot-key.ts';
 import { benchIdle, idleReport } from './bench/idle.ts';
 import {
@@ -17,7 +20,9 @@ import { runCommand } from './lib/cli.ts';
  * `npm run bench -- hot-key`: what counting costs the writers of one hot row, and its readers;
  * `npm run bench -- materialize`: what a derived relation costs to keep fresh;
  * `npm run bench -- log-health`: what a snapshot held open does to logs, drains and reads;
- * `npm run bench -- analysis`: what the analysis of a conversation takes, and costs its voters.
+ * `npm run bench -- analysis`: what the analysis of a conversation takes, and costs its voters;
+ * `npm run bench -- endpoints`: what requests to the API take;
+ * `npm run bench -- feed-lag`: how long after a write the feeds show it.
  */
 
 interface HotKeyArguments {
@@ -168,6 +173,66 @@ program
     );
   });
 
+interface EndpointsArguments {
+  scale: number;
+  rps: number;
+  seconds: number;
+  delay: number;
+  databaseUrl?: string;
+  keep?: string;
+  json?: boolean;
+}
+
+program
+  .command('endpoints')
+  .description('requests to the API at a fixed rate, beside live answers and a server by hand')
+  .option('--scale <n>', 'how much data: see npm run demo-data', amount, 10)
+  .option('--rps <n>', 'requests a second of all endpoints together', positive, 250)
+  .option('--seconds <s>', 'measured seconds of the API, and of the server by hand', positive, 30)
+  .option('--delay <ms>', 'what a round trip to a distant database takes more', positive, 40)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--keep <name>', 'a database of it: filled if it is not there, and kept')
+  .option('--json', 'print the result of each endpoint as a JSON array')
+  .action(async (options: EndpointsArguments) => {
+    const result = await benchEndpoints({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      keep: options.keep ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(endpointsJson(result))}\n` : endpointsReport(result),
+    );
+  });
+
+interface FeedLagArguments {
+  scale: number;
+  rps: number;
+  writes: number;
+  databaseUrl?: string;
+  keep?: string;
+  json?: boolean;
+}
+
+program
+  .command('feed-lag')
+  .description('from the answer of a write to a feed that shows it, through the API')
+  .option('--scale <n>', 'how much data: see npm run demo-data', amount, 10)
+  .option('--rps <n>', 'requests a second beside it, in the second half', positive, 250)
+  .option('--writes <n>', 'writes of each kind that are followed', positive, 100)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--keep <name>', 'a database of it: filled if it is not there, and kept')
+  .option('--json', 'print the result as a JSON array')
+  .action(async (options: FeedLagArguments) => {
+    const lags = await benchFeedLag({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      keep: options.keep ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(options.json ? `${JSON.stringify(lags)}\n` : feedLagReport(lags));
+  });
+
 await runCommand(async () => {
   await program.parseAsync();
   return 0;
@@ -183,4 +248,10 @@ function positive(value: string): number {
 
 function count(value: string): number {
   return value === '0' ? 0 : positive(value);
+}
+
+function amount(value: string): number {
+  const number = Number(value);
+  if (!Number.isFinite(number) || number <= 0) throw new InvalidArgumentError('More than 0.');
+  return number;
 }

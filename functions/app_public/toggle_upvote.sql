@@ -11,7 +11,7 @@
 create or replace function app_public.toggle_upvote(
   project_id bigint, upvoted boolean default null
 )
-  returns app_public.project
+  returns app_public.project_upvote_state
   language plpgsql
   volatile
   security invoker
@@ -20,7 +20,7 @@ as $$
 #variable_conflict use_column
 declare
   v_account_id constant bigint := app_hidden.require_active_account();
-  v_project app_public.project;
+  v_state app_public.project_upvote_state;
 begin
   if toggle_upvote.upvoted is false then
     update app_public.project_upvote u
@@ -35,12 +35,12 @@ begin
           created_at = case when u.withdrawn_at is null then u.created_at else now() end
         where toggle_upvote.upvoted is null or u.withdrawn_at is not null;
   end if;
-  select p.* into v_project from app_public.project p
-    where p.id = toggle_upvote.project_id and p.deleted_at is null;
-  if v_project.id is null then
+  select s.* into v_state from app_public.project_upvote_state s
+    where s.project_id = toggle_upvote.project_id;
+  if not found then
     perform app_hidden.require_project(toggle_upvote.project_id);
   end if;
-  return v_project;
+  return v_state;
 end
 $$;
 

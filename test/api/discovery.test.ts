@@ -42,7 +42,7 @@ beforeAll(async () => {
   for (let i = 1; i <= 5; i += 1) {
     await call(founder, 'createProject', `title: "Thing ${i}", description: "A kettle, too"`);
   }
-  await call(viewer, 'toggleUpvote', `projectId: ${project}`);
+  await call(viewer, 'toggleUpvote', `projectId: ${project}`, 'projectId');
   await call(validator, 'awardBadge', `projectId: ${project}, kind: demo`);
   chain = (await call(founder, 'createChain', 'slug: "kitchen", name: "Kitchen"')).id;
   await call(viewer, 'followChain', `chainId: ${chain}`);
@@ -160,7 +160,7 @@ describe('round trips to the database', () => {
       projectCount upvoteCount commentCount badgeCount proofScore followerCount
       unreadMessageCount pendingIntroCount
     } introRequestStats { sentRequestedCount } } }`;
-    await call(viewer, 'toggleUpvote', `projectId: ${project}, upvoted: false`);
+    await call(viewer, 'toggleUpvote', `projectId: ${project}, upvoted: false`, 'projectId');
     const less = await secondTime(dashboard, founder);
     expect(less).toMatchObject({ statements: 2, roundTrips: 1, parses: 0 });
     expect(less.data.currentAccount).toEqual({
@@ -177,12 +177,12 @@ describe('round trips to the database', () => {
       },
       introRequestStats: { sentRequestedCount: '1' },
     });
-    await call(viewer, 'toggleUpvote', `projectId: ${project}, upvoted: true`);
+    await call(viewer, 'toggleUpvote', `projectId: ${project}, upvoted: true`, 'projectId');
     const more = await secondTime(dashboard, founder);
     expect(more.data.currentAccount.stats.upvoteCount).toBe('1');
   });
 
-  test('an upvote that asks for the count takes two', async () => {
+  test('an upvote with the exact count too, and two if it goes on from there', async () => {
     const seen = await secondTime(
       `mutation { toggleUpvote(input: { projectId: ${project}, upvoted: true }) {
         result { upvoteCount viewerHasUpvoted }
@@ -190,7 +190,18 @@ describe('round trips to the database', () => {
       viewer,
     );
     expect(seen.data.toggleUpvote.result).toEqual({ upvoteCount: '1', viewerHasUpvoted: true });
-    expect(seen).toMatchObject({ roundTrips: 2, parses: 0 });
+    expect(seen).toMatchObject({ statements: 2, roundTrips: 1, parses: 0 });
+    const more = await secondTime(
+      `mutation { toggleUpvote(input: { projectId: ${project}, upvoted: true }) {
+        result { upvoteCount project { title upvoteCount owner { displayName } } }
+      } }`,
+      viewer,
+    );
+    expect(more.data.toggleUpvote.result).toEqual({
+      upvoteCount: '1',
+      project: { title: 'Solar kettle', upvoteCount: '1', owner: { displayName: 'Flora' } },
+    });
+    expect(more).toMatchObject({ statements: 4, roundTrips: 2, parses: 0 });
   });
 });
 

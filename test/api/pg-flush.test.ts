@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startWireProxy, type WireProxy } from '../../scripts/bench/wire-proxy.ts';
 import { type FlushStatement, flush } from '../../scripts/lib/pg-flush.ts';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
-import { startWireProxy, type WireProxy } from './wire-proxy.ts';
 
 let db: TestDatabase;
 let proxy: WireProxy;

@@ -1,7 +1,7 @@
+import { startWireProxy, type WireProxy } from '../../scripts/bench/wire-proxy.ts';
 import { issueToken, type TokenRole, tokenKey } from '../../scripts/lib/jwt.ts';
 import { type ApiServer, startServer } from '../../scripts/lib/server.ts';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
-import { startWireProxy, type WireProxy } from './wire-proxy.ts';
 
 /** The body of a GraphQL response, with its status. */
 export interface Answer {

@@ -215,7 +215,12 @@ describe('toggle_upvote', () => {
     );
 
   it('switches, and says so at once', async () => {
-    await toggle(world.other);
+    const said = await toggle(world.other);
+    expect(said).toEqual({
+      project_id: world.project,
+      upvote_count: '1',
+      viewer_has_upvoted: true,
+    });
     expect(await state(world.other)).toEqual({ count: 1, viewer: true });
     expect(await state(world.keeper)).toEqual({ count: 1, viewer: false });
     await toggle(world.keeper);

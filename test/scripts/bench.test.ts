@@ -1,5 +1,8 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { median } from '../../scripts/bench/hot-key.ts';
+import { runHttpLoad } from '../../scripts/bench/http-load.ts';
 import { openWire, type Wire } from '../../scripts/bench/wire.ts';
 import { createEmptyDatabase, type TestDatabase } from '../lib/database.ts';
 
@@ -67,4 +70,71 @@ test('the median is the middle, or between the two in the middle', () => {
   expect(median([3, 1, 2])).toBe(2);
   expect(median([4, 1, 3, 2])).toBe(2.5);
   expect(median([])).toBeNaN();
+});
+
+describe('requests at a fixed rate', () => {
+  const request = { method: 'GET' as const, path: '/', headers: {}, body: null };
+
+  /** Answers once `count` requests are there, never before. */
+  async function withPatientServer(
+    count: number,
+    answer: (response: ServerResponse) => void,
+    work: (url: string) => Promise<void>,
+  ): Promise<void> {
+    const waiting: ServerResponse[] = [];
+    const server = createServer((_, response) => {
+      waiting.push(response);
+      if (waiting.length === count) for (const it of waiting) answer(it);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      await work(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  }
+
+  const load = (url: string) =>
+    runHttpLoad({
+      url,
+      kinds: [
+        { name: 'one', requests: [request] },
+        { name: 'other', requests: [request] },
+      ],
+      rate: 200,
+      warmUpMs: 0,
+      measureMs: 100,
+      seed: 7,
+    });
+
+  test('are sent while others wait, and count from when they were to be sent', async () => {
+    await withPatientServer(
+      20,
+      (response) => response.end('{}'),
+      async (url) => {
+        const { latencies, failed } = await load(url);
+        expect(failed).toBe(0);
+        expect(latencies.map(({ name, samples }) => [name, samples])).toEqual([
+          ['one', 10],
+          ['other', 10],
+        ]);
+        // The first was to be sent 95 ms before the last, and all were answered after that one.
+        expect(Math.max(...latencies.map(({ max }) => max))).toBeGreaterThanOrEqual(94);
+      },
+    );
+  });
+
+  test('that fail are counted, and the first failure is told', async () => {
+    await withPatientServer(
+      20,
+      (response) => response.end('{"errors":[{"message":"no"}]}'),
+      async (url) => {
+        const { latencies, failed, firstError } = await load(url);
+        expect(failed).toBe(20);
+        expect(firstError).toMatch(/^(one|other): 200 \{"errors"/);
+        expect(latencies.map(({ samples }) => samples)).toEqual([0, 0]);
+      },
+    );
+  });
 });

@@ -4,7 +4,8 @@ import { connect, createServer, type Socket } from 'node:net';
 /*
  * A TCP proxy that understands enough of Postgres's protocol to count what a client sends: the
  * statements, and the round trips, which are the times that it waits for the server before it sends
- * more. It counts bytes on the wire, so no layer of the client can hide anything from it.
+ * more. It counts bytes on the wire, so no layer of the client can hide anything from it. It can
+ * also be as slow as a network between two places.
  */
 
 export interface WireCounts {
@@ -21,6 +22,8 @@ export interface WireCounts {
 export interface WireProxy {
   /** The connection string with the proxy in place of the server. */
   connectionString: string;
+  /** From now on a round trip takes so many milliseconds more, half of them in each direction. */
+  setDelay(milliseconds: number): void;
   /** What happened since the last reset, start-up of connections not counted. */
   counts(): WireCounts;
   reset(): void;
@@ -31,6 +34,12 @@ export interface WireProxy {
 export async function startWireProxy(target: string): Promise<WireProxy> {
   const url = new URL(target);
   let counts = zero();
+  let delay = 0;
+  // Timers of the same delay end in the order in which they began: nothing overtakes.
+  const forward = (to: Socket, chunk: Buffer) => {
+    if (delay === 0) to.write(chunk);
+    else setTimeout(() => to.write(chunk), delay / 2);
+  };
   const sockets = new Set<Socket>();
 
   const proxy = createServer((client) => {
@@ -57,14 +66,17 @@ export async function startWireProxy(target: string): Promise<WireProxy> {
     let bound = '';
     // Becomes true with every answer: the next thing sent opens another round trip.
     let answered = true;
+    // Small packets must not wait for each other.
+    client.setNoDelay(true);
+    server.setNoDelay(true);
     client.on('data', (chunk) => {
       if (reader.read(chunk) && answered) counts.roundTrips += 1;
       answered = false;
-      server.write(chunk);
+      forward(server, chunk);
     });
     server.on('data', (chunk) => {
       answered = true;
-      client.write(chunk);
+      forward(client, chunk);
     });
     for (const [from, to] of [
       [client, server],
@@ -72,7 +84,9 @@ export async function startWireProxy(target: string): Promise<WireProxy> {
     ] as const) {
       from.on('error', () => to.destroy());
       from.on('close', () => {
-        to.destroy();
+        // Behind what was received before.
+        if (delay === 0) to.destroy();
+        else setTimeout(() => to.destroy(), delay / 2);
         sockets.delete(from);
       });
     }
@@ -84,6 +98,9 @@ export async function startWireProxy(target: string): Promise<WireProxy> {
   here.port = String((proxy.address() as AddressInfo).port);
   return {
     connectionString: here.href,
+    setDelay(milliseconds) {
+      delay = milliseconds;
+    },
     counts: () => counts,
     reset() {
       counts = zero();
