@@ -125,6 +125,35 @@ begin
 end
 $$;
 
+-- Operators see the sessions and statements of all roles, and so does app_owner, which evaluates
+-- the alerts. A login that may not grant it goes without: the operator's API says what it lacks.
+do $$
+declare
+  v_role text;
+begin
+  if (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+    or current_setting('server_version_num')::int < 160000
+      and (select rolcreaterole from pg_catalog.pg_roles where rolname = current_user)
+    or pg_has_role('pg_monitor', 'member with admin option')
+  then
+    foreach v_role in array array['app_operator', 'app_owner'] loop
+      if not exists (
+        select
+        from pg_catalog.pg_auth_members
+        where roleid = 'pg_monitor'::regrole and member = v_role::regrole
+      ) then
+        execute format('grant pg_monitor to %I', v_role);
+      end if;
+    end loop;
+  end if;
+  if (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+    and not has_function_privilege('app_owner', 'pg_catalog.pg_stat_reset()', 'execute')
+  then
+    grant execute on function pg_catalog.pg_stat_reset() to app_owner;
+  end if;
+end
+$$;
+
 set local role app_owner;
 alter default privileges for role app_owner revoke execute on functions from public;
 reset role;

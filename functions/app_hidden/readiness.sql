@@ -1,26 +1,42 @@
 /*
- * What GET /readyz reports: how much the drain has still to do. Totals only, which say nothing of
- * anybody; runs as its owner because API roles never see a log.
+ * What GET /readyz reports: which migration the database has come to, whether a ticker is
+ * connected, and how much the drain has still to do. Totals only, which say nothing of anybody;
+ * runs as its owner because API roles never see a log.
  */
 create or replace function app_hidden.readiness()
   returns jsonb
-  language sql
+  language plpgsql
   stable
-  parallel restricted
   security definer
   set search_path to ''
 as $$
-  select pg_catalog.jsonb_build_object(
-    'pending', coalesce(sum(p.rows), 0),
-    'oldestPendingSeconds',
-    coalesce(round(extract(epoch from clock_timestamp() - min(p.oldest)), 3), 0),
-    'failed', (select count(*) from millrace.derivation d where d.state = 'failed')
-  )
-  from millrace.source s
-  cross join lateral millrace.pending_rows(s.log) p;
+declare
+  v_migration text;
+begin
+  if to_regclass('app_migration.migration') is not null then
+    -- as text: npm run migrate keeps its books in a schema of its own
+    execute 'select max(m.name) from app_migration.migration m' into v_migration;
+  end if;
+  return (
+    select jsonb_build_object(
+      'migration', v_migration,
+      'ticker', exists (
+        select from pg_catalog.pg_stat_activity a
+        where a.datname = current_database() and a.application_name = 'millrace ticker'
+      ),
+      'pending', coalesce(sum(p.rows), 0),
+      'oldestPendingSeconds',
+      coalesce(round(extract(epoch from clock_timestamp() - min(p.oldest)), 3), 0),
+      'failed', (select count(*) from millrace.derivation d where d.state = 'failed')
+    )
+    from millrace.source s
+    cross join lateral millrace.pending_rows(s.log) p
+  );
+end
 $$;
 
 comment on function app_hidden.readiness() is
-  'Rows that no drain has taken yet, the age of the oldest, and the number of failed derivations.';
+  'The last migration, whether a ticker is connected, rows that no drain has taken yet, the age of '
+  'the oldest, and the number of failed derivations.';
 
 grant execute on function app_hidden.readiness() to app_anonymous;

@@ -12,6 +12,7 @@ export const PROJECT_SCHEMAS = [
   'app_public',
   'app_hidden',
   'app_private',
+  'app_operator',
 ] as const;
 
 /** A fault found by a lint: of the catalog (`object`) or of a file's text (`file:line`). */

@@ -52,6 +52,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     host = workerPool.id;
     beat();
   });
+  const runs = options.engineOnly ? null : logRuns(events, pool);
   const beat = () => {
     if (host === null) return;
     // The next one comes soon; when none does, the jobs are given to another host.
@@ -93,9 +94,44 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       await runner.stop().catch(() => undefined);
       await supervised;
       clearInterval(heart);
+      await runs?.written();
       await pool.end();
     },
   };
+}
+
+/**
+ * Notes the runs of scheduled tasks, and what became of them, in millrace.run_log. A job of the
+ * crontab says in its payload when it was due.
+ */
+function logRuns(events: WorkerEvents, pool: ReturnType<typeof ownerPool>) {
+  const started = new Map<string, number>();
+  const writing = new Set<Promise<unknown>>();
+  events.on('job:start', ({ job }) => {
+    if (isScheduled(job.payload)) started.set(job.id, performance.now());
+  });
+  events.on('job:complete', ({ job, error }) => {
+    const start = started.get(job.id);
+    started.delete(job.id);
+    if (start === undefined || !isScheduled(job.payload)) return;
+    const { ts, backfilled } = job.payload._cron;
+    const attempt = job.attempts > 1 ? `, attempt ${job.attempts}` : '';
+    const write = pool
+      .query("select app_private.log_task($1, $2 * interval '1 millisecond', $3, $4)", [
+        job.task_identifier,
+        performance.now() - start,
+        `due ${ts}${backfilled === true ? ', missed then' : ''}${attempt}`,
+        error ? String((error as Error).message ?? error) : null,
+      ])
+      .catch((cause: unknown) => log.warn({ err: cause }, 'a run could not be logged'))
+      .finally(() => writing.delete(write));
+    writing.add(write);
+  });
+  return { written: () => Promise.all(writing) };
+}
+
+function isScheduled(payload: unknown): payload is { _cron: { ts: string; backfilled?: boolean } } {
+  return typeof (payload as { _cron?: { ts?: unknown } } | null)?._cron?.ts === 'string';
 }
 
 async function runWorker(

@@ -1,0 +1,16 @@
+drop table app_private.security_finding;
+drop table app_private.index_use;
+drop table app_private.database_sample;
+drop table app_private.slow_statement;
+drop table app_private.operation_sample;
+drop table app_private.host_sample;
+drop table app_operator.alert_delivery;
+drop table app_operator.webhook;
+drop table app_operator.alert;
+drop table app_operator.alert_rule;
+drop type app_operator.server;
+drop type app_operator.new_webhook;
+drop type app_operator.queued_job;
+drop type app_operator.job;
+drop type app_operator.statement_statistics;
+drop schema app_operator;

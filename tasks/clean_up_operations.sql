@@ -1,0 +1,1 @@
+select app_private.clean_up_operations()
