@@ -32,4 +32,5 @@ export const TABLES = {
     'project_upvote',
   ],
   messaging: ['direct_conversation', 'direct_member', 'direct_message'],
+  telemetry: ['telemetry_day', 'telemetry_event'],
 } as const;
