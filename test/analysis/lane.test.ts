@@ -27,6 +27,10 @@ beforeAll(async () => {
   db = await createTestDatabase();
 });
 beforeEach(async () => {
+  // Jobs that earlier tests have left would be worked off first, and held up in place of ours.
+  await db.pool.query(`do $$ begin
+    if to_regclass('pgboss.job') is not null then delete from pgboss.job; end if;
+  end $$`);
   made = await makeConversation(db, twoCamps(20, 12));
 });
 afterEach(async () => {
