@@ -14,6 +14,7 @@ import {
 } from './bench/log-health.ts';
 import { benchMaterialize, materializeJson, materializeReport } from './bench/materialize.ts';
 import { hotKeyJson, hotKeyReport } from './bench/report.ts';
+import { benchTelemetry, telemetryJson, telemetryReport } from './bench/telemetry.ts';
 import { runCommand } from './lib/cli.ts';
 
 /*
@@ -22,7 +23,8 @@ import { runCommand } from './lib/cli.ts';
  * `npm run bench -- log-health`: what a snapshot held open does to logs, drains and reads;
  * `npm run bench -- analysis`: what the analysis of a conversation takes, and costs its voters;
  * `npm run bench -- endpoints`: what requests to the API take;
- * `npm run bench -- feed-lag`: how long after a write the feeds show it.
+ * `npm run bench -- feed-lag`: how long after a write the feeds show it;
+ * `npm run bench -- telemetry`: how fast events come in, and what a question about a day costs.
  */
 
 interface HotKeyArguments {
