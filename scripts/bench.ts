@@ -235,6 +235,33 @@ program
     process.stdout.write(options.json ? `${JSON.stringify(lags)}\n` : feedLagReport(lags));
   });
 
+interface TelemetryArguments {
+  seconds: number;
+  rounds: number;
+  eventsPerMonth: number;
+  databaseUrl?: string;
+  json?: boolean;
+}
+
+program
+  .command('telemetry')
+  .description('events that come in, by size of batch and connections; a day among 1 and 24 months')
+  .option('--seconds <s>', 'measured seconds of each run', positive, 2)
+  .option('--rounds <n>', 'rounds of all runs; their median is reported', positive, 2)
+  .option('--events-per-month <n>', 'events of each month that is asked', positive, 50_000)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--json', 'print the result as one JSON object')
+  .action(async (options: TelemetryArguments) => {
+    const result = await benchTelemetry({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(telemetryJson(result))}\n` : telemetryReport(result),
+    );
+  });
+
 await runCommand(async () => {
   await program.parseAsync();
   return 0;
