@@ -2,7 +2,7 @@
  * The keys of a derivation that wait for their job, and when each is due. [] is a whole relation.
  * A relation that is refreshed waits for its duty cycle too; a key of a reaction for its last run
  * to be min_interval ago, and for an hour after its job has died; a key whose definition fails for
- * its next try.
+ * its next try (see tried_again_at).
  */
 create or replace function millrace.waiting(id bigint)
   returns table (
@@ -20,7 +20,7 @@ begin
   return query execute format(
     E'select w.key, w.marks, w.first_at, w.marked_at, greatest(\n'
     '  millrace.due_at(w.first_at, w.marked_at, %1$L, %2$L),\n'
-    '  case when clock_timestamp() between f.last_error_at and f.retry_at then f.retry_at end,\n'
+    '  millrace.tried_again_at(f.last_error_at, f.retry_at, w.marked_at),\n'
     '  case when r.queued_at <= clock_timestamp() then r.queued_at + %3$L::interval end,\n'
     '  case when r.dead_at <= clock_timestamp() then r.dead_at + interval ''1 hour'' end,\n'
     '  case when p.finished_at <= clock_timestamp()\n'

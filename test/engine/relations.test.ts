@@ -848,6 +848,34 @@ describe('the live view', () => {
     });
   });
 
+  test('of a key that failed is computed again soon after the key has changed', async () => {
+    await client.query(`
+      create view d.share_definition as
+        select id, 100 / (size::integer - 3) as share from d.photo where size is not null;
+      update d.photo set size = 50;
+      select millrace.materialize('d.share', 'd.share_definition', '{id}',
+        sources => '{"d.photo": "id"}', debounce => '0', max_wait => '0');
+      update d.photo set size = 3 where id = 7;
+      select millrace.run_now('d.share');
+      update millrace.failed_key set last_error_at = clock_timestamp() - interval '20 seconds',
+        retry_at = clock_timestamp() + interval '40 minutes';
+      update millrace_log.d__share__work set marked_at = clock_timestamp() - interval '21 seconds'`);
+    const due = () =>
+      one<boolean>(`select due_at <= clock_timestamp() from millrace.refresh_queue
+        where name = 'd.share'`);
+    const recompute = () =>
+      client.query(`select millrace.recompute_batch(d.id) from millrace.derivation d
+        where d.name = 'd.share'`);
+    expect(await due(), 'it waits').toBe(false);
+    await recompute();
+    expect(await one('select share from d.share where id = 7')).toBe(2);
+    await client.query('update d.photo set size = 5 where id = 7; select millrace.drain()');
+    expect(await due(), 'it has changed').toBe(true);
+    await recompute();
+    expect(await one('select share from d.share where id = 7')).toBe(50);
+    expect(await status('d.share')).toMatchObject({ failed_keys: 0, waiting_keys: 0 });
+  });
+
   test('is exact while a mapping raises an error, and others go on', async () => {
     await client.query(`
       create view d.mapped_definition as select id, size from d.photo;
