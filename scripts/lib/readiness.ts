@@ -1,0 +1,110 @@
+import { readdir } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import { ROOT } from './config.ts';
+import { sendJson } from './http-json.ts';
+import { log } from './log.ts';
+import { ANONYMOUS_ROLE, type ApiSettings } from './pg-service.ts';
+
+/*
+ * Whether this host should get requests.
+ *
+ * Not ready (503): the database does not answer, or has not come to the migrations that this host was
+ * made with. Degraded (200): no ticker is connected, so stored derived values and lists get old while
+ * exact reads stay right; or announcements are not received, so subscriptions are silent and the cache
+ * is off. Taking every host away for that would turn it into an outage: who wants it asks for
+ * `/readyz?strict`, where degraded is 503 too.
+ */
+
+/** What `/readyz` reports. */
+export interface Readiness {
+  status: 'ok' | 'degraded' | 'unavailable';
+  /** The checks, and whether each passed; null: could not be looked at. */
+  checks: {
+    database: boolean;
+    migrated: boolean | null;
+    ticker: boolean | null;
+    listener: boolean;
+  };
+  /** Log rows that no drain has taken yet. */
+  pending?: number;
+  /** Age in seconds of the oldest of them: how far stored values are behind the exact ones. */
+  oldestPendingSeconds?: number;
+  /** Derivations whose SQL raised; they are counted again from time to time. */
+  failed?: number;
+}
+
+interface Answer {
+  migration: string | null;
+  ticker: boolean;
+  pending: number;
+  oldestPendingSeconds: number;
+  failed: number;
+}
+
+const SETTINGS: ApiSettings = { role: ANONYMOUS_ROLE, transaction_read_only: 'on' };
+
+export interface ReadinessSources {
+  withPgClient: WithPgClient;
+  /** Whether announcements are received. */
+  isListening(): boolean;
+  /** The last migration that this host was made with. */
+  migration: string | null;
+}
+
+/** The last migration of the checkout; null where there are none. */
+export async function lastMigration(folder = join(ROOT, 'db/migrations')): Promise<string | null> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.up.sql')).sort();
+  return names.at(-1)?.replace('.up.sql', '') ?? null;
+}
+
+/** Looks at everything, with one statement. */
+export async function readiness({
+  withPgClient,
+  isListening,
+  migration,
+}: ReadinessSources): Promise<Readiness> {
+  const listener = isListening();
+  try {
+    const { rows } = await withPgClient(SETTINGS, (client) =>
+      client.query<{ readiness: Answer }>({
+        text: 'select app_hidden.readiness() as readiness',
+      }),
+    );
+    const { migration: applied, ticker, ...engine } = rows[0]!.readiness;
+    // A newer database serves an older host: migrations are made so, for hosts are replaced one by one.
+    const migrated = migration === null || (applied !== null && applied >= migration);
+    const status = !migrated ? 'unavailable' : ticker && listener ? 'ok' : 'degraded';
+    return { status, checks: { database: true, migrated, ticker, listener }, ...engine };
+  } catch (error) {
+    log.warn({ err: error }, 'not ready');
+    return {
+      status: 'unavailable',
+      checks: { database: false, migrated: null, ticker: null, listener },
+    };
+  }
+}
+
+/**
+ * Answers `/healthz` (the process serves; no statement) and `/readyz` (one statement). False for any
+ * other path.
+ */
+export function handleHealth(
+  sources: ReadinessSources,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const [path, query = ''] = (request.url ?? '').split('?');
+  if (path === '/healthz') {
+    sendJson(response, 200, { status: 'ok' });
+    return true;
+  }
+  if (path !== '/readyz') return false;
+  const isStrict = new URLSearchParams(query).has('strict');
+  void readiness(sources).then((report) => {
+    const isReady = report.status === 'ok' || (report.status === 'degraded' && !isStrict);
+    sendJson(response, isReady ? 200 : 503, report);
+  });
+  return true;
+}
