@@ -3,6 +3,7 @@ import './scripts/lib/graphile-env.ts';
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
+import { BadRequestsPlugin } from './scripts/lib/api-bad-requests.ts';
 import { BigIntPlugin } from './scripts/lib/api-big-int.ts';
 import { maskError } from './scripts/lib/api-errors.ts';
 import { limitsPlugin } from './scripts/lib/api-limits.ts';
@@ -27,6 +28,7 @@ const preset: GraphileConfig.Preset = {
     PagesPlugin,
     ListOrderPlugin,
     SubscriptionsPlugin,
+    BadRequestsPlugin,
     limitsPlugin(),
   ],
   disablePlugins: [

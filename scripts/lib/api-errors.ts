@@ -48,11 +48,26 @@ const KINDS: Record<string, { code: string; message: string; hint: string }> = {
   },
 };
 
+/** A request that is no GraphQL, or not for this schema. */
+const BAD_REQUEST = {
+  code: 'BAD_REQUEST',
+  hint: 'Compare the request with the schema: its fields, its arguments and their types.',
+};
+
+/** A value that a field refuses, where nothing closer is known. */
+const BAD_INPUT = { code: 'BAD_INPUT', hint: 'Check the arguments of the field.' };
+
 /** Grafserv's `maskError`: every error of a response passes here. */
 export function maskError(error: GraphQLError): GraphQLError | GraphQLFormattedError {
   const cause = error.originalError;
-  if (cause === undefined || cause === null || cause instanceof GraphQLError) return error;
-  if (isSafeError(cause)) return rewrite(error, cause.message, cause.extensions ?? {});
+  if (cause === undefined || cause === null || cause instanceof GraphQLError) {
+    // Found before anything was run: the message and its place come from the parser, the validation
+    // or a scalar.
+    return describeBadRequest(error);
+  }
+  if (isSafeError(cause)) {
+    return rewrite(error, cause.message, { ...BAD_INPUT, ...cause.extensions });
+  }
   if (cause instanceof pg.DatabaseError && APPLICATION_SQLSTATE.test(cause.code ?? '')) {
     const { code, detail, hint } = cause;
     return rewrite(error, cause.message, { code, detail, hint });
@@ -71,6 +86,11 @@ export function maskError(error: GraphQLError): GraphQLError | GraphQLFormattedE
     code: 'INTERNAL',
     errorId,
   });
+}
+
+/** An error of a parser, the validation or a scalar, with its own code and hint if it has them. */
+export function describeBadRequest(error: GraphQLError): GraphQLError {
+  return rewrite(error, error.message, { ...BAD_REQUEST, ...error.extensions });
 }
 
 function rewrite(

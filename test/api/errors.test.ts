@@ -87,6 +87,32 @@ describe('errors', () => {
     expect(api.proxy.counts().statements).toBe(0);
   });
 
+  test.for([
+    ['that is no GraphQL', '{ conversation(id: & }', 'BAD_REQUEST'],
+    ['with a field that there is not', '{ conversation(id: 1) { colour } }', 'BAD_REQUEST'],
+    ['with an argument of another type', '{ conversation(id: "one") { id } }', 'BAD_REQUEST'],
+    ['with null where something must be', '{ conversation(id: null) { id } }', 'BAD_REQUEST'],
+    ['with a cursor of nowhere', '{ conversations(after: "x") { nodes { id } } }', 'BAD_INPUT'],
+  ] as const)('a request %s has a code and a hint, too', async ([, text, code]) => {
+    const answer = await api.query(text);
+    expect(answer.errors).toHaveLength(1);
+    expect(answer.errors?.[0]?.extensions).toEqual({ code, hint: expect.stringMatching(/\.$/) });
+  });
+
+  test('a cursor of another list is refused, and not taken for a place in this one', async () => {
+    await api.db.pool.query(`
+      with a as (insert into app_public.account (display_name) values ('Ada') returning id)
+      insert into app_public.conversation (owner_id, topic) select id, 'Trams' from a`);
+    const first = await api.query('{ conversations { pageInfo { endCursor } } }');
+    const { endCursor } = first.data.conversations.pageInfo;
+    expect(endCursor).toBeTruthy();
+    const answer = await api.query(
+      'query ($after: Cursor!) { newestProjects(after: $after) { nodes { projectId } } }',
+      { variables: { after: endCursor } },
+    );
+    expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'BAD_INPUT' });
+  });
+
   test('a vote that is refused says why', async () => {
     const answer = await api.query(
       'mutation { castVote(input: { opinionId: 1, choice: agree }) { result { choice } } }',
