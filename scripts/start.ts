@@ -22,8 +22,8 @@ import { startWorker } from './lib/worker.ts';
 /** Seconds that the printed token is valid. */
 const TOKEN_LIFETIME = 12 * 60 * 60;
 
-/** How much of the demo's community: enough to look around, and loaded in some seconds. */
-const DEMO_SCALE = 0.5;
+/** How much of the demo's community: enough to look around, and loaded in a few seconds. */
+const DEMO_SCALE = 0.2;
 
 await runCommand(() =>
   runUntilStopped(async (add) => {
