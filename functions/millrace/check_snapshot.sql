@@ -12,13 +12,17 @@ create or replace function millrace.check_snapshot()
   set search_path to ''
 as $$
 declare
-  v_tables constant text := (
-    select string_agg(distinct millrace.qualified_name(r.relation), ', ') from millrace.reading r
-  );
+  v_tables text;
   v_truncated text;
   v_detached text;
 begin
-  if current_setting('transaction_isolation') = 'read committed' or v_tables is null then
+  if current_setting('transaction_isolation') = 'read committed' then
+    return;
+  end if;
+  v_tables := (
+    select string_agg(distinct millrace.qualified_name(r.relation), ', ') from millrace.reading r
+  );
+  if v_tables is null then
     return;
   end if;
   execute format('lock table %s in access share mode', v_tables);

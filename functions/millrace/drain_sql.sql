@@ -94,12 +94,12 @@ begin
       millrace.qualified_name(d.target) as target_name,
       d.target_key,
       array_agg(d.target_column order by d.target_column) as columns,
-      min((millrace.generated(d)).carry) as carry,
+      format('millrace_log.%I', millrace.generated_name(d.target, '__carry')) as carry,
       quote_ident(millrace.generated_name(d.target, '__carried')) as carried,
       quote_ident(millrace.generated_name(d.target, '__delta')) as delta,
       quote_ident(millrace.generated_name(d.target, '__applied')) as applied,
       quote_ident(millrace.generated_name(d.target, '__recounted')) as recounted,
-      min((millrace.generated(d)).recount) as recount,
+      format('millrace_log.%I', millrace.generated_name(d.target, '__recount')) as recount,
       bool_or(d.notifies) as notifies
     from millrace.derivation d
     where d.name = any (drain_sql.names) and d.kind = 'counter'

@@ -11,15 +11,13 @@ return array(
   with recursive reached(relation) as (
     select s.relation from millrace.source s where s.log = any (drained_together.pending)
     union
-    select d.target from millrace.derivation d
-    cross join lateral millrace.generated(d) g
-    where d.kind = 'counter' and (
-      to_regclass(g.carry) = any (drained_together.pending)
-      or to_regclass(g.recount) = any (drained_together.pending)
-    )
+    select t.target from millrace.target_logs() t where t.log = any (drained_together.pending)
+  ),
+  reading as materialized (
+    select r.name, r.kind, r.target, r.relation, r.is_drained from millrace.reading r
   ),
   closure(name) as (
-    select r.name from millrace.reading r
+    select r.name from reading r
     where r.is_drained and (
       r.relation in (select x.relation from reached x)
       or r.kind = 'counter' and r.target in (select x.relation from reached x)
@@ -27,8 +25,8 @@ return array(
     union
     select other.name
     from closure c
-    join millrace.reading r on r.name = c.name
-    join millrace.reading other on other.relation = r.relation and other.is_drained
+    join reading r on r.name = c.name
+    join reading other on other.relation = r.relation and other.is_drained
   )
   select c.name from closure c order by c.name
 );

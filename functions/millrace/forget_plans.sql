@@ -10,13 +10,15 @@ create or replace function millrace.forget_plans()
   set search_path to ''
 as $$
 declare
-  v_routine text;
+  v_routine regprocedure;
 begin
   update millrace.generation g set number = g.number + 1;
-  for v_routine in delete from millrace.drain_plan p returning p.routine loop
-    if v_routine is not null then
-      execute format('drop function if exists %s(integer)', v_routine);
-    end if;
+  delete from millrace.drain_plan;
+  for v_routine in
+    select p.oid::regprocedure from pg_catalog.pg_proc p
+    where p.pronamespace = 'millrace_log'::regnamespace and p.proname ~ '^drain_[0-9a-f]{12}$'
+  loop
+    execute format('drop function %s', v_routine);
   end loop;
 end
 $$;

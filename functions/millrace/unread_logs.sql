@@ -13,14 +13,12 @@ return array(
       select from millrace.reading r where r.relation = s.relation and r.is_drained
     )
     union all
-    select l.log
-    from millrace.derivation d
-    cross join lateral unnest(
-      array[(millrace.generated(d)).carry, (millrace.generated(d)).recount]
-    ) l(log)
-    where d.kind = 'counter' and to_regclass(l.log) = any (unread_logs.pending)
-    group by l.log
-    having bool_and(d.state not in ('active', 'backfilling'))
+    select millrace.qualified_name(t.log)
+    from millrace.target_logs() t
+    where t.log = any (unread_logs.pending) and not exists (
+      select from millrace.derivation d
+      where d.kind = 'counter' and d.target = t.target and d.state in ('active', 'backfilling')
+    )
 );
 
 comment on function millrace.unread_logs(regclass[]) is

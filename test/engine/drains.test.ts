@@ -226,6 +226,58 @@ describe('a drain', () => {
     expect(rows).toEqual([{ nothing: true }]);
   });
 
+  test('of other logs for the same derivations runs the same function', async () => {
+    await client.query(`
+      create table d.show (id bigint primary key, photos bigint not null default 0);
+      create table d.wall (id bigint primary key, show_id bigint references d.show,
+        album_id bigint references d.album);
+      create index on d.wall (show_id);
+      create index on d.wall (album_id);
+      insert into d.show values (1);
+      insert into d.wall values (1, 1, 1);
+      create table d.frame (id bigint primary key, wall_id bigint references d.wall);
+      create index on d.frame (wall_id);
+      select millrace.counter('d.show.photos', 'd.frame', '{show_id}', through => 'd.wall');
+    `);
+    await drainAll(client);
+    const functions = async () => {
+      const { rows } = await client.query(
+        `select p.oid::text from pg_proc p
+         where p.pronamespace = 'millrace_log'::regnamespace and p.proname like 'drain\\_%'
+         order by p.oid`,
+      );
+      return rows.map(({ oid }) => oid);
+    };
+    const FRAME = `insert into d.frame select coalesce(max(id), 0) + 1, 1 from d.frame`;
+    const WALL = `update d.wall set show_id = case when show_id is null then 1 end`;
+    await client.query('select millrace.forget_plans()');
+    await client.query(FRAME);
+    await drainAll(client);
+    const first = await functions();
+    expect(first).toHaveLength(1);
+    await client.query(WALL);
+    await drainAll(client);
+    await client.query(FRAME);
+    await client.query(WALL);
+    await drainAll(client);
+    expect(await functions()).toEqual(first);
+    // So many sets of logs that they are forgotten: the function, and its plan, stay.
+    await client.query(`
+      insert into millrace.drain_plan (pending, names, unread)
+        select array[i]::oid[]::regclass[], '{}', '{}' from generate_series(1, 200) i`);
+    await client.query(`delete from millrace.drain_plan p
+      where p.pending = array['millrace_log.d__frame'::regclass]`);
+    await client.query(FRAME);
+    await drainAll(client);
+    const { rows } = await client.query('select count(*)::integer as n from millrace.drain_plan');
+    expect(rows[0].n).toBeLessThan(200);
+    expect(await functions()).toEqual(first);
+    expect((await client.query('select photos from d.show')).rows).toEqual([{ photos: '3' }]);
+    // A declaration makes all of them anew.
+    await declare('photos');
+    expect(await functions()).toEqual([]);
+  });
+
   test('tick says which logs to vacuum, and that more is waiting', async () => {
     await declare('photos');
     await client.query(

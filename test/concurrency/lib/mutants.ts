@@ -247,8 +247,8 @@ export const MUTANTS: Mutant[] = [
       },
       {
         routine: 'millrace.recompute_keys',
-        find: 'recompute_keys.size, recompute_keys.everything;',
-        replace: `recompute_keys.size, recompute_keys.everything;
+        find: 'recompute_keys.everything) into keys, marks, last_key, changed;',
+        replace: `recompute_keys.everything) into keys, marks, last_key, changed;
           execute format('delete from %s',
             millrace.qualified_name((recompute_keys.derivation).work));`,
       },
