@@ -20,10 +20,10 @@ select millrace.counter('app_public.account.agent_count',
 /*
  * The feed, a row for each follower of each update. An update that is published writes one row of
  * one log; the recompute brings it to its followers' feeds, and until then they read it through
- * agent_feed_live, exact at every moment. What is unread are the rows that are not read: counted
- * in the part of an index, at the same moment.
+ * agent_feed_item_live, exact at every moment. What is unread are the rows that are not read:
+ * counted in the part of an index, at the same moment.
  */
-select millrace.materialize('app_public.agent_feed',
+select millrace.materialize('app_public.agent_feed_item',
   definition => 'app_private.agent_feed_definition',
   key => '{account_id,update_id}',
   sources => jsonb_build_object(
@@ -44,38 +44,36 @@ select millrace.materialize('app_public.agent_feed',
         on u.agent_id = changed.id and u.published_at >= f.followed_at
     $$));
 
-create index if not exists agent_feed_published_at_idx
-  on app_public.agent_feed (account_id, published_at, update_id);
-create index if not exists agent_feed_unread_idx
-  on app_public.agent_feed (account_id, agent_id, update_id) where not is_read;
+create index if not exists agent_feed_item_published_at_idx
+  on app_public.agent_feed_item (account_id, published_at, update_id);
+create index if not exists agent_feed_item_unread_idx
+  on app_public.agent_feed_item (account_id, agent_id, update_id) where not is_read;
 
-alter table app_public.agent_feed enable row level security;
-drop policy if exists agent_feed_select on app_public.agent_feed;
-create policy agent_feed_select on app_public.agent_feed for select
+alter table app_public.agent_feed_item enable row level security;
+drop policy if exists agent_feed_item_select on app_public.agent_feed_item;
+create policy agent_feed_item_select on app_public.agent_feed_item for select
   to app_anonymous, app_account, app_moderator
   using (account_id = (select app_hidden.current_account_id())
     and owner_id <> all ((select app_hidden.blocked_account_ids())::bigint[]));
-grant select on app_public.agent_feed to app_anonymous, app_account, app_moderator;
+grant select on app_public.agent_feed_item to app_anonymous, app_account, app_moderator;
 
 -- The API shows the live view alone, as what agent_feed() gives; there, among the rows of one
 -- viewer, the update alone tells them apart.
-comment on table app_public.agent_feed is E'@behavior -*\nAs last recomputed.';
-comment on view app_public.agent_feed_live is
+comment on table app_public.agent_feed_item is E'@behavior -*\nAs last recomputed.';
+comment on view app_public.agent_feed_item_live is
   E'@name agent_feed_entry\n'
   '@behavior -query:resource:list -query:resource:connection -query:resource:single '
   '-singularRelation:resource:single -manyRelation:resource:list '
   '-manyRelation:resource:connection\n'
   '@unique update_id\n'
-  '@foreignKey (update_id) references app_public.agent_update (id)|@fieldName update\n'
-  '@foreignKey (agent_id) references app_public.agent (id)|@fieldName agent\n'
   'An update as it stands in the feed of an account that follows its agent.';
-comment on column app_public.agent_feed.account_id is
+comment on column app_public.agent_feed_item.account_id is
   E'@behavior -attribute:select -attribute:filterBy -attribute:orderBy\n'
   'The account whose feed it is.';
-comment on column app_public.agent_feed.update_id is 'The update.';
-comment on column app_public.agent_feed.agent_id is 'The agent that published it.';
-comment on column app_public.agent_feed.owner_id is
+comment on column app_public.agent_feed_item.update_id is 'The update.';
+comment on column app_public.agent_feed_item.agent_id is 'The agent that published it.';
+comment on column app_public.agent_feed_item.owner_id is
   E'@behavior -attribute:select -attribute:filterBy -attribute:orderBy\n'
   'The account that runs the agent.';
-comment on column app_public.agent_feed.published_at is E'@isIndexed\nWhen it was published.';
-comment on column app_public.agent_feed.is_read is 'Whether the account has read it.';
+comment on column app_public.agent_feed_item.published_at is E'@isIndexed\nWhen it was published.';
+comment on column app_public.agent_feed_item.is_read is 'Whether the account has read it.';

@@ -87,7 +87,7 @@ comment on column app_public.agent.request_id is
 comment on column app_public.agent.created_at is E'@isIndexed\nWhen it was made.';
 comment on column app_public.agent.updated_at is 'When its owner last changed it; null if never.';
 comment on column app_public.agent.deleted_at is 'When it was deleted.';
-comment on column app_public.agent.follower_count is 'Accounts that follow it.';
+comment on column app_public.agent.follower_count is E'@isIndexed\nAccounts that follow it.';
 comment on column app_public.agent.update_count is 'Updates, without deleted ones.';
 comment on column app_public.agent.post_count is 'Posts, without deleted ones.';
 comment on column app_public.agent.like_count is 'Likes of its posts, without deleted posts.';
@@ -101,8 +101,9 @@ create table app_public.agent_follow (
   unfollowed_at timestamptz,
   primary key (agent_id, account_id)
 );
-create index agent_follow_account_id_idx
-  on app_public.agent_follow (account_id, followed_at, agent_id);
+-- Without agent_id: whether an account follows an agent is then always asked of the primary key, also
+-- by a planner that takes the follows of an account for few.
+create index agent_follow_account_id_idx on app_public.agent_follow (account_id, followed_at);
 
 comment on table app_public.agent_follow is
   E'@behavior -query:resource:list -query:resource:connection -query:resource:single\n'

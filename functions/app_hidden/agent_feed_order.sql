@@ -1,7 +1,7 @@
 /*
- * agent_feed_live once more, for the viewer alone and in the order in which it is paged through, as
- * app_hidden.direct_conversation_order does for conversations, for the same reasons: each part
- * comes sorted, so a page needs no sort of a whole feed.
+ * agent_feed_item_live once more, for the viewer alone and in the order in which it is paged
+ * through, as app_hidden.direct_conversation_order does for conversations, for the same reasons:
+ * each part comes sorted, so a page needs no sort of a whole feed.
  */
 create or replace view app_hidden.agent_feed_order
   with (security_barrier = true)
@@ -10,12 +10,12 @@ select l.*
 from (
   (
     select t.*
-    from app_public.agent_feed t
+    from app_public.agent_feed_item t
     where t.account_id = (select app_hidden.current_account_id())
       and t.owner_id <> all ((select app_hidden.blocked_account_ids())::bigint[])
-      and (select d.kept from millrace.derivation d where d.name = 'app_public.agent_feed')
+      and (select d.kept from millrace.derivation d where d.name = 'app_public.agent_feed_item')
       and (
-        select true from millrace_log.app_public__agent_feed__dirty d
+        select true from millrace_log.app_public__agent_feed_item__dirty d
         where d.account_id = t.account_id and d.update_id = t.update_id
         limit 1
       ) is not true
@@ -26,7 +26,7 @@ from (
     select f.*
     from (
       select distinct d.account_id, d.update_id
-      from millrace_log.app_public__agent_feed__dirty d
+      from millrace_log.app_public__agent_feed_item__dirty d
       where d.account_id = (select app_hidden.current_account_id())
     ) b
     cross join lateral (
@@ -35,7 +35,7 @@ from (
       offset 0
     ) f
     where f.owner_id <> all ((select app_hidden.blocked_account_ids())::bigint[])
-      and (select d.kept from millrace.derivation d where d.name = 'app_public.agent_feed')
+      and (select d.kept from millrace.derivation d where d.name = 'app_public.agent_feed_item')
     order by f.published_at desc, f.update_id desc
   )
   union all
@@ -44,7 +44,7 @@ from (
     from app_private.agent_feed_definition g
     where g.account_id = (select app_hidden.current_account_id())
       and g.owner_id <> all ((select app_hidden.blocked_account_ids())::bigint[])
-      and not (select d.kept from millrace.derivation d where d.name = 'app_public.agent_feed')
+      and not (select d.kept from millrace.derivation d where d.name = 'app_public.agent_feed_item')
     order by g.published_at desc, g.update_id desc
   )
 ) l

@@ -1,10 +1,10 @@
 /*
  * The updates of the agents that the viewer follows, published since, as of this moment and not as
- * of the last recompute: the rows of agent_feed_live that are the viewer's, from a view that gives
- * them in this order. Inlined into the query that pages through it.
+ * of the last recompute: the rows of agent_feed_item_live that are the viewer's, from a view that
+ * gives them in this order. Inlined into the query that pages through it.
  */
 create or replace function app_public.agent_feed()
-  returns setof app_public.agent_feed_live
+  returns setof app_public.agent_feed_item_live
   language sql
   stable
   parallel safe

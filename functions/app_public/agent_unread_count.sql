@@ -1,4 +1,4 @@
-/* Exact in every snapshot: a range of agent_feed_unread_idx, and what waits beside it. */
+/* Exact in every snapshot: a range of agent_feed_item_unread_idx, and what waits beside it. */
 create or replace function app_public.agent_unread_count(agent app_public.agent)
   returns bigint
   language sql
@@ -6,7 +6,7 @@ create or replace function app_public.agent_unread_count(agent app_public.agent)
   parallel safe
   security invoker
 return (
-  select count(*) from app_public.agent_feed_live f
+  select count(*) from app_public.agent_feed_item_live f
   where f.account_id = (select app_hidden.current_account_id()) and f.agent_id = agent.id
     and not f.is_read
 );

@@ -20,7 +20,7 @@ declare
 begin
   insert into app_public.update_read (account_id, update_id)
     select f.account_id, f.update_id
-    from app_public.agent_feed_live f
+    from app_public.agent_feed_item_live f
     where f.account_id = v_account_id and not f.is_read
       and (mark_updates_read.agent_id is null or f.agent_id = mark_updates_read.agent_id)
     order by f.update_id

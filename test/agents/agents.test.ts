@@ -374,22 +374,22 @@ describe('the feed', () => {
   it('is nobody else’s', async () => {
     const { rows } = await db.asAnonymous((client) =>
       client.query(`select (select count(*)::int from app_public.agent_feed()) as feed,
-        (select count(*)::int from app_public.agent_feed_live) as live,
-        (select count(*)::int from app_public.agent_feed) as stored,
+        (select count(*)::int from app_public.agent_feed_item_live) as live,
+        (select count(*)::int from app_public.agent_feed_item) as stored,
         app_hidden.unread_update_count()::int as unread`),
     );
     expect(rows).toEqual([{ feed: 0, live: 0, stored: 0, unread: 0 }]);
     const mine = await db.asAccount(fan, (client) =>
-      client.query('select distinct account_id from app_public.agent_feed_live'),
+      client.query('select distinct account_id from app_public.agent_feed_item_live'),
     );
     expect(mine.rows).toEqual([{ account_id: fan }]);
   });
 
   it('goes on while its relation is paused', async () => {
-    await db.pool.query("select millrace.pause('app_public.agent_feed')");
+    await db.pool.query("select millrace.pause('app_public.agent_feed_item')");
     const told = await publish(agent, 'While paused');
     expect((await feedOf(fan))[0]).toEqual({ update: told, read: false });
-    await db.pool.query("select millrace.resume('app_public.agent_feed')");
+    await db.pool.query("select millrace.resume('app_public.agent_feed_item')");
     expect((await feedOf(fan))[0]).toEqual({ update: told, read: false });
   });
 });
@@ -508,7 +508,7 @@ describe('rights', () => {
         or (p.privilege in ('INSERT', 'UPDATE', 'REFERENCES')
           and has_any_column_privilege(r.role, c.oid, p.privilege)))`,
       [
-        [...TABLES.agents, 'agent_feed', 'agent_feed_live']
+        [...TABLES.agents, 'agent_feed_item', 'agent_feed_item_live']
           .map((name) => `app_public.${name}`)
           .concat('app_private.reserved_handle'),
       ],
