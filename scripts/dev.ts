@@ -32,6 +32,7 @@ await runCommand(async () => {
     const ticker = startTicker({ connectionString });
     add({ name: 'ticker', stop: ticker.stop });
     const server = await startServer({
+      ...config.server,
       connectionString:
         config.apiDatabaseUrl ?? loginConnectionString(connectionString, 'app_authenticator'),
       key: tokenKey(config.jwtSecret ?? (await localSecret(config.dataDir))),

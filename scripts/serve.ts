@@ -25,6 +25,7 @@ await runCommand(() =>
       throw new ConfigError('Set JWT_SECRET; make one with: openssl rand -base64 48');
     }
     const server = await startServer({
+      ...config.server,
       connectionString,
       key: tokenKey(config.jwtSecret),
       host: config.host,

@@ -47,6 +47,7 @@ await runCommand(() =>
     const ticker = startTicker({ connectionString });
     add({ name: 'ticker', stop: ticker.stop });
     const server = await startServer({
+      ...config.server,
       connectionString:
         config.apiDatabaseUrl ?? loginConnectionString(connectionString, 'app_authenticator'),
       key,

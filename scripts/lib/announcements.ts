@@ -21,6 +21,12 @@ export interface Announcement {
 export interface Announcements extends GrafastSubscriber<Record<string, Announcement>> {
   /** Whether messages are received now. */
   isListening(): boolean;
+  /**
+   * The moment (of `performance.now()`) up to which everything that was announced has been received
+   * for certain: when the server was last asked for a sign of life that it then gave. It sends what
+   * was announced before the answer to what it is asked later.
+   */
+  provenAt(): number;
   /** Calls back for each announcement, with the relation; null: any relation. */
   onAnnouncement(callback: (relation: string | null, announcement: Announcement) => void): void;
   /** Calls back when messages are received again, or no more. */
@@ -56,6 +62,7 @@ export function startAnnouncements({
   const onAnnouncement: ((relation: string | null, announcement: Announcement) => void)[] = [];
   const onState: ((listening: boolean) => void)[] = [];
   let listening = false;
+  let provenAt = Number.NEGATIVE_INFINITY;
   let client: pg.Client | null = null;
 
   function tell(topic: string, announcement: Announcement): void {
@@ -99,19 +106,24 @@ export function startAnnouncements({
     });
     try {
       await connection.connect();
+      let asked = performance.now();
       await connection.query('listen millrace');
       failures = 0;
       setListening(true);
       // What was announced while nobody listened is not known.
       for (const topic of topics.keys()) tell(topic, ANYTHING);
       for (const callback of onAnnouncement) callback(null, ANYTHING);
+      provenAt = asked;
       while (!signal.aborted) {
         const quiet = sleep(heartbeat, true, { signal }).catch(() => false);
         if (!(await Promise.race([quiet, lost.then(() => false)]))) break;
         // A connection that was cut without a word would be silent for ever.
+        asked = performance.now();
         await connection.query('select 1');
+        provenAt = asked;
       }
     } finally {
+      provenAt = Number.NEGATIVE_INFINITY;
       setListening(false);
       // Never waits for a server that does not answer.
       void connection.end().catch(() => undefined);
@@ -144,6 +156,7 @@ export function startAnnouncements({
       return subscription;
     },
     isListening: () => listening,
+    provenAt: () => provenAt,
     onAnnouncement: (callback) => void onAnnouncement.push(callback),
     onState: (callback) => void onState.push(callback),
     async release() {

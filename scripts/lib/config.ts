@@ -29,6 +29,29 @@ export interface Config {
   analysisResults: number;
   /** `NODE_ENV=production`. */
   production: boolean;
+  /** How the API is served. */
+  server: ServerSettings;
+}
+
+export interface ServerSettings {
+  /** `READ_DATABASE_URL`: where queries go, a replica perhaps; null: where mutations go. */
+  readConnectionString: string | null;
+  /** `DIRECT_DATABASE_URL`: around a pooler, for LISTEN; null: the API's own. */
+  directConnectionString: string | null;
+  /** `DATABASE_POOLER`: whether a pooler in transaction mode is in between. */
+  pooler: 'auto' | 'transaction' | 'none';
+  /** `POOL_MIN`, `POOL_MAX`: connections of all pools together. */
+  pool: { min: number; max: number };
+  /** `PERSISTED_OPERATIONS`: a folder of the only operations that are run; null: any. */
+  persistedOperations: string | null;
+  /** `RATE_LIMIT_ACCOUNT`, `RATE_LIMIT_ADDRESS`, `RATE_LIMIT_DOOR`: requests a minute; 0: any. */
+  rateLimits: { account: number; address: number; door: number };
+  /** `CACHE_MB`: space for answers to visitors; 0: none are kept. */
+  cacheMegabytes: number;
+  /** `REDIS_URL`: where hosts share them; null: each has its own. */
+  redisUrl: string | null;
+  /** `TRUST_PROXY`: proxies in front whose X-Forwarded-For is believed. */
+  trustProxy: number;
 }
 
 /** Thrown for a setting that cannot be used; the message names the variable and what it takes. */
@@ -54,6 +77,31 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     jwtSecret: env.JWT_SECRET || null,
     analysisResults: positive(env, 'ANALYSIS_RESULTS', 3),
     production: env.NODE_ENV === 'production',
+    server: serverSettings(env),
+  };
+}
+
+function serverSettings(env: NodeJS.ProcessEnv): ServerSettings {
+  const max = positive(env, 'POOL_MAX', 50);
+  // A small maximum speaks for itself; only a minimum that was set can contradict it.
+  const min = positive(env, 'POOL_MIN', Math.min(5, max));
+  if (min > max) {
+    throw new ConfigError(`POOL_MIN must be at most POOL_MAX, which is ${max}, not "${min}"`);
+  }
+  return {
+    readConnectionString: url(env, 'READ_DATABASE_URL'),
+    directConnectionString: url(env, 'DIRECT_DATABASE_URL'),
+    pooler: oneOf(env, 'DATABASE_POOLER', ['auto', 'transaction', 'none']),
+    pool: { min, max },
+    persistedOperations: env.PERSISTED_OPERATIONS ? resolve(env.PERSISTED_OPERATIONS) : null,
+    rateLimits: {
+      account: whole(env, 'RATE_LIMIT_ACCOUNT', 1_200),
+      address: whole(env, 'RATE_LIMIT_ADDRESS', 2_400),
+      door: whole(env, 'RATE_LIMIT_DOOR', 20),
+    },
+    cacheMegabytes: whole(env, 'CACHE_MB', 64),
+    redisUrl: redisUrl(env),
+    trustProxy: whole(env, 'TRUST_PROXY', 0),
   };
 }
 
@@ -112,12 +160,39 @@ function url(env: NodeJS.ProcessEnv, name: string): string | null {
   return value;
 }
 
+function redisUrl(env: NodeJS.ProcessEnv): string | null {
+  const value = env.REDIS_URL;
+  if (!value) return null;
+  if (!URL.canParse(value) || !/^rediss?:$/.test(new URL(value).protocol)) {
+    throw new ConfigError('REDIS_URL must be a URL such as redis://user:password@host:6379/0');
+  }
+  return value;
+}
+
+/** One of some words; the first is the default. */
+function oneOf<T extends string>(env: NodeJS.ProcessEnv, name: string, words: [T, ...T[]]): T {
+  const value = env[name] || words[0];
+  const word = words.find((it) => it === value);
+  if (word === undefined) {
+    throw new ConfigError(`${name} must be one of ${words.join(', ')}, not "${value}"`);
+  }
+  return word;
+}
+
 function positive(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const number = whole(env, name, fallback);
+  if (number < 1) {
+    throw new ConfigError(`${name} must be a whole number above 0, not "${env[name]}"`);
+  }
+  return number;
+}
+
+function whole(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
   const value = env[name];
   if (!value) return fallback;
   const number = Number(value);
-  if (!Number.isInteger(number) || number < 1) {
-    throw new ConfigError(`${name} must be a whole number above 0, not "${value}"`);
+  if (!Number.isInteger(number) || number < 0) {
+    throw new ConfigError(`${name} must be a whole number, 0 or more, not "${value}"`);
   }
   return number;
 }

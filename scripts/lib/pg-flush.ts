@@ -15,7 +15,8 @@ import type { ClientBase, FieldDef, Submittable } from 'pg';
 export interface FlushStatement {
   /**
    * Name of the prepared statement: a function of the text and of the role that runs it (a plan
-   * made for one role is never used for another).
+   * made for one role is never used for another). Empty: parsed each time, for connections that a
+   * pooler shares.
    */
   name: string;
   text: string;
@@ -173,7 +174,10 @@ function write(wire: Wire, statements: readonly EncodedStatement[]): void {
   try {
     evict(wire, prepared, statements);
     for (const statement of statements) {
-      if (!prepared.names.has(statement.name) && !prepared.parsing.includes(statement.name)) {
+      const isPrepared =
+        statement.name !== '' &&
+        (prepared.names.has(statement.name) || prepared.parsing.includes(statement.name));
+      if (!isPrepared) {
         wire.parse({ name: statement.name, text: statement.text });
         prepared.parsing.push(statement.name);
       }
@@ -218,7 +222,7 @@ function preparedOf(wire: Wire): Prepared {
   const prepared: Prepared = { names: new Set(), parsing: [] };
   wire.on('parseComplete', () => {
     const name = prepared.parsing.shift();
-    if (name !== undefined) prepared.names.add(name);
+    if (name) prepared.names.add(name);
   });
   preparedByWire.set(wire, prepared);
   return prepared;

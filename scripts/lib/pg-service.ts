@@ -6,10 +6,11 @@ import type {
   PgClientResult,
   WithPgClient,
 } from 'postgraphile/@dataplan/pg';
-import type { GrafastSubscriber } from 'postgraphile/grafast';
+import { type GrafastSubscriber, SafeError } from 'postgraphile/grafast';
 import { log } from './log.ts';
 import { type FlushResult, type FlushStatement, flush } from './pg-flush.ts';
 import { guarded, withStartupOptions } from './pg-owner.ts';
+import { acquire, type PoolName, type PoolSize } from './pools.ts';
 
 /*
  * How PostGraphile reaches Postgres. Its own adaptor sends begin, set_config, the query and commit
@@ -21,6 +22,9 @@ import { guarded, withStartupOptions } from './pg-owner.ts';
  * - everything else is set_config of the identity (local to the transaction) and the query in one
  *   flush, which is one transaction: see pg-flush.ts. Between two requests a connection is the bare
  *   login, which has no rights.
+ *
+ * Behind a pooler in transaction mode an anonymous read is sent like the others, and no statement
+ * has a name: the next one may find itself on another connection.
  */
 
 export const ANONYMOUS_ROLE = 'app_anonymous';
@@ -32,16 +36,23 @@ export interface ApiSettings extends Record<string, string | undefined> {
   transaction_read_only?: 'on';
 }
 
-export interface ApiPools {
-  anonymous: pg.Pool;
-  identified: pg.Pool;
+/** One pool for what visitors read, one for what accounts read, one for what changes something. */
+export interface ApiPools extends Record<PoolName, pg.Pool> {
+  /** Whether the connections are a pooler's: nothing that belongs to a session outlives a statement. */
+  pooled: boolean;
 }
 
 export interface ApiPoolOptions {
   /** Login app_authenticator. */
   connectionString: string;
-  /** Connections of each of the two pools. Default 10. */
+  /** The same on a server to read from, a replica perhaps. Default: the same server. */
+  readConnectionString?: string;
+  /** Whether there is a pooler in transaction mode in between. */
+  pooled?: boolean;
+  /** Connections of each pool. Default 10. */
   poolSize?: number;
+  /** Connections of each pool by its name; instead of poolSize. */
+  sizes?: Record<PoolName, PoolSize>;
 }
 
 declare global {
@@ -62,18 +73,31 @@ declare global {
 }
 
 /**
- * The two pools. Connections are opened when first needed; a failure of an idle one is logged and
- * the connection replaced.
+ * The pools. Connections are opened when first needed; a failure of an idle one is logged and the
+ * connection replaced. Those of a pool do not live for ever, so that they follow when a server takes
+ * over from another or the address leads elsewhere.
+ *
+ * Timeouts of statements, locks and idle transactions are settings of the login role (db/roles.sql):
+ * there they hold behind a pooler too, and for whoever else logs in by it.
  */
-export function makeApiPools({ connectionString, poolSize = 10 }: ApiPoolOptions): ApiPools {
-  const make = (application_name: string, options: string) => {
+export function makeApiPools({
+  connectionString,
+  readConnectionString = connectionString,
+  pooled = false,
+  poolSize = 10,
+  sizes,
+}: ApiPoolOptions): ApiPools {
+  const make = (name: PoolName, url: string, options: string) => {
+    const application_name = `millrace api (${name})`;
     const pool = new pg.Pool({
-      connectionString: withStartupOptions(connectionString, options),
+      connectionString: pooled ? url : withStartupOptions(url, options),
       application_name,
-      max: poolSize,
+      ...(sizes?.[name] ?? { min: 0, max: poolSize }),
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 60_000,
+      maxLifetimeSeconds: 1_800,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
       // Longer than the statement_timeout of the login: only a server that no longer answers gets
       // here, and then the connection is dropped.
       query_timeout: 30_000,
@@ -81,21 +105,24 @@ export function makeApiPools({ connectionString, poolSize = 10 }: ApiPoolOptions
     return guarded(pool, application_name);
   };
   return {
+    pooled,
     // Compiling costs more than it gains for short statements.
     anonymous: make(
-      'millrace api (anonymous)',
+      'anonymous',
+      readConnectionString,
       `-c jit=off -c role=${ANONYMOUS_ROLE} -c default_transaction_read_only=on`,
     ),
-    identified: make('millrace api', '-c jit=off'),
+    reads: make('reads', readConnectionString, '-c jit=off'),
+    writes: make('writes', connectionString, '-c jit=off'),
   };
 }
 
-/** Closes both pools once their running statements are answered. */
+/** Closes the pools once their running statements are answered. */
 export async function endApiPools(pools: ApiPools): Promise<void> {
-  await Promise.all([pools.anonymous.end(), pools.identified.end()]);
+  await Promise.all([pools.anonymous.end(), pools.reads.end(), pools.writes.end()]);
 }
 
-/** The PostGraphile service over the two pools; the caller ends the pools. */
+/** The PostGraphile service over the pools; the caller ends the pools. */
 export function makeApiPgService(
   pools: ApiPools,
   schemas: string[],
@@ -117,27 +144,74 @@ export function makeApiPgService(
   };
 }
 
-/** The function by which PostGraphile runs its statements under the settings of a request. */
-export function makeWithPgClient(pools: ApiPools): WithPgClient {
+/**
+ * The function by which PostGraphile runs its statements under the settings of a request.
+ *
+ * @param onPrimary reads too go where writes go: for what must not see less than was announced.
+ * @param observe told how long statements took.
+ */
+export function makeWithPgClient(
+  pools: ApiPools,
+  onPrimary = false,
+  observe?: ObserveStatements,
+): WithPgClient {
   const readers = new WeakMap<object, Reader>();
   return async (pgSettings, callback) => {
-    const anonymous = pgSettings != null && isAnonymousRead(pgSettings);
-    const pool = anonymous ? pools.anonymous : pools.identified;
-    const settings = anonymous || pgSettings == null ? [] : [settingsStatement(pgSettings)];
+    const poolName = onPrimary ? 'writes' : poolOf(pgSettings);
+    const pool = pools[poolName];
+    const settings =
+      pgSettings == null || (poolName === 'anonymous' && !pools.pooled)
+        ? []
+        : [settingsStatement(pools.pooled ? { ...pgSettings, jit: 'off' } : pgSettings)];
     const role = pgSettings?.role ?? 'login';
+    const named = (statement: FlushStatement) =>
+      pools.pooled ? { ...statement, name: '' } : statement;
+    const session: Session = {
+      pool,
+      settings: settings.map(named),
+      role,
+      named,
+      observe: (statements, duration) => observe?.(statements, duration, pgSettings ?? {}),
+    };
     return callback({
       async query<TData>(query: PgClientQuery): Promise<PgClientResult<TData>> {
-        const statement = queryStatement(role, query);
+        const statement = named(queryStatement(role, query));
         const result =
           pgSettings != null && query.name !== undefined
-            ? await read(readers, pgSettings, pool, settings, statement)
-            : await withConnection(pool, (connection) => run(connection, settings, statement));
+            ? await read(readers, pgSettings, session, statement)
+            : await withConnection(pool, (connection) => run(connection, session, statement));
         return result as PgClientResult<TData>;
       },
       withTransaction: (inner) =>
-        withConnection(pool, (connection) => transaction(connection, settings, role, inner)),
+        withConnection(pool, (connection) => transaction(connection, session, inner)),
     } as PgClient);
   };
+}
+
+/**
+ * Told of statements that were sent at once, with the milliseconds until all were answered: the server
+ * sends its answers together. The settings are the object that the request has.
+ */
+export type ObserveStatements = (
+  statements: readonly FlushStatement[],
+  duration: number,
+  settings: Record<string, string | undefined>,
+) => void;
+
+/** How the statements of a request are sent. */
+interface Session {
+  observe(statements: readonly FlushStatement[], duration: number): void;
+  pool: pg.Pool;
+  settings: FlushStatement[];
+  role: string;
+  /** Takes the name of a statement away where it would be lost. */
+  named(statement: FlushStatement): FlushStatement;
+}
+
+function poolOf(settings: Record<string, string | undefined> | null): PoolName {
+  if (settings === null) return 'writes';
+  if (isAnonymousRead(settings)) return 'anonymous';
+  return settings.transaction_read_only === 'on' ? 'reads' : 'writes';
 }
 
 /** The reads of one request that wait to be sent together. */
@@ -156,8 +230,7 @@ type Reader = {
 function read(
   readers: WeakMap<object, Reader>,
   request: object,
-  pool: pg.Pool,
-  settings: FlushStatement[],
+  session: Session,
   statement: FlushStatement,
 ): Promise<FlushResult> {
   return new Promise((resolve, reject) => {
@@ -170,7 +243,7 @@ function read(
     readers.set(request, reads);
     setImmediate(() => {
       readers.delete(request);
-      withConnection(pool, (connection) => sendReads(connection, settings, reads)).catch(
+      withConnection(session.pool, (connection) => sendReads(connection, session, reads)).catch(
         (error: unknown) => {
           for (const { reject } of reads) reject(error);
         },
@@ -181,16 +254,17 @@ function read(
 
 async function sendReads(
   connection: pg.PoolClient,
-  settings: FlushStatement[],
+  session: Session,
   reads: Reader,
 ): Promise<void> {
   try {
-    const results = await flush(connection, [...settings, ...reads.map((it) => it.statement)]);
-    for (const [index, { resolve }] of reads.entries()) resolve(results[settings.length + index]!);
+    const statements = reads.map((it) => it.statement);
+    const results = await send(connection, session, session.settings, statements);
+    for (const [index, { resolve }] of reads.entries()) resolve(results[index]!);
   } catch (error) {
     if (reads.length === 1 || !isReusable(connection, error)) throw error;
     for (const { statement, resolve, reject } of reads) {
-      await run(connection, settings, statement).then(resolve, reject);
+      await run(connection, session, statement).then(resolve, reject);
     }
   }
 }
@@ -213,7 +287,14 @@ async function withConnection<T>(
   pool: pg.Pool,
   work: (connection: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
-  const connection = await pool.connect();
+  const connection = await acquire(pool).catch((cause: Error) => {
+    // The only word that the pool has for it.
+    if (!/^timeout exceeded/.test(cause.message)) throw cause;
+    throw new SafeError('The server is busy: no connection to the database is free', {
+      code: 'OP004',
+      hint: 'Send it again in some seconds.',
+    });
+  });
   let failure: unknown;
   try {
     return await work(connection);
@@ -238,48 +319,70 @@ function isReusable(connection: pg.PoolClient, failure: unknown): boolean {
 
 async function run(
   connection: pg.PoolClient,
-  settings: FlushStatement[],
+  session: Session,
   statement: FlushStatement,
+  settings = session.settings,
 ): Promise<FlushResult> {
-  const results = await flush(connection, [...settings, statement]);
-  return results.at(-1)!;
+  const [result] = await send(connection, session, settings, [statement]);
+  return result!;
+}
+
+/** The results of the statements, without those of the settings before them. */
+async function send(
+  connection: pg.PoolClient,
+  session: Session,
+  settings: readonly FlushStatement[],
+  statements: readonly FlushStatement[],
+): Promise<FlushResult[]> {
+  const start = performance.now();
+  try {
+    return (await flush(connection, [...settings, ...statements])).slice(settings.length);
+  } finally {
+    session.observe(statements, performance.now() - start);
+  }
 }
 
 /** Several statements in one transaction: begin and settings in one flush, commit at the end. */
 async function transaction<T>(
   connection: pg.PoolClient,
-  settings: FlushStatement[],
-  role: string,
+  session: Session,
   callback: (client: PgClient) => Promise<T>,
 ): Promise<T> {
-  await flush(connection, [control('begin'), ...settings]);
+  const { settings, role, named } = session;
+  const control = (text: 'begin' | 'commit' | 'rollback') =>
+    flush(connection, [
+      named({ name: text, text, values: [], discard: true }),
+      ...(text === 'begin' ? settings : []),
+    ]);
+  await control('begin');
   try {
     const result = await callback({
-      query: (query) => run(connection, [], queryStatement(role, query)),
+      query: (query) => run(connection, session, named(queryStatement(role, query)), []),
       withTransaction: () => {
         throw new Error('A transaction of the API cannot be nested');
       },
     } as PgClient);
-    await flush(connection, [control('commit')]);
+    await control('commit');
     return result;
   } catch (error) {
     // Not awaited to succeed: a connection still inside a transaction is dropped.
-    await flush(connection, [control('rollback')]).catch((cause) =>
+    await control('rollback').catch((cause) =>
       log.warn({ err: cause }, 'a transaction could not be rolled back'),
     );
     throw error;
   }
 }
 
-function control(text: 'begin' | 'commit' | 'rollback'): FlushStatement {
-  return { name: text, text, values: [], discard: true };
-}
-
 function settingsStatement(settings: Record<string, string | undefined>): FlushStatement {
   const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
-  const calls = entries.map((_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, true)`);
+  // A session is put like a setting, by a function that refuses one that has ended.
+  const session = entries.findIndex(([name]) => name === 'app.session_id');
+  const calls = entries.map((_, index) => {
+    const set = index === session ? 'app_hidden.enter_session' : 'set_config';
+    return `${set}($${2 * index + 1}, $${2 * index + 2}, true)`;
+  });
   return {
-    name: `settings:${entries.length}`,
+    name: `settings:${entries.length}:${session}`,
     text: `select ${calls.join(', ')}`,
     values: entries.flat(),
     discard: true,

@@ -1,19 +1,58 @@
 import './graphile-env.ts';
 
-import { createServer, type Server } from 'node:http';
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import type { SafeError } from 'postgraphile/grafast';
 import { grafserv } from 'postgraphile/grafserv/node';
-import { NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
+import {
+  type ExecutionArgs,
+  type GraphQLSchema,
+  getOperationAST,
+  NoSchemaIntrospectionCustomRule,
+  printSchema,
+} from 'postgraphile/graphql';
 import { handleAnalysisPage } from './analysis-page.ts';
 import { startAnnouncements } from './announcements.ts';
 import { identityPlugin, identitySettings } from './api-identity.ts';
-import { makeApiSchema } from './api-schema.ts';
-import { ConfigError } from './config.ts';
+import { loadPersistedOperations, persistedPlugin } from './api-persisted.ts';
+import { API_SCHEMAS, makeApiSchema } from './api-schema.ts';
+import { LISTENER_HEARTBEAT, makeResponseCache, type ResponseCache } from './cache.ts';
+import { makeReadsOf, ReadsPlugin } from './cache-reads.ts';
+import { ConfigError, type ServerSettings } from './config.ts';
 import { handleGuest } from './guest.ts';
 import { handleHealth } from './health.ts';
-import { endApiPools, makeApiPools, makeWithPgClient } from './pg-service.ts';
+import { setSecurityHeaders } from './http-headers.ts';
+import { sendJson } from './http-json.ts';
+import { log } from './log.ts';
+import {
+  ANONYMOUS_ROLE,
+  type ApiPools,
+  type ApiSettings,
+  endApiPools,
+  makeApiPools,
+  makeWithPgClient,
+} from './pg-service.ts';
+import {
+  divideConnections,
+  examineDatabase,
+  listenUrl,
+  openConnections,
+  type PoolStatistics,
+  poolStatistics,
+} from './pools.ts';
+import {
+  addressOf,
+  isDoor,
+  makeRateLimiter,
+  type RateLimiter,
+  type RateLimitStatistics,
+  rateLimitPlugin,
+} from './rate-limit.ts';
+import { makeRedisCache } from './redis-cache.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends Partial<ServerSettings> {
   /** Login app_authenticator. */
   connectionString: string;
   /** Key of the access tokens. */
@@ -22,7 +61,7 @@ export interface ServerOptions {
   port: number;
   /** Ruru at `/`, and introspection, which it needs. */
   development: boolean;
-  /** Connections of each pool. */
+  /** Connections of each pool, in place of `pool`, which is of all together. */
   poolSize?: number;
 }
 
@@ -31,6 +70,14 @@ export interface ApiServer {
   url: string;
   /** Serves the schema of the database as it is now; requests under way are not disturbed. */
   reload(): Promise<void>;
+  /** What the connections to the database are doing. */
+  poolStatistics(): PoolStatistics[];
+  /** What the cache holds and has given; null when there is none. */
+  cacheStatistics(): ReturnType<ResponseCache['statistics']> | null;
+  /** Forgets all kept answers, on all hosts that share a Redis. */
+  clearCache(): Promise<void>;
+  /** How many requests were counted and refused by rate limits. */
+  rateLimitStatistics(): RateLimitStatistics[];
   /** Takes no more requests, lets those under way finish (at most 10 s), closes all connections. */
   stop(): Promise<void>;
 }
@@ -45,24 +92,64 @@ const DRAIN_TIMEOUT = 10_000;
  * @throws ConfigError when the address cannot be listened on.
  */
 export async function startServer(options: ServerOptions): Promise<ApiServer> {
-  const pools = makeApiPools(options);
+  const operations = options.persistedOperations
+    ? await loadPersistedOperations(options.persistedOperations)
+    : null;
+  const { pools, listenAt } = await openPools(options);
   const withPgClient = makeWithPgClient(pools);
-  const announcements = startAnnouncements(options);
+  // A replica may not have yet what was announced.
+  const withPrimary = options.readConnectionString
+    ? makeWithPgClient(pools, true)
+    : withPgClient;
+  const isCaching = (options.cacheMegabytes ?? 0) > 0;
+  const announcements = startAnnouncements({
+    connectionString: listenAt,
+    ...(isCaching && { heartbeat: LISTENER_HEARTBEAT }),
+  });
+  // Answers of one schema of one database; another deployment beside it has others.
+  let cachePrefix = 'millrace';
+  const redis =
+    isCaching && options.redisUrl ? makeRedisCache(options.redisUrl, () => cachePrefix) : null;
+  const cache = isCaching
+    ? makeResponseCache({
+        megabytes: options.cacheMegabytes!,
+        announcements,
+        readsReplica: Boolean(options.readConnectionString),
+        persisted: operations,
+        redis,
+      })
+    : null;
+  const prepareCache = async (schema: GraphQLSchema) => {
+    if (cache === null) return;
+    cachePrefix = `millrace:${schemaHash(schema, options.connectionString)}`;
+    const reads = await makeReadsOf(schema, withPgClient, [...API_SCHEMAS, 'app_hidden']);
+    cache.setSchema(reads, await announcedRelations(withPgClient));
+  };
+  const { trustProxy = 0, rateLimits = { account: 0, address: 0, door: 0 } } = options;
+  const limiter = makeRateLimiter(rateLimits, withPgClient);
   const extension: GraphileConfig.Preset = {
-    plugins: [identityPlugin(options.key), ...(options.development ? [] : [NoIntrospectionPlugin])],
+    plugins: [
+      identityPlugin(options.key),
+      ...(operations === null ? [] : [persistedPlugin(operations)]),
+      ...(cache === null ? [] : [cache.plugin, ReadsPlugin]),
+      rateLimitPlugin(limiter, trustProxy),
+      ...(options.development ? [] : [NoIntrospectionPlugin]),
+    ],
     grafast: {
       context: (request, args) => ({
         pgSettings: identitySettings(request, args),
-        withPgClient,
+        withPgClient: isSubscription(args) ? withPrimary : withPgClient,
         // PostGraphile's own messages are text; these are what SubscriptionsPlugin reads.
         pgSubscriber: announcements as unknown as Grafast.Context['pgSubscriber'],
       }),
     },
-    grafserv: { graphiql: options.development },
+    // A query by GET has an address, so that caches on the way can ask whether it has changed.
+    grafserv: { graphiql: options.development, graphqlOverGET: isCaching },
   };
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 30_000 });
   try {
     const { schema, resolvedPreset } = await makeApiSchema(pools, extension);
+    await prepareCache(schema);
     const api = grafserv({ schema, preset: resolvedPreset });
     await api.ready();
     const handle = api.createHandler();
@@ -75,31 +162,128 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
       }
     });
     const url = () => `http://${urlHost(options.host)}:${(server.address() as AddressInfo).port}`;
-    server.on('request', (request, response) => {
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
       if (handleHealth(withPgClient, request, response)) return;
       if (handleGuest(withPgClient, options.key, request, response)) return;
       if (handleAnalysisPage(url, request, response)) return;
-      handle(request, response);
+      if (request.url?.split('?')[0] === '/graphql')      handle(request, response);
+    };
+    server.on('request', (request, response) => {
+      setSecurityHeaders(request, response, options.development);
+      if (isDoor(request)) {
+        countDoor(limiter, addressOf(request, trustProxy), response).then(
+          (mayPass) => mayPass && answer(request, response),
+        );
+      } else {
+        answer(request, response);
+      }
     });
     await listen(server, options.port, options.host);
     return {
       url: url(),
+      poolStatistics: () => poolStatistics(pools),
+      rateLimitStatistics: () => limiter.statistics(),
+      cacheStatistics: () => cache?.statistics() ?? null,
+      async clearCache() {
+        await cache?.clear();
+      },
       async reload() {
-        api.setSchema((await makeApiSchema(pools, extension)).schema);
+        const { schema } = await makeApiSchema(pools, extension);
+        api.setSchema(schema);
+        await prepareCache(schema);
       },
       async stop() {
         // First of all: open subscriptions would hold the server for as long as it waits.
         await announcements.release();
         await close(server);
         await api.release();
+        await redis?.release();
         await endApiPools(pools);
       },
     };
   } catch (error) {
     await announcements.release();
+    await redis?.release();
     await endApiPools(pools);
     throw error;
   }
+}
+
+/** The pools as the server and what is before it allow them, and where announcements are heard. */
+async function openPools(options: ServerOptions): Promise<{ pools: ApiPools; listenAt: string }> {
+  const { connectionString, readConnectionString, pool, pooler } = options;
+  const examined = await examineDatabase(connectionString, pooler);
+  const reading = readConnectionString
+    ? await examineDatabase(readConnectionString, pooler)
+    : examined;
+  const listenAt = await listenUrl(
+    connectionString,
+    examined.pooled,
+    options.directConnectionString ?? null,
+  );
+  const pools = makeApiPools({
+    connectionString,
+    readConnectionString: readConnectionString ?? connectionString,
+    // What is right behind a pooler is right without one, only a little slower.
+    pooled: examined.pooled || reading.pooled,
+    poolSize: options.poolSize,
+    sizes: pool && divideConnections(pool, least(examined.available, reading.available)),
+  });
+  try {
+    await Promise.all([pools.anonymous, pools.reads, pools.writes].map(openConnections));
+  } catch (error) {
+    await endApiPools(pools);
+    throw error;
+  }
+  return { pools, listenAt };
+}
+
+/** Counts a request that opens a door; answers it itself and returns false when it is too much. */
+async function countDoor(
+  limiter: RateLimiter,
+  address: string,
+  response: ServerResponse,
+): Promise<boolean> {
+  try {
+    await limiter.count('door', address);
+    return true;
+  } catch (error) {
+    const { message, extensions } = error as SafeError<{ retryAfter?: number }>;
+    const seconds = extensions?.retryAfter;
+    if (seconds === undefined) {
+      log.error({ err: error }, 'a request could not be counted');
+      sendJson(response, 503, { error: 'Try again later' });
+    } else {
+      sendJson(response, 429, { error: message, ...extensions }, { 'retry-after': `${seconds}` });
+    }
+    return false;
+  }
+}
+
+async function announcedRelations(withPgClient: WithPgClient): Promise<Set<string>> {
+  const settings: ApiSettings = { role: ANONYMOUS_ROLE, transaction_read_only: 'on' };
+  const { rows } = await withPgClient(settings, (client) =>
+    client.query<{ relations: string[] }>({
+      text: 'select app_hidden.announced_relations() as relations',
+    }),
+  );
+  return new Set(rows[0]?.relations);
+}
+
+function schemaHash(schema: GraphQLSchema, connectionString: string): string {
+  const { host, pathname } = new URL(connectionString);
+  return createHash('sha1')
+    .update(`${host}${pathname}\n${printSchema(schema)}`)
+    .digest('base64url');
+}
+
+function least(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
+}
+
+function isSubscription({ document, operationName }: ExecutionArgs): boolean {
+  return getOperationAST(document, operationName)?.operation === 'subscription';
 }
 
 const NoIntrospectionPlugin: GraphileConfig.Plugin = {

@@ -1,6 +1,6 @@
 import { startWireProxy, type WireProxy } from '../../scripts/bench/wire-proxy.ts';
 import { issueToken, type TokenRole, tokenKey } from '../../scripts/lib/jwt.ts';
-import { type ApiServer, startServer } from '../../scripts/lib/server.ts';
+import { type ApiServer, type ServerOptions, startServer } from '../../scripts/lib/server.ts';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
 
 /** The body of a GraphQL response, with its status. */
@@ -40,6 +40,8 @@ export interface TestApiOptions {
   /** Connections of each pool. Default 1: whoever comes next gets the same connection. */
   poolSize?: number;
   development?: boolean;
+  /** Further options of the server. */
+  server?: Partial<ServerOptions>;
   /** Run as owner before the server reads the schema. */
   prepare?: (db: TestDatabase) => Promise<unknown>;
 }
@@ -48,6 +50,7 @@ export interface TestApiOptions {
 export async function startTestApi({
   poolSize = 1,
   development = true,
+  server: serverOptions,
   prepare,
 }: TestApiOptions = {}): Promise<TestApi> {
   const db = await createTestDatabase();
@@ -63,6 +66,7 @@ export async function startTestApi({
     port: 0,
     development,
     poolSize,
+    ...serverOptions,
   });
   proxy.reset();
   return {
