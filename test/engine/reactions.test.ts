@@ -259,6 +259,40 @@ describe('a key', () => {
     expect(await status()).toMatchObject({ dead: 0, waiting: 0, running: 2 });
   });
 
+  test('whose job is due in the future, since the clock was set back, runs now', async () => {
+    await dueTick();
+    const ahead = (interval: string) =>
+      client.query(`update graphile_worker._private_jobs set run_at = now() + $1::interval`, [
+        interval,
+      ]);
+    const isDue = async () =>
+      (await client.query('select run_at <= now() as due from graphile_worker._private_jobs')).rows;
+    await ahead('1 hour');
+    await tick();
+    expect(await isDue()).toEqual([{ due: true }]);
+    // After three attempts graphile-worker lets it wait for twenty seconds.
+    await fail(3);
+    await ahead('20 seconds');
+    await tick();
+    expect(await isDue(), 'a wait of its own is left alone').toEqual([{ due: false }]);
+  });
+
+  test('of a host that was seen in the future is not given to another', async () => {
+    await dueTick();
+    await start();
+    await client.query(`select millrace.heartbeat('a test');
+      update millrace.host set seen_at = seen_at + interval '1 hour' where id = 'a test'`);
+    await tick();
+    const locked = async () =>
+      (await client.query('select locked_by from graphile_worker._private_jobs')).rows;
+    expect(await locked()).toEqual([{ locked_by: 'a test' }]);
+    await client.query(
+      `update millrace.host set seen_at = seen_at - interval '11 seconds' where id = 'a test'`,
+    );
+    await tick();
+    expect(await locked(), 'it has fallen silent').toEqual([{ locked_by: null }]);
+  });
+
   test('that is dead runs at once by run_now', async () => {
     await dueTick();
     await fail(25);
