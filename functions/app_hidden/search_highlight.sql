@@ -4,8 +4,9 @@
  * with `typos`, words that match but for a typo are marked.
  *
  * Most of what is shown is settled by one regular expression, in which a word matches if it begins
- * with a stem: over the text itself, and, where it has letters beyond ASCII, over its folded form,
- * to see whether it is worth to go through it word by word, which takes many times as long.
+ * with a stem; a text with letters beyond ASCII is searched for the accented forms, too. Where that
+ * finds nothing in such a text, its folded form tells whether it is worth to go through it word by
+ * word, which takes many times as long.
  */
 create or replace function app_hidden.search_highlight(
   value text, words text[], open boolean, typos boolean
@@ -27,6 +28,7 @@ declare
   v_patterns text[] := '{}';
   v_word text;
   v_stem text;
+  v_pattern text;
   v_folded text;
   v_found boolean := false;
   v_html text;
@@ -34,12 +36,17 @@ begin
   foreach v_word in array search_highlight.words loop
     v_stem := (pg_catalog.ts_lexize('pg_catalog.english_stem', v_word))[1];
     v_stems := v_stems || v_stem;
+    -- a text without letters beyond ASCII needs no other forms of them
+    v_pattern := case when v_stem <> v_word then pg_catalog.rtrim(v_stem, 'i') else v_word end;
+    if not v_is_plain then
+      v_pattern := app_hidden.search_pattern(v_pattern);
+    end if;
     v_patterns := v_patterns || case
       when v_word in ('csharp', 'fsharp') then pg_catalog.left(v_word, 1) || '#'
       when v_word = 'cplusplus' then 'c\+\+'
-      when v_stem <> v_word then pg_catalog.rtrim(v_stem, 'i') || '[a-z]*\M'
-      when v_word = v_last then v_word || '[a-z0-9]*\M'
-      else v_word || '\M'
+      when v_stem <> v_word then v_pattern || '[[:alpha:]]*\M'
+      when v_word = v_last then v_pattern || '[[:alnum:]]*\M'
+      else v_pattern || '\M'
     end;
     if search_highlight.typos then
       v_typos := v_typos || app_hidden.search_typos(v_word);

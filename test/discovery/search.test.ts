@@ -334,7 +334,16 @@ describe('results', () => {
         '<mark>truly</mark>.',
     });
     expect(await read('ketlebell')).toMatchObject({ title: '<mark>Kettlebell</mark> tracker' });
-    expect(await read('brulee')).toMatchObject({ title: 'Crème <mark>brûlée</mark> torch' });
+    expect(await read('brulee creme')).toMatchObject({
+      title: '<mark>Crème</mark> <mark>brûlée</mark> torch',
+      snippet: 'Für süße Träume',
+    });
+    expect(await read('suesse')).toBeUndefined();
+    expect(await read('susse traum')).toMatchObject({
+      snippet: 'Für süße <mark>Träume</mark>',
+    });
+    expect(await read('елки')).toMatchObject({ snippet: '<mark>Ёлки</mark> и палки' });
+    expect(await read('कविता')).toMatchObject({ title: '<mark>कविता</mark> संग्रह' });
     expect(await read('検索')).toEqual({
       title: '日本語の<mark>検索</mark>エンジン',
       snippet: '全文<mark>検索</mark>を速くする',
