@@ -11,6 +11,7 @@ import { ListOrderPlugin } from './scripts/lib/api-list-order.ts';
 import { NamesPlugin } from './scripts/lib/api-names.ts';
 import { PagesPlugin } from './scripts/lib/api-pages.ts';
 import { SubscriptionsPlugin } from './scripts/lib/api-subscriptions.ts';
+import { SignInPlugin } from './scripts/lib/sign-in.ts';
 
 /**
  * The public API: what of schema app_public it shows, and how. The database, the identity of a
@@ -29,6 +30,7 @@ const preset: GraphileConfig.Preset = {
     ListOrderPlugin,
     SubscriptionsPlugin,
     BadRequestsPlugin,
+    SignInPlugin,
     limitsPlugin(),
   ],
   disablePlugins: [

@@ -78,6 +78,27 @@ grant select on app_public.intro_request_stats to app_anonymous, app_account, ap
 comment on table app_public.intro_request_stats is
   E'@behavior -*\n'
   'Intro requests of an account by state, as last recomputed.';
+comment on column app_public.intro_request_stats.account_id is 'The account.';
+comment on column app_public.intro_request_stats.sent_requested_count is
+  'Requests that it has sent and that wait for an answer.';
+comment on column app_public.intro_request_stats.sent_accepted_count is
+  'Requests that it has sent and that were accepted.';
+comment on column app_public.intro_request_stats.sent_declined_count is
+  'Requests that it has sent and that were declined.';
+comment on column app_public.intro_request_stats.sent_withdrawn_count is
+  'Requests that it has sent and that were withdrawn.';
+comment on column app_public.intro_request_stats.sent_expired_count is
+  'Requests that it has sent and that nobody answered in time.';
+comment on column app_public.intro_request_stats.received_requested_count is
+  'Requests that it got and that wait for an answer.';
+comment on column app_public.intro_request_stats.received_accepted_count is
+  'Requests that it got and that were accepted.';
+comment on column app_public.intro_request_stats.received_declined_count is
+  'Requests that it got and that were declined.';
+comment on column app_public.intro_request_stats.received_withdrawn_count is
+  'Requests that it got and that were withdrawn.';
+comment on column app_public.intro_request_stats.received_expired_count is
+  'Requests that it got and that nobody answered in time.';
 comment on view app_public.intro_request_stats_live is
   E'@name intro_request_summary\n'
   '@behavior -query:resource:list -query:resource:connection\n'
@@ -187,7 +208,13 @@ create index if not exists chain_post_feed_chain_id_new_idx
 alter table app_public.chain_post_feed enable row level security;
 drop policy if exists chain_post_feed_select on app_public.chain_post_feed;
 create policy chain_post_feed_select on app_public.chain_post_feed for select
-  to app_anonymous, app_account, app_moderator using (true);
+  to app_anonymous, app_account, app_moderator
+  using (
+    author_id <> all ((select app_hidden.blocked_account_ids())::bigint[])
+    or (select app_hidden.is_moderator())
+    or (select c.owner_id from app_public.chain c where c.id = chain_post_feed.chain_id)
+      = (select app_hidden.current_account_id())
+  );
 grant select on app_public.chain_post_feed to app_anonymous, app_account, app_moderator;
 alter table app_public.chain_post_feed
   alter column chain_id set not null,

@@ -19,4 +19,4 @@ join app_public.agent_update u on u.agent_id = f.agent_id and u.published_at >= 
 left join app_public.update_read r on r.account_id = f.account_id and r.update_id = u.id
 where f.unfollowed_at is null and u.deleted_at is null and a.deleted_at is null;
 
-comment on view app_private.agent_feed_definition is 'What app_public.agent_feed holds.';
+comment on view app_private.agent_feed_definition is 'What app_public.agent_feed_item holds.';

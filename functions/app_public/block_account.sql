@@ -1,7 +1,8 @@
 /*
  * Blocks an account: neither of the two can write to the other any more, in direct messages, intro
- * requests or comments on what is the other's. Neither sees the other's agents any more, and
- * follows between them end. A suspended account may block too: it protects nobody but its caller.
+ * requests or comments on what is the other's. Neither sees the other's agents, comments and posts
+ * any more, but for who keeps the place, and follows between them end. A suspended account may
+ * block too: it protects nobody but its caller.
  *
  * One insert and no lock beyond the foreign keys'. Repeating it changes nothing.
  */

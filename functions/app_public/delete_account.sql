@@ -43,6 +43,7 @@ begin
   perform app_hidden.leave_direct_conversations();
   perform app_hidden.delete_discovery_of(v_account.id);
   perform app_hidden.delete_agents();
+  perform app_hidden.end_access();
   update app_public.account a
     set display_name = null, deleted_at = now()
     where a.id = v_account.id

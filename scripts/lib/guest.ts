@@ -1,16 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { sendJson } from './http-json.ts';
-import { issueToken } from './jwt.ts';
 import { log } from './log.ts';
 import { ANONYMOUS_ROLE } from './pg-service.ts';
-
-/** Seconds that a guest's token is valid. */
-const LIFETIME = 12 * 60 * 60;
+import { type SignedIn, tokenOf } from './sign-in.ts';
 
 /**
- * Answers `POST /auth/guest`: makes a guest account and returns `{accountId, token, expiresIn}`.
- * False for any other request.
+ * Answers `POST /auth/guest`: makes a guest account with a session and returns
+ * `{accountId, sessionId, token, expiresIn}`, the last in seconds. False for any other request.
+ *
+ * A guest who signs in takes everything with them: send the guest's token with that request.
  *
  * The body has to be declared as JSON (it is not read): a form of another site cannot send that
  * without asking the browser first.
@@ -43,9 +42,9 @@ export function handleGuest(
 
 async function makeGuest(withPgClient: WithPgClient, key: Uint8Array): Promise<unknown> {
   const { rows } = await withPgClient({ role: ANONYMOUS_ROLE }, (client) =>
-    client.query<{ id: string }>({ text: 'select id from app_public.create_guest_account()' }),
+    client.query<SignedIn>({ text: 'select * from app_hidden.open_guest_session()' }),
   );
-  const accountId = String(rows[0]?.id);
-  const token = await issueToken(key, { accountId, role: 'account', lifetime: LIFETIME });
-  return { accountId, token, expiresIn: LIFETIME };
+  const { token, accountId, sessionId, expiresAt } = await tokenOf(key, rows[0]!);
+  const expiresIn = Math.floor((Date.parse(expiresAt) - Date.now()) / 1_000);
+  return { accountId, sessionId, token, expiresIn };
 }

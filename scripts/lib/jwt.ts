@@ -5,8 +5,12 @@ import { errors, jwtVerify, SignJWT } from 'jose';
 import { ConfigError } from './config.ts';
 
 /*
- * Access tokens: HS256, one issuer, one audience, short-lived. Two claims are read: `sub`, the
- * account, and `role`, which is looked up in a fixed list. No other claim has any effect.
+ * Access tokens: HS256, one issuer, one audience. Three claims are read: `sub`, the account, `role`,
+ * which is looked up in a fixed list, and `sid`, the session, which the database looks up at every
+ * request: that is why a token may last as long as its session. No other claim has any effect.
+ *
+ * A token without a session is one that the holder of the secret has made for a program; it ends by
+ * its expiry alone.
  */
 
 const ISSUER = 'millrace';
@@ -16,6 +20,9 @@ const CLOCK_SKEW = 5;
 /** Characters; a real token has about 250. */
 const TOKEN_MAX = 4_096;
 const SECRET_MIN_BYTES = 32;
+
+/** How an account or a session is named. */
+const ID = /^[1-9][0-9]{0,17}$/;
 
 const ROLES = { account: 'app_account', moderator: 'app_moderator' } as const;
 
@@ -27,6 +34,8 @@ export type Identity =
   | {
       role: (typeof ROLES)[TokenRole];
       accountId: string;
+      /** The session that has to stand; a token that signing in has not made has none. */
+      sessionId?: string;
       /** Seconds since 1970. */
       expiresAt: number;
     };
@@ -69,16 +78,21 @@ export async function localSecret(dataDir: string): Promise<string> {
   return (await readFile(path, 'utf8')).trim();
 }
 
-/**
- * Issues a token for an account.
- *
- * @param lifetime seconds until it expires.
- */
+/** What a token says. */
+export interface TokenClaims {
+  accountId: string;
+  role: TokenRole;
+  /** Seconds until it expires. */
+  lifetime: number;
+  sessionId?: string;
+}
+
+/** Issues a token for an account. */
 export function issueToken(
   key: Uint8Array,
-  { accountId, role, lifetime }: { accountId: string; role: TokenRole; lifetime: number },
+  { accountId, role, lifetime, sessionId }: TokenClaims,
 ): Promise<string> {
-  return new SignJWT({ role })
+  return new SignJWT(sessionId === undefined ? { role } : { role, sid: sessionId })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuer(ISSUER)
     .setAudience(AUDIENCE)
@@ -112,8 +126,12 @@ export async function verifyToken(key: Uint8Array, token: string): Promise<Ident
     throw new TokenError('The access token names no role of this API');
   }
   const accountId = payload.sub ?? '';
-  if (!/^[1-9][0-9]{0,18}$/.test(accountId)) {
-    throw new TokenError('The access token names no account');
+  if (!ID.test(accountId)) throw new TokenError('The access token names no account');
+  const identity = { role: ROLES[role as TokenRole], accountId, expiresAt: payload.exp ?? 0 };
+  const { sid } = payload;
+  if (sid === undefined) return identity;
+  if (typeof sid !== 'string' || !ID.test(sid)) {
+    throw new TokenError('The access token names no session');
   }
-  return { role: ROLES[role as TokenRole], accountId, expiresAt: payload.exp ?? 0 };
+  return { ...identity, sessionId: sid };
 }

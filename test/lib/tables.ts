@@ -11,7 +11,15 @@ export const TABLES = {
     'representative_opinion',
   ],
   agents: ['agent', 'agent_follow', 'agent_update', 'post', 'post_like', 'update_read'],
-  accounts: ['account', 'account_suspension', 'block', 'profile'],
+  accounts: [
+    'account',
+    'account_suspension',
+    'block',
+    'profile',
+    'report',
+    'report_event',
+    'session',
+  ],
   deliberation: [
     'conversation',
     'conversation_moderation',
