@@ -35,6 +35,8 @@ await runCommand(async () => {
       ...config.server,
       connectionString:
         config.apiDatabaseUrl ?? loginConnectionString(connectionString, 'app_authenticator'),
+      operatorConnectionString:
+        config.operatorDatabaseUrl ?? loginConnectionString(connectionString, 'app_operator_login'),
       key: tokenKey(config.jwtSecret ?? (await localSecret(config.dataDir))),
       host: config.host,
       port: await getPort({ host: config.host, port: portNumbers(config.port, config.port + 100) }),

@@ -7,7 +7,8 @@ import { runUntilStopped } from './lib/shutdown.ts';
 
 /*
  * `npm run serve`: the API of a database that is there and migrated; many may run. It needs the
- * API's login only (API_DATABASE_URL), and JWT_SECRET, which all of them share.
+ * API's login only (API_DATABASE_URL), and JWT_SECRET, which all of them share. With the operator's
+ * login (OPERATOR_DATABASE_URL) it serves the operator endpoint too.
  */
 
 await runCommand(() =>
@@ -27,6 +28,9 @@ await runCommand(() =>
     const server = await startServer({
       ...config.server,
       connectionString,
+      operatorConnectionString:
+        config.operatorDatabaseUrl ??
+        (config.databaseUrl && loginConnectionString(config.databaseUrl, 'app_operator_login')),
       key: tokenKey(config.jwtSecret),
       host: config.host,
       port: config.port,

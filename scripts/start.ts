@@ -50,6 +50,8 @@ await runCommand(() =>
       ...config.server,
       connectionString:
         config.apiDatabaseUrl ?? loginConnectionString(connectionString, 'app_authenticator'),
+      operatorConnectionString:
+        config.operatorDatabaseUrl ?? loginConnectionString(connectionString, 'app_operator_login'),
       key,
       host: config.host,
       port: await freePort(config.port, config.host),
@@ -60,6 +62,7 @@ await runCommand(() =>
     say('');
     say(`  GraphQL   ${server.url}/graphql`);
     if (!config.production) say(`  Ruru      ${server.url}/`);
+    say(`  Operator  ${server.url}/operator${config.production ? '/graphql' : ''}`);
     // The embedded server listens on this machine only, and its password is made for it.
     say(`  Database  ${database.embedded ? connectionString : redactedUrl(connectionString)}`);
     const accountId = await firstAccount(connectionString);

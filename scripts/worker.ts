@@ -7,6 +7,7 @@ import { findEngine } from './lib/pg-owner.ts';
 import { runUntilStopped } from './lib/shutdown.ts';
 import { startTicker } from './lib/ticker.ts';
 import { startWorker } from './lib/worker.ts';
+import { startWorkerMetrics } from './lib/worker-metrics.ts';
 
 /*
  * `npm run worker`: the ticker, the jobs and the analyses of a database that is there and migrated,
@@ -22,7 +23,8 @@ await runCommand(async () => {
     .parse()
     .opts<{ tickerOnly?: boolean }>();
   return await runUntilStopped(async (add) => {
-    const { databaseUrl: connectionString, analysisResults } = loadConfig();
+    const config = loadConfig();
+    const { databaseUrl: connectionString, analysisResults, metricsPort } = config;
     if (connectionString === null) {
       throw new ConfigError("Set DATABASE_URL to the owner's login; npm start needs none.");
     }
@@ -37,6 +39,18 @@ await runCommand(async () => {
     }
     const ticker = startTicker({ connectionString, role });
     add({ name: 'ticker', stop: ticker.stop });
+    if (metricsPort !== null) {
+      const metrics = await startWorkerMetrics({
+        connectionString,
+        role,
+        alone,
+        host: config.host,
+        port: metricsPort,
+        token: config.server.metricsToken,
+      });
+      add({ name: 'metrics', stop: metrics.stop });
+      log.info({ url: `${metrics.url}/metrics` }, 'measuring');
+    }
     log.info(tickerOnly ? 'ticking' : 'working');
   });
 });

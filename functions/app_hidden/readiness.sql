@@ -12,14 +12,17 @@ create or replace function app_hidden.readiness()
 as $$
 declare
   v_migration text;
+  v_migrations integer := 0;
 begin
   if to_regclass('app_migration.migration') is not null then
     -- as text: npm run migrate keeps its books in a schema of its own
-    execute 'select max(m.name) from app_migration.migration m' into v_migration;
+    execute 'select max(m.name), count(*) from app_migration.migration m'
+      into v_migration, v_migrations;
   end if;
   return (
     select jsonb_build_object(
       'migration', v_migration,
+      'migrations', v_migrations,
       'ticker', exists (
         select from pg_catalog.pg_stat_activity a
         where a.datname = current_database() and a.application_name = 'millrace ticker'
@@ -36,7 +39,7 @@ end
 $$;
 
 comment on function app_hidden.readiness() is
-  'The last migration, whether a ticker is connected, rows that no drain has taken yet, the age of '
+  'The last migration and how many there are, whether a ticker is connected, rows that no drain has taken yet, the age of '
   'the oldest, and the number of failed derivations.';
 
 grant execute on function app_hidden.readiness() to app_anonymous;

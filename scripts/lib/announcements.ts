@@ -45,6 +45,8 @@ export interface AnnouncementsOptions {
 const RETRY_MIN = 100;
 const RETRY_MAX = 5_000;
 const ANYTHING: Announcement = { keys: null };
+/** In place of a relation: anything may have changed (app_operator.clear_cache). */
+const EVERYTHING = '*';
 
 /** The topic of one row of a relation; the relation's own name is that of all of them. */
 export function rowTopic(relation: string, key: readonly unknown[]): string {
@@ -81,6 +83,11 @@ export function startAnnouncements({
     for (const callback of onAnnouncement) callback(relation, announcement);
   }
 
+  function receiveEverything(): void {
+    for (const topic of topics.keys()) tell(topic, ANYTHING);
+    for (const callback of onAnnouncement) callback(null, ANYTHING);
+  }
+
   function setListening(value: boolean): void {
     if (listening === value) return;
     listening = value;
@@ -102,7 +109,8 @@ export function startAnnouncements({
     });
     connection.on('notification', ({ payload }) => {
       const message = parse(payload);
-      if (message !== null) receive(message.relation, { keys: message.keys });
+      if (message?.relation === EVERYTHING) receiveEverything();
+      else if (message !== null) receive(message.relation, { keys: message.keys });
     });
     try {
       await connection.connect();
@@ -111,8 +119,7 @@ export function startAnnouncements({
       failures = 0;
       setListening(true);
       // What was announced while nobody listened is not known.
-      for (const topic of topics.keys()) tell(topic, ANYTHING);
-      for (const callback of onAnnouncement) callback(null, ANYTHING);
+      receiveEverything();
       provenAt = asked;
       while (!signal.aborted) {
         const quiet = sleep(heartbeat, true, { signal }).catch(() => false);

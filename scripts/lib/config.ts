@@ -31,9 +31,13 @@ export interface Config {
   production: boolean;
   /** How the API is served. */
   server: ServerSettings;
+  /** `METRICS_PORT`: where a process without an API serves its metrics; null: nowhere. */
+  metricsPort: number | null;
 }
 
 export interface ServerSettings {
+  /** `METRICS_TOKEN`: what a scraper of `/metrics` has to bring; null: only this machine may. */
+  metricsToken: string | null;
   /** `READ_DATABASE_URL`: where queries go, a replica perhaps; null: where mutations go. */
   readConnectionString: string | null;
   /** `DIRECT_DATABASE_URL`: around a pooler, for LISTEN; null: the API's own. */
@@ -78,6 +82,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     analysisResults: positive(env, 'ANALYSIS_RESULTS', 3),
     production: env.NODE_ENV === 'production',
     server: serverSettings(env),
+    metricsPort: env.METRICS_PORT ? port(env, 'METRICS_PORT', 0) : null,
   };
 }
 
@@ -89,6 +94,7 @@ function serverSettings(env: NodeJS.ProcessEnv): ServerSettings {
     throw new ConfigError(`POOL_MIN must be at most POOL_MAX, which is ${max}, not "${min}"`);
   }
   return {
+    metricsToken: env.METRICS_TOKEN || null,
     readConnectionString: url(env, 'READ_DATABASE_URL'),
     directConnectionString: url(env, 'DIRECT_DATABASE_URL'),
     pooler: oneOf(env, 'DATABASE_POOLER', ['auto', 'transaction', 'none']),

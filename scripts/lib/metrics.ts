@@ -6,6 +6,7 @@ import { type FormattedExecutionResult, GraphQLError } from 'postgraphile/graphq
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry, Summary } from 'prom-client';
 import { makeOperationNames, operationName } from './operation-names.ts';
 import type { PoolStatistics } from './pools.ts';
+import { type TickStatistics, tickStatistics } from './ticker.ts';
 
 /*
  * What a host measures of itself: for GET /metrics since its start (percentiles over the last ten
@@ -157,7 +158,7 @@ export function makeMetrics(sources: MetricSources): Metrics {
   const loop = monitorEventLoopDelay({ resolution: 10 });
   loop.enable();
   let minute = emptyMinute();
-  let before = countersOf(sources);
+  let before: ReturnType<typeof countersOf> = { acquired: 0, waited: 0, waitedMs: 0, cache: null };
   let usedMax = 0;
   const sampling = setInterval(() => {
     usedMax = Math.max(usedMax, used(sources.pools()));
@@ -396,6 +397,22 @@ function registerSources(
     ({ waitedMs }) => waitedMs / 1_000,
   );
   total('millrace_pool_refused_total', 'Requests that got none in time.', ({ refused }) => refused);
+  const ticks = (name: string, help: string, of: (statistics: TickStatistics) => number) => {
+    const counter = new Counter({
+      name,
+      help,
+      registers: [register],
+      collect() {
+        const statistics = tickStatistics();
+        counter.reset();
+        if (statistics === null) counter.remove();
+        else counter.inc(of(statistics));
+      },
+    });
+  };
+  ticks('millrace_ticks_total', 'Ticks of this process.', (it) => it.ticks);
+  ticks('millrace_tick_failures_total', 'Ticks that failed.', (it) => it.failures);
+  ticks('millrace_tick_seconds_total', 'How long ticks took, in all.', (it) => it.duration / 1_000);
   if (cache) {
     const lookups = new Counter({
       name: 'millrace_cache_lookups_total',

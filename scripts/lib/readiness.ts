@@ -36,7 +36,9 @@ export interface Readiness {
 }
 
 interface Answer {
+  /** The last of the migrations that were applied, and how many were. */
   migration: string | null;
+  migrations: number;
   ticker: boolean;
   pending: number;
   oldestPendingSeconds: number;
@@ -49,21 +51,21 @@ export interface ReadinessSources {
   withPgClient: WithPgClient;
   /** Whether announcements are received. */
   isListening(): boolean;
-  /** The last migration that this host was made with. */
-  migration: string | null;
+  /** The migrations that this host was made with. */
+  migrations: string[];
 }
 
-/** The last migration of the checkout; null where there are none. */
-export async function lastMigration(folder = join(ROOT, 'db/migrations')): Promise<string | null> {
+/** The migrations of the checkout, in order. */
+export async function ownMigrations(folder = join(ROOT, 'db/migrations')): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.up.sql')).sort();
-  return names.at(-1)?.replace('.up.sql', '') ?? null;
+  return names.map((name) => name.replace('.up.sql', ''));
 }
 
 /** Looks at everything, with one statement. */
 export async function readiness({
   withPgClient,
   isListening,
-  migration,
+  migrations: own,
 }: ReadinessSources): Promise<Readiness> {
   const listener = isListening();
   try {
@@ -72,9 +74,10 @@ export async function readiness({
         text: 'select app_hidden.readiness() as readiness',
       }),
     );
-    const { migration: applied, ticker, ...engine } = rows[0]!.readiness;
+    const { migration, migrations, ticker, ...engine } = rows[0]!.readiness;
     // A newer database serves an older host: migrations are made so, for hosts are replaced one by one.
-    const migrated = migration === null || (applied !== null && applied >= migration);
+    const last = own.at(-1) ?? '';
+    const migrated = (migration ?? '') >= last && migrations >= own.length;
     const status = !migrated ? 'unavailable' : ticker && listener ? 'ok' : 'degraded';
     return { status, checks: { database: true, migrated, ticker, listener }, ...engine };
   } catch (error) {

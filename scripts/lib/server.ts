@@ -15,17 +15,21 @@ import {
 } from 'postgraphile/graphql';
 import { handleAnalysisPage } from './analysis-page.ts';
 import { startAnnouncements } from './announcements.ts';
-import { identityPlugin, identitySettings, watchSessions } from './api-identity.ts';
+import { identityPlugin, identitySettings } from './api-identity.ts';
 import { loadPersistedOperations, persistedPlugin } from './api-persisted.ts';
 import { API_SCHEMAS, makeApiSchema } from './api-schema.ts';
 import { LISTENER_HEARTBEAT, makeResponseCache, type ResponseCache } from './cache.ts';
 import { makeReadsOf, ReadsPlugin } from './cache-reads.ts';
 import { ConfigError, type ServerSettings } from './config.ts';
 import { handleGuest } from './guest.ts';
-import { handleHealth } from './health.ts';
+import { startHostReports } from './host-report.ts';
 import { setSecurityHeaders } from './http-headers.ts';
 import { sendJson } from './http-json.ts';
 import { log } from './log.ts';
+import { engineMetrics, measureStatements } from './measure.ts';
+import { type Metrics, makeMetrics } from './metrics.ts';
+import { handleMetrics, type MetricsEndpoint } from './metrics-endpoint.ts';
+import { type OperatorEndpoint, startOperator } from './operator.ts';
 import {
   ANONYMOUS_ROLE,
   type ApiPools,
@@ -50,7 +54,9 @@ import {
   type RateLimitStatistics,
   rateLimitPlugin,
 } from './rate-limit.ts';
+import { handleHealth, ownMigrations, type ReadinessSources } from './readiness.ts';
 import { makeRedisCache } from './redis-cache.ts';
+import { makeSlowStatements } from './slow-statements.ts';
 
 export interface ServerOptions extends Partial<ServerSettings> {
   /** Login app_authenticator. */
@@ -63,6 +69,10 @@ export interface ServerOptions extends Partial<ServerSettings> {
   development: boolean;
   /** Connections of each pool, in place of `pool`, which is of all together. */
   poolSize?: number;
+  /** Login app_operator_login: the operator endpoint is served too. */
+  operatorConnectionString?: string | null;
+  /** What a scraper of `/metrics` has to bring; null: scrapers of this machine need nothing. */
+  metricsToken?: string | null;
 }
 
 export interface ApiServer {
@@ -87,7 +97,7 @@ const DRAIN_TIMEOUT = 10_000;
 
 /**
  * Starts the HTTP server: GraphQL at `/graphql` (subscriptions over web sockets), `/healthz`, `/readyz`,
- * `POST /auth/guest`, `/analysis/<conversation>`.
+ * `/metrics`, `POST /auth/guest`, `/analysis/<conversation>`, `/operator/graphql`.
  *
  * @throws ConfigError when the address cannot be listened on.
  */
@@ -96,11 +106,20 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
     ? await loadPersistedOperations(options.persistedOperations)
     : null;
   const { pools, listenAt } = await openPools(options);
+  // What the host itself asks; what requests ask is measured.
   const withPgClient = makeWithPgClient(pools);
+  const slowStatements = makeSlowStatements(withPgClient);
+  const metrics: Metrics = makeMetrics({
+    pools: () => poolStatistics(pools),
+    cache: () => cache?.statistics() ?? null,
+    engine: () => engineMetrics(withPgClient),
+  });
+  const measure = measureStatements(metrics, slowStatements);
+  const withMeasured = makeWithPgClient(pools, false, measure.observe);
   // A replica may not have yet what was announced.
   const withPrimary = options.readConnectionString
-    ? makeWithPgClient(pools, true)
-    : withPgClient;
+    ? makeWithPgClient(pools, true, measure.observe)
+    : withMeasured;
   const isCaching = (options.cacheMegabytes ?? 0) > 0;
   const announcements = startAnnouncements({
     connectionString: listenAt,
@@ -117,6 +136,7 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
         readsReplica: Boolean(options.readConnectionString),
         persisted: operations,
         redis,
+        nameRequest: metrics.nameRequest,
       })
     : null;
   const prepareCache = async (schema: GraphQLSchema) => {
@@ -129,6 +149,7 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
   const limiter = makeRateLimiter(rateLimits, withPgClient);
   const extension: GraphileConfig.Preset = {
     plugins: [
+      metrics.plugin,
       identityPlugin(options.key),
       ...(operations === null ? [] : [persistedPlugin(operations)]),
       ...(cache === null ? [] : [cache.plugin, ReadsPlugin]),
@@ -137,9 +158,8 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
     ],
     grafast: {
       context: (request, args) => ({
-        pgSettings: identitySettings(request, args),
-        withPgClient: isSubscription(args) ? withPrimary : withPgClient,
-        tokenKey: options.key,
+        pgSettings: measure.settings(identitySettings(request, args), request.node?.res),
+        withPgClient: isSubscription(args) ? withPrimary : withMeasured,
         // PostGraphile's own messages are text; these are what SubscriptionsPlugin reads.
         pgSubscriber: announcements as unknown as Grafast.Context['pgSubscriber'],
       }),
@@ -148,13 +168,29 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
     grafserv: { graphiql: options.development, graphqlOverGET: isCaching },
   };
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 30_000 });
+  const reports = startHostReports(withPgClient, metrics, slowStatements);
+  let operator: OperatorEndpoint | null = null;
   try {
+    if (options.operatorConnectionString) {
+      operator = await startOperator({
+        ...options,
+        connectionString: options.operatorConnectionString,
+      });
+    }
+    const health: ReadinessSources = {
+      withPgClient,
+      isListening: announcements.isListening,
+      migrations: await ownMigrations(),
+    };
+    const scraped: MetricsEndpoint = {
+      render: metrics.render,
+      token: options.metricsToken ?? null,
+    };
     const { schema, resolvedPreset } = await makeApiSchema(pools, extension);
     await prepareCache(schema);
     const api = grafserv({ schema, preset: resolvedPreset });
     await api.ready();
     const handle = api.createHandler();
-    watchSessions(options.key, announcements, withPgClient);
     const upgrade = await api.getUpgradeHandler();
     server.on('upgrade', (request, socket, head) => {
       if (upgrade !== null && api.shouldHandleUpgrade(request, socket, head)) {
@@ -165,10 +201,13 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
     });
     const url = () => `http://${urlHost(options.host)}:${(server.address() as AddressInfo).port}`;
     const answer = (request: IncomingMessage, response: ServerResponse) => {
-      if (handleHealth(withPgClient, request, response)) return;
+      if (handleHealth(health, request, response)) return;
+      if (handleMetrics(scraped, request, response)) return;
+      if (operator?.handle(request, response)) return;
       if (handleGuest(withPgClient, options.key, request, response)) return;
       if (handleAnalysisPage(url, request, response)) return;
-      if (request.url?.split('?')[0] === '/graphql')      handle(request, response);
+      if (request.url?.split('?')[0] === '/graphql') metrics.observeRequest(response);
+      handle(request, response);
     };
     server.on('request', (request, response) => {
       setSecurityHeaders(request, response, options.development);
@@ -199,12 +238,18 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
         await announcements.release();
         await close(server);
         await api.release();
+        await operator?.stop();
+        await reports.stop();
+        metrics.stop();
         await redis?.release();
         await endApiPools(pools);
       },
     };
   } catch (error) {
     await announcements.release();
+    await operator?.stop();
+    await reports.stop();
+    metrics.stop();
     await redis?.release();
     await endApiPools(pools);
     throw error;

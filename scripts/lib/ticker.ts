@@ -31,6 +31,21 @@ interface Tick {
   vacuum?: string[];
 }
 
+/** What the tickers of this process have done, for metrics. */
+export interface TickStatistics {
+  ticks: number;
+  failures: number;
+  /** Milliseconds that ticks took in all. */
+  duration: number;
+}
+
+const statistics: TickStatistics = { ticks: 0, failures: 0, duration: 0 };
+
+/** Null in a process without a ticker. */
+export function tickStatistics(): TickStatistics | null {
+  return statistics.ticks + statistics.failures === 0 ? null : { ...statistics };
+}
+
 const RETRY_MIN = 250;
 const RETRY_MAX = 5_000;
 const STOP_TIMEOUT = 10_000;
@@ -58,8 +73,11 @@ export function startTicker({
       // A drain that a crash takes back loses nothing: its log rows are there again.
       await client.query('set synchronous_commit to off');
       while (!signal.aborted) {
+        const start = performance.now();
         const { rows } = await client.query<{ tick: Tick }>('select millrace.tick() as tick');
         failures = 0;
+        statistics.ticks += 1;
+        statistics.duration += performance.now() - start;
         const tick = rows[0]?.tick ?? {};
         vacuum.add(tick.vacuum ?? []);
         await wait(tick.more === true ? pause : interval);
@@ -77,6 +95,7 @@ export function startTicker({
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
+        statistics.failures += 1;
         log.warn({ err: error, failures }, 'a tick failed');
         await wait(Math.min(RETRY_MAX, RETRY_MIN * 2 ** (failures - 1)));
       }
