@@ -76,6 +76,7 @@ function print(result: DemoResult, json: boolean): void {
           `${number(result.opinions)} opinions and ${number(result.votes)} votes,\n` +
           `${number(result.projects)} projects with ${number(result.upvotes)} upvotes and ` +
           `${number(result.comments)} comments, ${number(result.chains)} chains,\n` +
+          `${number(result.agents)} agents with ${number(result.agentUpdates)} updates,\n` +
           `${number(result.directMessages)} direct messages, in ${seconds.toFixed(1)} s\n`
       : `the demo data are there already (batch ${batch}); --force loads another community\n`,
   );

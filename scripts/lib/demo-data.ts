@@ -7,6 +7,7 @@
  * nevertheless, it gets another batch, which is another community.
  */
 import pg from 'pg';
+import { loadAgents, planAgents } from './demo-agents.ts';
 import { type DemoPlan, planDemo } from './demo-community.ts';
 import { planDiscovery } from './demo-discovery.ts';
 import { idsInTime, loadDeliberation } from './demo-load-deliberation.ts';
@@ -41,6 +42,8 @@ export interface DemoResult {
   comments: number;
   chains: number;
   directMessages: number;
+  agents: number;
+  agentUpdates: number;
   /** Draining included. */
   seconds: number;
 }
@@ -55,6 +58,8 @@ const NOTHING = {
   comments: 0,
   chains: 0,
   directMessages: 0,
+  agents: 0,
+  agentUpdates: 0,
 };
 
 /**
@@ -121,6 +126,8 @@ async function load(loader: Loader, scale: number): Promise<typeof NOTHING> {
   const votes = await loadDeliberation(loader, plan, account);
   await loadDiscovery(loader, discovery, account);
   await loadMessaging(loader, messaging, account);
+  const agents = planAgents(accounts.length, scale, batch);
+  await loadAgents(loader, agents, account);
   return {
     accounts: accounts.length,
     conversations: plan.conversations.length,
@@ -131,6 +138,8 @@ async function load(loader: Loader, scale: number): Promise<typeof NOTHING> {
     comments: discovery.sizes.comments,
     chains: discovery.sizes.chains,
     directMessages: messaging.sizes.directMessages,
+    agents: agents.sizes.agents,
+    agentUpdates: agents.sizes.agentUpdates,
   };
 }
 

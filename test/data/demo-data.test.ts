@@ -135,6 +135,8 @@ describe('the loaded data', () => {
       comments: 500,
       chains: 15,
       directMessages: 1000,
+      agents: 6,
+      agentUpdates: 60,
       seconds: expect.any(Number),
     });
     expect(steps).toEqual([
@@ -148,6 +150,7 @@ describe('the loaded data', () => {
       'Chains',
       'Investors',
       'Messages',
+      'Agents',
       'Statistics',
       'Counters',
       'Relations',
