@@ -15,7 +15,7 @@ import {
 } from 'postgraphile/graphql';
 import { handleAnalysisPage } from './analysis-page.ts';
 import { startAnnouncements } from './announcements.ts';
-import { identityPlugin, identitySettings } from './api-identity.ts';
+import { identityPlugin, identitySettings, watchSessions } from './api-identity.ts';
 import { loadPersistedOperations, persistedPlugin } from './api-persisted.ts';
 import { API_SCHEMAS, makeApiSchema } from './api-schema.ts';
 import { LISTENER_HEARTBEAT, makeResponseCache, type ResponseCache } from './cache.ts';
@@ -160,6 +160,7 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
       context: (request, args) => ({
         pgSettings: measure.settings(identitySettings(request, args), request.node?.res),
         withPgClient: isSubscription(args) ? withPrimary : withMeasured,
+        tokenKey: options.key,
         // PostGraphile's own messages are text; these are what SubscriptionsPlugin reads.
         pgSubscriber: announcements as unknown as Grafast.Context['pgSubscriber'],
       }),
@@ -191,6 +192,7 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
     const api = grafserv({ schema, preset: resolvedPreset });
     await api.ready();
     const handle = api.createHandler();
+    watchSessions(options.key, announcements, withPgClient);
     const upgrade = await api.getUpgradeHandler();
     server.on('upgrade', (request, socket, head) => {
       if (upgrade !== null && api.shouldHandleUpgrade(request, socket, head)) {
