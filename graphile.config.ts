@@ -86,7 +86,8 @@ const preset: GraphileConfig.Preset = {
     graphqlOverGET: false,
     websockets: true,
     watch: false,
-    maxRequestLength: 100_000,
+    // Bytes: a batch of 1,000 events. The document itself has a limit of its own, see above.
+    maxRequestLength: 1_000_000,
     maskError,
   },
 };

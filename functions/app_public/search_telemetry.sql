@@ -36,7 +36,8 @@ end
 $$;
 
 comment on function app_public.search_telemetry(jsonb, date, date, text) is
-  E'@behavior -array\n'
+  E'@behavior +order +backwards -array\n'
+  '@listOrder DAY_DESC,OCCURRED_AT_DESC,ID_DESC,ACCOUNT_ID_DESC\n'
   'Events of the days from since to until (today if none is given) whose payload contains this, '
   'newest first, 1,000 at most. For moderators.';
 

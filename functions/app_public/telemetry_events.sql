@@ -26,7 +26,7 @@ end;
 
 comment on function app_public.telemetry_events(date, date, text) is
   E'@behavior +order +backwards -array\n'
-  '@listOrder DAY_DESC,OCCURRED_AT_DESC,ID_DESC\n'
+  '@listOrder DAY_DESC,OCCURRED_AT_DESC,ID_DESC,ACCOUNT_ID_DESC\n'
   'Events of the days from since to until (today if none is given), of one kind, newest first. '
   'For moderators.';
 

@@ -256,7 +256,6 @@ async function measureQueries(
   progress: (message: string) => void,
 ): Promise<Pick<TelemetryBenchResult, 'queries' | 'eventsPerDay'>> {
   const queries: QueryResult[] = [];
-  let day = '';
   let eventsPerDay = 0;
   await asOwner(connectionString, async (client) => {
     // Only the reading is measured here: filled without counting, counted once at the end.
@@ -275,13 +274,15 @@ async function measureQueries(
       await client.query('vacuum (analyze) app_public.telemetry_event; ');
       await client.query('vacuum (analyze) app_public.telemetry_day');
       await client.query('set role app_owner');
-      const { rows } = await client.query<{ day: string; n: number }>(
-        `select day::text, count(*)::int as n from app_public.telemetry_event
+      const { rows } = await client.query<{ day: string; n: number; path: string }>(
+        `select day::text, count(*)::int as n, min(payload ->> 'path') as path
+        from app_public.telemetry_event
         where day = (date_trunc('month', now()) - interval '1 month')::date + 13 group by day`,
       );
-      ({ day, n: eventsPerDay } = rows[0] as { day: string; n: number });
+      const found = rows[0] as (typeof rows)[0];
+      eventsPerDay = found.n;
       progress(`asking ${months === 1 ? 'one month' : `${months} months`}`);
-      queries.push(...(await ask(connectionString, months, day)));
+      queries.push(...(await ask(connectionString, months, found.day, found.path)));
     }
   });
   return { queries, eventsPerDay };
@@ -319,13 +320,13 @@ const QUESTIONS: [name: string, text: string][] = [
   [
     'a page of 20 events, newest first',
     `select t.id, t.kind, t.occurred_at, t.payload from app_public.telemetry_events($1, $1) t
-    order by t.day desc, t.occurred_at desc, t.id desc limit 21`,
+    order by t.day desc, t.occurred_at desc, t.id desc, t.account_id desc limit 21`,
   ],
   [
     'a page of 20 events of one kind',
     `select t.id, t.kind, t.occurred_at, t.payload
     from app_public.telemetry_events($1, $1, 'click') t
-    order by t.day desc, t.occurred_at desc, t.id desc limit 21`,
+    order by t.day desc, t.occurred_at desc, t.id desc, t.account_id desc limit 21`,
   ],
   [
     'its events counted by kind',
@@ -333,7 +334,7 @@ const QUESTIONS: [name: string, text: string][] = [
   ],
   [
     'events whose payload has a path',
-    `select t.id from app_public.search_telemetry('{"path": "/projects/7"}', $1, $1) t`,
+    `select t.id from app_public.search_telemetry('{"path": "{path}"}', $1, $1) t`,
   ],
   [
     'its sums by kind, as stored',
@@ -342,7 +343,12 @@ const QUESTIONS: [name: string, text: string][] = [
 ];
 
 /** Asks as a moderator, prepared and repeated, as a pool's connection does. */
-async function ask(connectionString: string, months: number, day: string): Promise<QueryResult[]> {
+async function ask(
+  connectionString: string,
+  months: number,
+  day: string,
+  path: string,
+): Promise<QueryResult[]> {
   const client = new pg.Client({
     connectionString,
     options: '-c role=app_moderator -c app.account_id=1',
@@ -350,7 +356,8 @@ async function ask(connectionString: string, months: number, day: string): Promi
   await client.connect();
   try {
     const results: QueryResult[] = [];
-    for (const [query, text] of QUESTIONS) {
+    for (const [query, question] of QUESTIONS) {
+      const text = question.replace('{path}', path);
       const times: number[] = [];
       let found = 0;
       for (let round = 0; round < ASKED + 10; round += 1) {

@@ -20,6 +20,8 @@ import { PAGE_DEFAULT, PAGE_MAX_EVER } from './api-pages.ts';
  */
 
 export interface Limits {
+  /** Of the document; variables, which may hold a batch of events, have the limit of the body. */
+  characters: number;
   /** Lexical tokens of the document. */
   tokens: number;
   /** Levels of fields below each other. Introspection has its own rule, in the validation. */
@@ -33,6 +35,7 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
+  characters: 100_000,
   tokens: 1_000,
   depth: 10,
   aliases: 15,
@@ -42,11 +45,12 @@ export const LIMITS: Limits = {
 };
 
 /** What a document, or a part of one, asks for; counted as the limits are. */
-type Measure = Omit<Limits, 'tokens'>;
+type Measure = Omit<Limits, 'characters' | 'tokens'>;
 
 const NOTHING: Measure = { depth: 0, aliases: 0, directives: 0, fields: 0, objects: 0 };
 
 const NAMES: Record<keyof Limits, string> = {
+  characters: 'characters',
   tokens: 'tokens',
   depth: 'levels of fields',
   aliases: 'aliases',
@@ -79,11 +83,13 @@ export function limitsPlugin(limits: Limits = LIMITS): GraphileConfig.Plugin {
  * @throws SafeError naming the limit that the document exceeds. A syntax error is not reported here.
  */
 export function assertWithinLimits(query: string, variables: unknown, limits: Limits): void {
-  const document = parseBounded(query, limits.tokens);
+  const { characters, tokens, ...others } = limits;
+  if (query.length > characters) throw tooMuch('characters', characters, query.length);
+  const document = parseBounded(query, tokens);
   if (document === null) return;
   const asked = measureDocument(document, variables);
-  for (const [name, limit] of Object.entries(limits) as [keyof Limits, number][]) {
-    if (name !== 'tokens' && asked[name] > limit) throw tooMuch(name, limit, asked[name]);
+  for (const [name, limit] of Object.entries(others) as [keyof Measure, number][]) {
+    if (asked[name] > limit) throw tooMuch(name, limit, asked[name]);
   }
 }
 

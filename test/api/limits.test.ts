@@ -20,7 +20,7 @@ afterAll(() => api.stop());
 function expectRefused(answer: Answer, limit: string): void {
   expect(answer.status).toBe(400);
   expect(answer.data).toBeUndefined();
-  expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'TOO_MUCH', limit });
+  expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'OP001', limit });
   expect(api.proxy.counts().statements).toBe(0);
 }
 
@@ -87,9 +87,15 @@ describe('requests that are too much are refused before they are planned', () =>
     );
   });
 
-  test('a body of more than 100 kB', async () => {
+  test('a document of more than 100,000 characters, comments and all', async () => {
+    const text = (comment: number) => `{ conversation(id: 1) { id } } # ${'x'.repeat(comment)}`;
+    expectRefused(await api.query(text(100_000)), 'characters');
+    expect((await api.query(text(90_000))).errors).toBeUndefined();
+  });
+
+  test('a body of more than 1 MB', async () => {
     const answer = await api
-      .query(`{ conversation(id: 1) { id } } # ${'x'.repeat(100_001)}`)
+      .query('{ conversation(id: 1) { id } }', { variables: { more: 'x'.repeat(1_000_000) } })
       .catch(() => ({ status: 413 }));
     expect(answer.status).toBe(413);
   });

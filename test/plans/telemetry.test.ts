@@ -125,8 +125,12 @@ const partitionOf = (date: string) =>
 const list = (kind: boolean, later: boolean) => `
   select t.id, t.kind, t.occurred_at, t.payload
   from app_public.telemetry_events($1, $1${kind ? ", 'kind.3'" : ''}) t
-  ${later ? 'where (t.day, t.occurred_at, t.id) < ($2::date, $3::timestamptz, $4::uuid)' : ''}
-  order by t.day desc, t.occurred_at desc, t.id desc limit ${PAGE}`;
+  ${
+    later
+      ? 'where (t.day, t.occurred_at, t.id, t.account_id) < ($2::date, $3::timestamptz, $4::uuid, 7)'
+      : ''
+  }
+  order by t.day desc, t.occurred_at desc, t.id desc, t.account_id desc limit ${PAGE}`;
 
 describe.each([
   ['moderator', asModerator],
