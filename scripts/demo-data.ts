@@ -77,7 +77,8 @@ function print(result: DemoResult, json: boolean): void {
           `${number(result.projects)} projects with ${number(result.upvotes)} upvotes and ` +
           `${number(result.comments)} comments, ${number(result.chains)} chains,\n` +
           `${number(result.agents)} agents with ${number(result.agentUpdates)} updates,\n` +
-          `${number(result.directMessages)} direct messages, in ${seconds.toFixed(1)} s\n`
+          `${number(result.directMessages)} direct messages and ` +
+          `${number(result.telemetryEvents)} events, in ${seconds.toFixed(1)} s\n`
       : `the demo data are there already (batch ${batch}); --force loads another community\n`,
   );
 }

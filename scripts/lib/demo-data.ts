@@ -1,6 +1,6 @@
 /*
- * Loads the community of demo-community.ts, what it shows (demo-discovery.ts) and what it writes to
- * each other (demo-messaging.ts), with COPY, in one transaction, through the tables' ordinary
+ * Loads the community of demo-community.ts, what it shows (demo-discovery.ts), what it writes to
+ * each other (demo-messaging.ts) and what its clients report (demo-telemetry.ts), with COPY, in one transaction, through the tables' ordinary
  * triggers, and drains what they logged.
  *
  * A database has the demo data once: the accounts' external ids (`demo:<batch>:<n>`) tell. Asked to
@@ -15,11 +15,12 @@ import { loadDiscovery } from './demo-load-discovery.ts';
 import { loadMessaging } from './demo-load-messaging.ts';
 import { copyItems, type Loader, time } from './demo-loader.ts';
 import { type DemoSuspension, planMessaging } from './demo-messaging.ts';
+import { loadTelemetry } from './demo-telemetry.ts';
 
 export interface DemoOptions {
   /**
    * How much: 1 is 2,000 accounts, 60 conversations with about 80,000 votes, 1,000 projects with
-   * 50,000 upvotes and 10,000 comments, 300 chains, 20,000 messages; linear. Default 1.
+   * 50,000 upvotes and 10,000 comments, 300 chains, 20,000 messages, 10,000 events; linear. Default 1.
    */
   scale?: number;
   /** Loads another batch where there is one already. */
@@ -44,6 +45,7 @@ export interface DemoResult {
   directMessages: number;
   agents: number;
   agentUpdates: number;
+  telemetryEvents: number;
   /** Draining included. */
   seconds: number;
 }
@@ -60,6 +62,7 @@ const NOTHING = {
   directMessages: 0,
   agents: 0,
   agentUpdates: 0,
+  telemetryEvents: 0,
 };
 
 /**
@@ -128,6 +131,7 @@ async function load(loader: Loader, scale: number): Promise<typeof NOTHING> {
   await loadMessaging(loader, messaging, account);
   const agents = planAgents(accounts.length, scale, batch);
   await loadAgents(loader, agents, account);
+  const telemetryEvents = await loadTelemetry(loader, accounts.length, scale, account);
   return {
     accounts: accounts.length,
     conversations: plan.conversations.length,
@@ -140,6 +144,7 @@ async function load(loader: Loader, scale: number): Promise<typeof NOTHING> {
     directMessages: messaging.sizes.directMessages,
     agents: agents.sizes.agents,
     agentUpdates: agents.sizes.agentUpdates,
+    telemetryEvents,
   };
 }
 

@@ -137,6 +137,7 @@ describe('the loaded data', () => {
       directMessages: 1000,
       agents: 6,
       agentUpdates: 60,
+      telemetryEvents: 500,
       seconds: expect.any(Number),
     });
     expect(steps).toEqual([
@@ -151,6 +152,7 @@ describe('the loaded data', () => {
       'Investors',
       'Messages',
       'Agents',
+      'Telemetry',
       'Statistics',
       'Counters',
       'Relations',

@@ -3,6 +3,7 @@ import { loadDemoData } from '../../scripts/lib/demo-data.ts';
 import { type DiscoveryPlan, planDiscovery } from '../../scripts/lib/demo-discovery.ts';
 import { type MessagingPlan, planMessaging } from '../../scripts/lib/demo-messaging.ts';
 import { randomFor, spread } from '../../scripts/lib/demo-spread.ts';
+import { planTelemetry } from '../../scripts/lib/demo-telemetry.ts';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
 
 const noGuests = () => false;
@@ -153,6 +154,29 @@ describe('the plans', () => {
   });
 });
 
+describe('the plan of telemetry', () => {
+  const NOW = Date.UTC(2026, 10, 22, 12);
+  const plan = (batch: number) => [...planTelemetry(500, 0.2, batch, NOW)];
+
+  it('is the same for the same batch and moment, another for another batch', () => {
+    expect(plan(1)).toEqual(plan(1));
+    expect(plan(1)).not.toEqual(plan(2));
+  });
+
+  it('is of the six days before, in the order of time, page views above all', () => {
+    const events = plan(1);
+    expect(events).toHaveLength(2_000);
+    const times = events.map((it) => it.occurredAt);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(times[0]).toBeGreaterThanOrEqual(NOW - 6 * 86_400_000);
+    expect(times.at(-1)).toBeLessThanOrEqual(NOW);
+    const views = events.filter((it) => it.kind === 'page.view').length;
+    expect(views / events.length).toBeGreaterThan(0.5);
+    expect(new Set(events.map((it) => it.kind)).size).toBe(6);
+    expect(Math.max(...events.map((it) => it.account))).toBeLessThan(500);
+  });
+});
+
 describe('the loaded data of discovery and messaging', () => {
   let db: TestDatabase;
 
@@ -216,6 +240,18 @@ describe('the loaded data of discovery and messaging', () => {
     `);
     expect(new Set(Object.values(rows[0]))).toEqual(new Set([0]));
     expect(Object.keys(rows[0])).toHaveLength(12);
+  });
+
+  it('are events that the function would have taken, with their sums', async () => {
+    const { rows } = await db.pool.query(`
+      select count(*)::int as events,
+        count(*) filter (where e.occurred_at not between now() - interval '7 days' and now())::int
+          as outside,
+        count(*) filter (where d.day is null)::int as without_day,
+        (select sum(event_count)::int from app_public.telemetry_day) as counted
+      from app_public.telemetry_event e
+      left join app_public.telemetry_day d using (day, kind)`);
+    expect(rows).toEqual([{ events: 1000, outside: 0, without_day: 0, counted: 1000 }]);
   });
 
   it('have as unread what is after the last message read, except what is one’s own or deleted', async () => {
