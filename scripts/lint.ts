@@ -4,13 +4,13 @@ import { Command } from 'commander';
 import pg from 'pg';
 import { runCommand } from './lib/cli.ts';
 import { ROOT } from './lib/config.ts';
-import { type Fault, lintFiles, runLints } from './lib/lints.ts';
+import { type Fault, lintFiles, lintMigrations, runLints } from './lib/lints.ts';
 import { migrateUp } from './lib/migrations.ts';
 import { withScratchDatabase } from './lib/scratch.ts';
 
 /*
- * `npm run lint`: Biome over TypeScript and JSON, rules about the text of SQL files, and db/lints
- * over the catalog of a freshly migrated database.
+ * `npm run lint`: Biome over TypeScript and JSON, rules about the text of SQL files, squawk over the
+ * migrations, and db/lints over the catalog of a freshly migrated database.
  */
 
 await runCommand(async () => {
@@ -26,7 +26,7 @@ await runCommand(async () => {
   });
   if (biome.error) throw biome.error;
 
-  const faults: Fault[] = await lintFiles();
+  const faults: Fault[] = [...(await lintFiles()), ...(await lintMigrations())];
   await withScratchDatabase(async (connectionString) => {
     await migrateUp(connectionString);
     const client = new pg.Client({ connectionString });

@@ -1,8 +1,8 @@
--- The API serves every table of app_public: which rows, a policy says.
+-- An API serves every table of its schema: which rows, a policy says.
 select
   pg_class.oid::regclass::text as object,
-  'a table of app_public without row level security' as problem
+  'a table of an API without row level security' as problem
 from pg_catalog.pg_class
-where relnamespace = 'app_public'::regnamespace
+where relnamespace in ('app_public'::regnamespace, 'app_operator'::regnamespace)
   and relkind in ('r', 'p')
   and not relrowsecurity

@@ -58,7 +58,6 @@ declare
   v_lateral constant text := case when v_each then 'left join lateral ' else 'left join ' end;
   v_columns constant name[] := array(select (d).target_column from unnest(v_derivations) d);
   v_members name[];
-  v_member_columns text;
   v_check text;
   v_ctes text[] := '{}';
   v_results text[] := '{}';
@@ -130,7 +129,6 @@ begin
         format(v_look, v_names.pending, 'p'));
     else
       v_members := millrace.member_names(v_d);
-      v_member_columns := millrace.list(v_members);
       v_ctes := v_ctes || format(
         E'%1$s as materialized (\n'
         '  select %2$s, %3$s,\n'

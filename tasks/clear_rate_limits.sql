@@ -1,0 +1,1 @@
+select app_private.clear_rate_limits()

@@ -1,0 +1,1 @@
+select app_private.expire_access()
