@@ -39,7 +39,7 @@ end
 $$;
 
 comment on function app_hidden.readiness() is
-  'The last migration and how many there are, whether a ticker is connected, rows that no drain has taken yet, the age of '
-  'the oldest, and the number of failed derivations.';
+  'The last migration and how many there are, whether a ticker is connected, rows that no drain has '
+  'taken yet, the age of the oldest, and the number of failed derivations.';
 
 grant execute on function app_hidden.readiness() to app_anonymous;
