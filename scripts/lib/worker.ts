@@ -19,7 +19,10 @@ export interface WorkerOptions {
   concurrency?: number;
   /** Default: `tasks/` of the checkout. */
   taskDirectory?: string;
-  /** Milliseconds between two looks for jobs that nobody announced. Default 1000. */
+  /**
+   * Milliseconds between two looks for jobs that nobody announces: those that are tried again. New
+   * ones are announced, and begin at once. Default 2000.
+   */
   pollInterval?: number;
 }
 
@@ -140,7 +143,7 @@ async function runWorker(
   {
     concurrency = 4,
     taskDirectory = join(ROOT, 'tasks'),
-    pollInterval = 1_000,
+    pollInterval = 2_000,
     engineOnly = false,
   }: WorkerOptions,
 ): Promise<Runner> {
