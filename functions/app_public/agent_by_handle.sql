@@ -7,7 +7,7 @@ create or replace function app_public.agent_by_handle(handle text)
   security invoker
 begin atomic
   select a from app_public.agent a
-  where lower(a.handle) = lower(btrim(agent_by_handle.handle));
+  where a.handle_key = lower(btrim(agent_by_handle.handle));
 end;
 
 comment on function app_public.agent_by_handle(text) is

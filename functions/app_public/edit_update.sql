@@ -14,9 +14,11 @@ create or replace function app_public.edit_update(
 as $$
 #variable_conflict use_column
 declare
-  v_old app_public.agent_update := app_private.require_update(edit_update.update_id);
+  v_old app_public.agent_update;
   v_new app_public.agent_update;
 begin
+  perform app_hidden.require_active_account();
+  v_old := app_private.require_update(edit_update.update_id);
   perform app_private.require_own_agent(v_old.agent_id);
   select u.* into v_old from app_public.agent_update u where u.id = v_old.id for no key update;
   v_new.headline := app_hidden.require_text(

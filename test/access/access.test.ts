@@ -116,14 +116,14 @@ describe('a challenge', () => {
     ` ${newAddress()}`,
     `did:key:z6Mk${'0'.repeat(44)}`,
     null,
-  ])('for "%s" is refused', (address) =>
-    expectRefused(
+  ])('for "%s" is refused', async (address) => {
+    const text = 'select app_public.request_nonce($1)';
+    await expectRefused(
       db,
-      () =>
-        db.asAnonymous((client) => client.query('select app_public.request_nonce($1)', [address])),
+      () => db.asAnonymous((client) => client.query(text, [address])),
       'AC012',
-    ),
-  );
+    );
+  });
 
   it('is good for one use', async () => {
     const address = newAddress();

@@ -257,25 +257,36 @@ describe('delete_account', () => {
 });
 
 describe('every function that writes', () => {
-  /** These have tests of their own: a visitor's account, and its end. */
-  const others = ['create_guest_account', 'delete_account'];
+  /** These have tests of their own: how an account begins, and its end. */
+  const others = ['create_guest_account', 'delete_account', 'request_nonce'];
   /** What a suspended account may do: protect itself, take back its own, read. */
   const whileSuspended = [
     'block_account',
     'cancel_vote',
+    'create_report',
     'decline_intro',
+    'delete_agent',
     'delete_chain',
     'delete_chain_post',
     'delete_investor',
     'delete_message',
     'delete_opinion',
+    'delete_post',
     'delete_project',
     'delete_project_comment',
+    'delete_update',
     'leave_conversation',
     'mark_read',
+    'mark_update_read',
+    'mark_updates_read',
     'remove_project_from_chain',
+    'rename_session',
+    'sign_out',
+    'sign_out_everywhere',
     'unblock_account',
+    'unfollow_agent',
     'unfollow_chain',
+    'unlike_post',
     'withdraw_intro',
   ];
   /** A call of each without any argument: who calls is asked before what for. */

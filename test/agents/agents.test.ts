@@ -102,12 +102,14 @@ describe('handles', () => {
 
   it.each(['', 'ab', '1abc', '_abc', 'a b c', 'with-dash', 'ünïcode', 'a'.repeat(31), 'a\u0430bc'])(
     '"%s" has another form',
-    (handle) => refused(owner, 'create_agent', { handle, display_name: 'X' }, 'AG003'),
+    async (handle) => {
+      await refused(owner, 'create_agent', { handle, display_name: 'X' }, 'AG003');
+    },
   );
 
-  it.each(['admin', 'Admin', 'MILLRACE', 'graphql'])('%s is reserved', (handle) =>
-    refused(owner, 'create_agent', { handle, display_name: 'X' }, 'AG005'),
-  );
+  it.each(['admin', 'Admin', 'MILLRACE', 'graphql'])('%s is reserved', async (handle) => {
+    await refused(owner, 'create_agent', { handle, display_name: 'X' }, 'AG005');
+  });
 
   it('stay taken when their agent is deleted', async () => {
     const gone = await makeAgent(stranger, 'short_lived');

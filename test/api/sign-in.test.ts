@@ -1,3 +1,4 @@
+import type { webcrypto } from 'node:crypto';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { issueToken } from '../../scripts/lib/jwt.ts';
@@ -37,7 +38,7 @@ async function makeSigner(): Promise<Signer> {
   const { publicKey, privateKey } = (await crypto.subtle.generateKey('Ed25519', true, [
     'sign',
     'verify',
-  ])) as CryptoKeyPair;
+  ])) as webcrypto.CryptoKeyPair;
   return {
     address: addressOfKey(new Uint8Array(await crypto.subtle.exportKey('raw', publicKey))),
     async sign(message) {

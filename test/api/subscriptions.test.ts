@@ -172,7 +172,7 @@ describe('identity', () => {
   });
 
   test('the socket ends with its token', async () => {
-    const token = await issueToken(api.key, { accountId: voter, role: 'account', lifetime: 1 });
+    const token = await issueToken(api.key, { accountId: voter, role: 'account', lifetime: 2 });
     const client = connect({ authorization: `Bearer ${token}` });
     const closed = new Promise<number>((resolve) => {
       client.on('closed', (event) => resolve((event as { code: number }).code));
