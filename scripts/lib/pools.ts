@@ -159,7 +159,7 @@ export interface PoolStatistics extends PoolSize {
   idle: number;
   /** Requests that wait for a connection now. */
   waiting: number;
-  /** Connections handed out since the start, and how many of those had to be waited for. */
+  /** Connections handed out since the start, and how many of those others had to give back first. */
   acquired: number;
   waited: number;
   /** Milliseconds waited in all, and at most by one. */
@@ -175,12 +175,13 @@ type Waits = Pick<PoolStatistics, 'acquired' | 'waited' | 'waitedMs' | 'longestW
 /** A connection of the pool; how long it was waited for is counted. */
 export async function acquire(pool: pg.Pool): Promise<pg.PoolClient> {
   const counted = waitsOf(pool);
-  const atOnce = pool.idleCount > 0;
+  // A connection that is opened takes a moment, too; but nobody has to give one back for it.
+  const isExhausted = pool.idleCount === 0 && pool.totalCount >= pool.options.max;
   const start = performance.now();
   try {
     const connection = await pool.connect();
     counted.acquired += 1;
-    if (!atOnce) {
+    if (isExhausted) {
       const ms = performance.now() - start;
       counted.waited += 1;
       counted.waitedMs += ms;
