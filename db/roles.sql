@@ -154,6 +154,34 @@ begin
 end
 $$;
 
+-- Where the server counts statements, this database shows them, to operators only.
+do $$
+declare
+  v_function regprocedure;
+begin
+  if (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+    and 'pg_stat_statements' = any (
+      regexp_split_to_array(current_setting('shared_preload_libraries'), '\s*,\s*'))
+    and exists (
+      select from pg_catalog.pg_available_extensions where name = 'pg_stat_statements')
+    and not exists (select from pg_catalog.pg_extension where extname = 'pg_stat_statements')
+  then
+    create extension pg_stat_statements with schema public;
+    revoke select on public.pg_stat_statements, public.pg_stat_statements_info from public;
+    grant select on public.pg_stat_statements to app_operator;
+    for v_function in
+      select pg_proc.oid
+      from pg_catalog.pg_proc
+      where pronamespace = 'public'::regnamespace and proname ~ '^pg_stat_statements'
+    loop
+      execute format('revoke execute on function %s from public', v_function);
+      execute format('grant execute on function %s to %I', v_function,
+        case when v_function::text ~ 'reset' then 'app_owner' else 'app_operator' end);
+    end loop;
+  end if;
+end
+$$;
+
 set local role app_owner;
 alter default privileges for role app_owner revoke execute on functions from public;
 reset role;

@@ -26,6 +26,8 @@ export async function openDatabase(config: Config = loadConfig()): Promise<Datab
   const server = await startEmbeddedPostgres({
     dataDir: postgresDir(config.dataDir),
     port: config.pgPort,
+    // For the operator's API: the slowest statements.
+    settings: { shared_preload_libraries: 'pg_stat_statements' },
   });
   return { connectionString: server.connectionString, embedded: true, stop: server.stop };
 }
