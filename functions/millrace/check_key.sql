@@ -19,6 +19,7 @@ begin
       hint = 'Name the columns that identify a row, or for which a task runs: ''{id}''.';
   end if;
   perform millrace.check_names(check_key.relation, check_key.key);
+  perform millrace.check_equality(check_key.relation, check_key.key);
   for v_column in
     with recursive type(position, oid, typtype, typcategory, typbasetype) as (
       select k.position, t.oid, t.typtype, t.typcategory, t.typbasetype

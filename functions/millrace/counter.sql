@@ -36,6 +36,14 @@ declare
     'value', counter.value,
     'through', counter.through,
     'distinct_on', to_jsonb(counter.distinct_on));
+  -- column names that generated tables, views and statements use beside those of the key
+  v_beside_values constant name[] := array['is_noted'] || array(
+    select 'member_' || m from generate_series(1, cardinality(counter.distinct_on)) m
+  );
+  v_beside_keys constant name[] := v_beside_values || array[
+    'column_name', 'delta', 'value', 'n', 'stored', 'pending', 'exact', 'truth', 'wrong',
+    'wrong_members', 'adjustment'
+  ];
   v_d millrace.derivation;
   v_old millrace.derivation;
   v_from text;
@@ -75,6 +83,13 @@ begin
       errcode = 'MR003',
       detail = 'Counts are kept for each row of the target, which its primary key names.',
       hint = 'Add a primary key to the target.';
+  end if;
+  if v_d.target_key && v_beside_keys or v_d.target_column = any (v_beside_values) then
+    raise exception 'A column of % has a name that the engine uses itself', v_d.target using
+      errcode = 'MR011',
+      detail = format('Primary key: %s. Counts stand beside keys in columns called %s.',
+        array_to_string(v_d.target_key, ', '), array_to_string(v_beside_keys, ', ')),
+      hint = 'Rename the column.';
   end if;
   v_type := millrace.column_type(v_d.target, v_d.target_column);
   if v_type is null then
@@ -179,6 +194,16 @@ begin
   v_d.through_columns := array(select distinct unnest(v_d.through_columns) as c order by c);
   perform millrace.check_columns(v_d.source, v_d.source_columns);
   perform millrace.check_columns(v_d.through, v_d.through_columns);
+  perform millrace.check_visible(v_d.target);
+  perform millrace.check_equality(
+      case c.side when 'source' then v_d.source else v_d.through end, array_agg(c.name))
+    from (
+      select split_part(k.name, '.', 1) as side, substr(k.name, strpos(k.name, '.') + 1) as name
+      from unnest(v_d.key || v_d.members) k(name)
+      union all
+      select 'source', k.name from unnest(v_d.source_key) k(name)
+    ) c
+    group by c.side;
 
   v_d.guarded := exists (
     select
@@ -210,6 +235,15 @@ begin
     perform millrace.declared_again(v_old.id, v_d.module, v_d.notifies);
     perform millrace.refresh_exact(v_old.name);
     return v_old.name;
+  end if;
+  if exists (
+    select from millrace.derivation d
+    where d.name = v_d.name and d.id is distinct from v_old.id
+  ) then
+    raise exception 'There is already a derivation named %', v_d.name using
+      errcode = 'MR025',
+      detail = 'A name stands for one derivation; names with dots in them can come out the same.',
+      hint = 'Rename the column, or drop the other derivation.';
   end if;
   perform millrace.check_acyclic(v_d);
 

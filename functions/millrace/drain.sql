@@ -18,6 +18,7 @@ create or replace function millrace.drain(slice integer default 20000)
   security definer
   set search_path to pg_catalog, pg_temp
   set jit to off
+  set row_security to off
 as $$
 declare
   v_started constant timestamptz := clock_timestamp();

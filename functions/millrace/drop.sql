@@ -80,6 +80,7 @@ begin
   if v_d.kind = 'counter' then
     perform millrace.refresh_target(v_d.target);
   end if;
+  perform millrace.give_back();
   delete from millrace.stem s
     where not exists (select from millrace.derivation d where d.target = s.relation)
       and not exists (select from millrace.source x where x.relation = s.relation);

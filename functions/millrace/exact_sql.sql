@@ -29,6 +29,7 @@ begin
     '  stable\n'
     '  security definer\n'
     '  set search_path to pg_catalog, pg_temp\n'
+    '  set row_security to off\n'
     '  set plan_cache_mode to force_generic_plan\n'
     '  set enable_seqscan to off\n'
     '  set enable_bitmapscan to off\n'

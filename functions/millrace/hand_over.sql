@@ -2,7 +2,8 @@
  * Gives what a declaration has generated to the engine's owner, and the owner the rights on the
  * tables that a drain needs, where somebody else declares: a superuser, or the owner of tables that
  * are not the application's. So that drains run with the same rights whoever declares and whoever
- * calls them.
+ * calls them. Rights that the owner has already are not granted; those that are, are noted, for
+ * give_back.
  */
 create or replace function millrace.hand_over(derivation millrace.derivation)
   returns void
@@ -13,10 +14,40 @@ as $$
 declare
   v_d constant millrace.derivation := hand_over.derivation;
   v_owner constant regrole := millrace.owner();
+  v_schema text;
   v_object record;
 begin
   if v_owner = current_user::regrole then
     return;
+  end if;
+  for v_object in
+    select
+      g.schema_id,
+      g.relation_id,
+      g.privilege,
+      format('grant %s on %s to %s', g.privilege,
+        coalesce('schema ' || quote_ident(n.nspname), millrace.qualified_name(g.relation_id)),
+        v_owner) as statement
+    from millrace.needed_grants(v_d) g
+    left join pg_catalog.pg_namespace n on n.oid = g.schema_id
+    where not coalesce(
+      has_schema_privilege(v_owner, n.oid, g.privilege),
+      has_table_privilege(v_owner, g.relation_id, g.privilege))
+  loop
+    execute v_object.statement;
+    insert into millrace.granted (schema_id, relation_id, privilege)
+      values (v_object.schema_id, v_object.relation_id, v_object.privilege);
+  end loop;
+
+  -- whoever is given an object must be allowed to make one there
+  v_schema := (
+    select quote_ident(n.nspname)
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = v_d.target and not has_schema_privilege(v_owner, n.oid, 'create')
+  );
+  if v_schema is not null then
+    execute format('grant create on schema %s to %s', v_schema, v_owner);
   end if;
   for v_object in
     select format('alter %s %I.%I owner to %s',
@@ -38,36 +69,12 @@ begin
       or v_d.kind = 'counter' and p.oid = to_regprocedure(
         format('%s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target)))
     )
-    union all
-    select format('grant usage on schema %I to %s', n.nspname, v_owner)
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = v_d.target or c.oid in (
-      select r.relation from millrace.reading r where r.id = v_d.id)
-    union all
-    select format('grant create on schema %I to %s', n.nspname, v_owner)
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = v_d.target and v_d.kind = 'materialize'
-    union all
-    select format('grant select on %s to %s', millrace.qualified_name(r.relation), v_owner)
-    from (
-      select v_d.target
-      union
-      select r.relation from millrace.reading r where r.id = v_d.id
-      union
-      select r.relation
-      from millrace.definition_reads(
-        to_regclass((millrace.relation_names(v_d.name)).definition)) r
-      where v_d.kind = 'materialize'
-    ) r(relation)
-    where r.relation is not null
-    union all
-    select format('grant update on %s to %s', millrace.qualified_name(v_d.target), v_owner)
-    where v_d.kind = 'counter'
   loop
     execute v_object.statement;
   end loop;
+  if v_schema is not null then
+    execute format('revoke create on schema %s from %s', v_schema, v_owner);
+  end if;
 end
 $$;
 

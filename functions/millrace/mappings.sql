@@ -59,6 +59,7 @@ begin
     v_mapping.source := v_read.relation;
     v_mapping.columns := '{}';
     v_mapping.compared := v_read.columns;
+    perform millrace.check_visible(v_read.relation);
     if mappings.strategy = 'incremental' then
       select s.key as name, s.value into v_source
         from jsonb_each(mappings.sources) s where millrace.named(s.key) = v_read.relation;

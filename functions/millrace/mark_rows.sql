@@ -9,6 +9,7 @@ create or replace function millrace.mark_rows(
   language plpgsql
   volatile
   set search_path to ''
+  set row_security to off
 as $$
 declare
   v_d constant millrace.derivation := mark_rows.derivation;

@@ -16,6 +16,7 @@ create or replace function millrace.rebuild(id bigint)
   security definer
   set search_path to pg_catalog, pg_temp
   set client_min_messages to warning
+  set row_security to off
 as $$
 declare
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');

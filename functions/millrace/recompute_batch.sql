@@ -17,6 +17,7 @@ create or replace function millrace.recompute_batch(
   security definer
   set search_path to pg_catalog, pg_temp
   set jit to off
+  set row_security to off
 as $$
 declare
   v_d millrace.derivation;

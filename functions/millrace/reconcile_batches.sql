@@ -4,7 +4,7 @@
  * "sample": 1000, "rolling": true}, all optional. repair is the default, because a schedule that
  * only reports leaves the readers with what is wrong. With sample that many keys, at random, are
  * compared of each; with rolling one batch of each, where the last time ended, so that in time all
- * come by.
+ * come by. What raises an error holds up no other; it is an error of the whole in the end.
  */
 create or replace procedure millrace.reconcile_batches(payload jsonb default '{}')
   language plpgsql
@@ -20,6 +20,7 @@ declare
   v_after text[];
   v_results jsonb;
   v_started timestamptz;
+  v_failed text[] := '{}';
 begin
   if payload ->> 'name' is not null then
     perform millrace.derivation_named(payload ->> 'name');
@@ -38,20 +39,29 @@ begin
       then millrace.random_keys(v_item.target, v_sample) end;
     v_results := '{}';
     loop
-      if v_item.kind = 'react' then
-        perform millrace.lock_engine();
-        v_results := millrace.reconcile_reaction(v_item.id, v_repair);
-      elsif v_item.kind = 'materialize' then
-        perform millrace.lock_relation(v_item.id);
-        v_run := millrace.reconcile_relation(v_item.id, v_repair, v_after, v_size, v_listed);
-        v_results := millrace.add_results(v_results, coalesce(v_run.results, '{}'));
-        v_after := v_run.last_key;
-      else
-        perform millrace.lock_engine();
-        v_run := millrace.reconcile_target(v_item.names, v_repair, v_after, v_size, v_listed);
-        v_results := millrace.add_results(v_results, v_run.results);
-        v_after := case when v_run.checked = v_size then v_run.last_key end;
-      end if;
+      begin
+        if v_item.kind = 'react' then
+          perform millrace.lock_engine();
+          v_results := millrace.reconcile_reaction(v_item.id, v_repair);
+        elsif v_item.kind = 'materialize' then
+          perform millrace.lock_relation(v_item.id);
+          v_run := millrace.reconcile_relation(v_item.id, v_repair, v_after, v_size, v_listed);
+          v_results := millrace.add_results(v_results, coalesce(v_run.results, '{}'));
+          v_after := v_run.last_key;
+        else
+          perform millrace.lock_engine();
+          v_run := millrace.reconcile_target(v_item.names, v_repair, v_after, v_size, v_listed);
+          v_results := millrace.add_results(v_results, v_run.results);
+          v_after := case when v_run.checked = v_size then v_run.last_key end;
+        end if;
+      exception
+        when data_exception or raise_exception or syntax_error_or_access_rule_violation
+          or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
+        then
+          v_failed := v_failed
+            || format('%s: %s: %s', array_to_string(v_item.names, ', '), sqlstate, sqlerrm);
+          v_after := null;
+      end;
       commit;
       if v_rolling then
         -- with no lock held: a declaration writes these rows and waits for the relation's lock
@@ -66,9 +76,15 @@ begin
       v_results, v_repair, v_started, v_sample is null and not v_rolling);
     commit;
   end loop;
+  if cardinality(v_failed) > 0 then
+    raise exception 'Not everything could be compared' using
+      errcode = 'MR059',
+      detail = array_to_string(v_failed, E'\n'),
+      hint = 'What has no error was compared, and repaired if it was to be.';
+  end if;
 end
 $$;
 
 comment on procedure millrace.reconcile_batches(jsonb) is
   'Reconciles one derivation (name) or all, a transaction a batch; repairs unless told otherwise; '
-  'a sample, or the next batch of each (rolling).';
+  'a sample, or the next batch of each (rolling). MR059 where one of them raises an error.';

@@ -14,6 +14,7 @@ create or replace function millrace.reconcile_relation(
   security definer
   set search_path to pg_catalog, pg_temp
   set jit to off
+  set row_security to off
 as $$
 declare
   v_d millrace.derivation;

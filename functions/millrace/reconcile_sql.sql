@@ -12,8 +12,10 @@
  * exact reads recount them until then. indexed: read what the batch needs by index, or else
  * everything once. What a batch of keys needs is read as one range of the key, from its first to
  * its last: looked up key by key, the rows of the through table's log would be gone through for
- * each. Listed keys, and keys in an order that is not Postgres' own (is_ranged), are looked up one
- * by one.
+ * each. The range of the first column is said again by itself, without which the planner takes
+ * every index that begins with that column to be as good as the one on the whole key: with a tenant
+ * there, each batch read all of the tenant (3,000,000 rows: 730 ms for 20 keys instead of 33).
+ * Listed keys, and keys in an order that is not Postgres' own (is_ranged), are looked up one by one.
  */
 create or replace function millrace.reconcile_sql(
   names text[], batch text, indexed boolean, repair boolean
@@ -47,8 +49,15 @@ declare
     when v_each then ' where ' || v_on
     when v_ranged then format(
       ' where (%1$s) >= (select %2$s from batch order by %2$s limit 1)'
-      ' and (%1$s) <= (select %2$s from batch order by %3$s limit 1)',
-      millrace.list(v_d.target_key, 'x.%I'), v_key, millrace.list(v_d.target_key, '%I desc'))
+      ' and (%1$s) <= (select %2$s from batch order by %3$s limit 1)%4$s',
+      millrace.list(v_d.target_key, 'x.%I'),
+      v_key,
+      millrace.list(v_d.target_key, '%I desc'),
+      case when cardinality(v_d.target_key) > 1 then format(
+        ' and x.%1$I >= (select %1$I from batch order by %1$I limit 1)'
+        ' and x.%1$I <= (select %1$I from batch order by %1$I desc limit 1)',
+        v_d.target_key[1])
+      else '' end)
     else ''
   end;
   v_look constant text := case when v_each

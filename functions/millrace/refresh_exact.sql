@@ -43,7 +43,8 @@ begin
         else quote_ident(pg_get_userbyid(x.grantee))
       end as role_name
     from (
-      select c.relacl as acl from pg_catalog.pg_class c where c.oid = v_d.target
+      select coalesce(c.relacl, acldefault('r', c.relowner)) as acl
+      from pg_catalog.pg_class c where c.oid = v_d.target
       union all
       select a.attacl
       from pg_catalog.pg_attribute a

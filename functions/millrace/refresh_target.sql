@@ -48,7 +48,7 @@ begin
       and t.tgfoid = 'millrace.tg_target__note_direct_write()'::regprocedure
       and not exists (
         select from unnest(v_columns) c(name)
-        where t.tgname = left('_900_millrace_note_' || c.name, 63)
+        where t.tgname = millrace.fitting_name('_900_millrace_note_' || c.name)
       )
   loop
     execute format('drop trigger %I on %s', v_column, v_target);
@@ -92,7 +92,7 @@ begin
       '  for each statement\n'
       '  when (current_setting(''millrace.writer'', true) is distinct from ''engine'')\n'
       '  execute function millrace.tg_target__note_direct_write(%L)',
-      left('_900_millrace_note_' || v_column, 63), v_column, v_target, v_column);
+      millrace.fitting_name('_900_millrace_note_' || v_column), v_column, v_target, v_column);
   end loop;
 
   execute format(

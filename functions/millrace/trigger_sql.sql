@@ -36,13 +36,16 @@ begin atomic
       '  language plpgsql\n'
       '  security definer\n'
       '  set search_path to pg_catalog, pg_temp\n'
+      '%s'
       'as $trigger$\n'
       'begin\n'
       '%s'
       '  return null;\n'
       'end\n'
       '$trigger$',
-      f.function_name, o.body_sql)
+      f.function_name,
+      case o.operation when 'truncate' then E'  set row_security to off\n' else '' end,
+      o.body_sql)
   from (
     select
       'millrace_log.' || quote_ident(millrace.generated_name(trigger_sql.source)) as log,
@@ -92,7 +95,8 @@ begin atomic
         n.log, n.logged, millrace.comma('-1', n.columns), n.limit_sql)),
       ('truncate', 'before truncate', '', format(
         E'  if current_setting(''transaction_isolation'') <> ''read committed'' then\n'
-        '    raise exception ''A truncate of %3$s can only be counted in read committed'' using\n'
+        '    raise exception ''A truncate of %% can only be counted in read committed'',\n'
+        '      %6$L using\n'
         '      errcode = ''MR020'',\n'
         '      detail = ''In this isolation level the transaction may not see all rows that it '
         'removes.'',\n'
@@ -100,7 +104,7 @@ begin atomic
         '  end if;\n'
         '  insert into %1$s (%2$s)\n'
         '  select %4$s from %3$s%5$s;\n',
-        n.log, n.logged, n.source, millrace.comma('-1', n.columns), n.limit_sql))
+        n.log, n.logged, n.source, millrace.comma('-1', n.columns), n.limit_sql, n.source))
   ) o(operation, event_sql, referencing_sql, body_sql)
   cross join lateral (
     select 'millrace_log.' || quote_ident(
