@@ -8,7 +8,12 @@ import { SafeError } from 'postgraphile/grafast';
 import { grafserv } from 'postgraphile/grafserv/node';
 import { type ExecutionArgs, getOperationAST } from 'postgraphile/graphql';
 import preset from '../../graphile.config.ts';
-import { SubscriptionsPlugin } from './api-subscriptions.ts';
+import { BadRequestsPlugin } from './api-bad-requests.ts';
+import { BigIntPlugin } from './api-big-int.ts';
+import { limitsPlugin } from './api-limits.ts';
+import { ListOrderPlugin } from './api-list-order.ts';
+import { NamesPlugin } from './api-names.ts';
+import { PagesPlugin } from './api-pages.ts';
 import { TokenError } from './jwt.ts';
 import { log } from './log.ts';
 import { verifyOperator } from './operator-token.ts';
@@ -22,10 +27,17 @@ import { guarded } from './pg-owner.ts';
 
 export const OPERATOR_SCHEMAS = ['app_operator'];
 
-/** As the API, without what is about its tables. */
+/** As the API, without the plugins that add fields to it. */
 const PRESET: GraphileConfig.Preset = {
   ...preset,
-  plugins: preset.plugins?.filter((plugin) => plugin !== SubscriptionsPlugin),
+  plugins: [
+    NamesPlugin,
+    BigIntPlugin,
+    PagesPlugin,
+    ListOrderPlugin,
+    BadRequestsPlugin,
+    limitsPlugin(),
+  ],
 };
 
 const PATH = '/operator';
