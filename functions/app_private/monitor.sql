@@ -1,5 +1,7 @@
 /*
  * What happens every minute: the database's counters are noted, then the alert rules are evaluated.
+ * A delivery that has waited for a day has lost its job (a worker that died at the last attempt): it
+ * is dead, for the operator to see.
  */
 create or replace function app_private.monitor()
   returns table (rule_name text, event text)
@@ -15,6 +17,10 @@ begin
     s.temp_bytes, s.numbackends
   from pg_catalog.pg_stat_database s
   where s.datname = current_database();
+  update app_operator.alert_delivery d
+    set state = 'dead', last_error = coalesce(d.last_error, 'its job is gone')
+    where d.state = 'pending'
+      and coalesce(d.attempted_at, d.created_at) < clock_timestamp() - interval '1 day';
   return query select e.rule_name, e.event from app_private.evaluate_alerts() e;
 end
 $$;

@@ -510,6 +510,21 @@ describe('a webhook', () => {
     });
   });
 
+  test('whose delivery has lost its job is not told for ever', async () => {
+    await add();
+    await evaluate('error_rate', 30);
+    await db.pool.query(`
+      select graphile_worker.complete_jobs(array(select id from graphile_worker.jobs));
+      update app_operator.alert_delivery set created_at = now() - interval '23 hours'`);
+    await db.pool.query('select * from app_private.monitor()');
+    expect(await deliveries()).toMatchObject([{ state: 'pending' }]);
+    await db.pool.query(
+      "update app_operator.alert_delivery set created_at = now() - interval '25 hours'",
+    );
+    await db.pool.query('select * from app_private.monitor()');
+    expect(await deliveries()).toMatchObject([{ state: 'dead', last_error: 'its job is gone' }]);
+  });
+
   test('has an address, once, and keeps its secret', async () => {
     await add();
     const call = (text: string) =>

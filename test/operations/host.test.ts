@@ -3,6 +3,7 @@ import { tokenKey } from '../../scripts/lib/jwt.ts';
 import { makeOperationNames, operationName } from '../../scripts/lib/operation-names.ts';
 import { type ApiServer, startServer } from '../../scripts/lib/server.ts';
 import { startTicker } from '../../scripts/lib/ticker.ts';
+import { runScript } from '../host/process.ts';
 import { until } from '../host/until.ts';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
 
@@ -184,6 +185,31 @@ describe('/metrics', () => {
     expect(await ask('Bearer another')).toBe(401);
     expect(await ask('Bearer a token')).toBe(200);
     await guarded.stop();
+  });
+});
+
+describe('npm run worker', () => {
+  test('has metrics on a port of its own: ticks, and what the database says', async () => {
+    const worker = runScript('worker', {
+      DATABASE_URL: db.connectionString,
+      METRICS_PORT: '0',
+      LOG_LEVEL: 'info',
+    });
+    try {
+      const [, url] = await worker.printed(/"url":"(http:[^"]*)\/metrics"/);
+      const samples = await until(
+        () => scrape({ url: url! } as ApiServer),
+        (them) => (them.get('millrace_ticks_total') ?? 0) > 1,
+      );
+      expect(samples.get('millrace_tick_seconds_total')).toBeGreaterThan(0);
+      expect(samples.get('millrace_tickers')).toBe(1);
+      expect(samples.get('millrace_worker_hosts')).toBe(1);
+      expect((await fetch(`${url}/healthz`)).status).toBe(200);
+      expect((await fetch(`${url}/graphql`)).status).toBe(404);
+    } finally {
+      worker.child.kill('SIGTERM');
+    }
+    expect(await worker.ended).toBe(0);
   });
 });
 
