@@ -1,3 +1,5 @@
+import './graphile-env.ts';
+
 import type { ServerResponse } from 'node:http';
 import { createHistogram, monitorEventLoopDelay, type RecordableHistogram } from 'node:perf_hooks';
 import pg from 'pg';
