@@ -1,6 +1,7 @@
 /*
  * What GET /metrics reports of the database, in one statement. Names of derivations and tasks and
  * numbers, which say nothing of anybody; runs as its owner because API roles see none of it.
+ * Pending rows are counted up to 100,000 a log.
  */
 create or replace function app_hidden.engine_metrics()
   returns jsonb
@@ -32,19 +33,36 @@ begin
       ) q
     $sql$ into v_jobs;
   end if;
+  with pending as materialized (
+    select s.relation, p.rows, p.oldest
+    from millrace.source s
+    cross join lateral app_private.pending_at_most(s.log, 100000) p
+  )
   select jsonb_build_object(
     'derivations', coalesce((
       select jsonb_agg(jsonb_build_object(
-        'name', t.name, 'kind', t.kind, 'state', t.state, 'waiting', t.waiting_keys,
-        'staleness', round(extract(epoch from t.lag), 3),
-        'failed', (t.state = 'failed')::integer + t.failed_keys + t.dead_keys))
-      from millrace.status t
+        'name', d.name, 'kind', d.kind, 'state', d.state, 'waiting', coalesce(w.keys, 0),
+        'staleness',
+        coalesce(round(extract(epoch from clock_timestamp() - least(p.oldest, w.oldest)), 3), 0),
+        'failed', (d.state = 'failed')::integer
+          + (select count(*) from millrace.failed_key f where f.derivation = d.id)
+          + (select count(r.dead_at) from millrace.run r where r.derivation = d.id)))
+      from millrace.derivation d
+      left join lateral (
+        select min(q.oldest) as oldest
+        from millrace.reading r
+        join pending q on q.relation = r.relation
+        where r.id = d.id
+      ) p on true
+      left join lateral (
+        select count(*) as keys, min(q.first_at) as oldest
+        from millrace.waiting(d.id) q where d.work is not null
+      ) w on true
     ), '[]'),
     'logs', coalesce((
       select jsonb_agg(jsonb_build_object(
-        'source', millrace.qualified_name(s.relation), 'pending', p.rows))
-      from millrace.source s
-      cross join lateral millrace.pending_rows(s.log) p
+        'source', millrace.qualified_name(p.relation), 'pending', p.rows))
+      from pending p
     ), '[]'),
     'runs', (select g.number from millrace.generation g),
     'lastRunAt', (

@@ -33,13 +33,13 @@ begin
       'failed', (select count(*) from millrace.derivation d where d.state = 'failed')
     )
     from millrace.source s
-    cross join lateral millrace.pending_rows(s.log) p
+    cross join lateral app_private.pending_at_most(s.log, 100000) p
   );
 end
 $$;
 
 comment on function app_hidden.readiness() is
-  'The last migration and how many there are, whether a ticker is connected, rows that no drain has '
-  'taken yet, the age of the oldest, and the number of failed derivations.';
+  'The last migration and how many there are, whether a ticker is connected, rows that no drain '
+  'has taken yet, the age of the oldest, and the number of failed derivations.';
 
 grant execute on function app_hidden.readiness() to app_anonymous;

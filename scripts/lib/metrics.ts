@@ -453,7 +453,7 @@ function registerEngine(
   );
   const pending = gauge(
     'millrace_pending_rows',
-    'Log rows of a source that no drain has taken yet.',
+    'Log rows of a source that no drain has taken yet, counted up to 100,000.',
     ['source'],
   );
   const waiting = gauge('millrace_waiting_keys', 'Keys that wait for a job.', ['derivation']);
