@@ -14,12 +14,14 @@ import {
 } from './bench/log-health.ts';
 import { benchMaterialize, materializeJson, materializeReport } from './bench/materialize.ts';
 import { hotKeyJson, hotKeyReport } from './bench/report.ts';
+import { benchStaleness, stalenessJson, stalenessReport } from './bench/staleness.ts';
 import { benchTelemetry, telemetryJson, telemetryReport } from './bench/telemetry.ts';
 import { runCommand } from './lib/cli.ts';
 
 /*
  * `npm run bench -- hot-key`: what counting costs the writers of one hot row, and its readers;
  * `npm run bench -- materialize`: what a derived relation costs to keep fresh;
+ * `npm run bench -- staleness`: how old what is derived may be while everybody writes;
  * `npm run bench -- log-health`: what a snapshot held open does to logs, drains and reads;
  * `npm run bench -- analysis`: what the analysis of a conversation takes, and costs its voters;
  * `npm run bench -- endpoints`: what requests to the API take;
@@ -81,6 +83,29 @@ program
     });
     process.stdout.write(
       options.json ? `${JSON.stringify(materializeJson(result))}\n` : materializeReport(result),
+    );
+  });
+
+interface StalenessArguments {
+  seconds: number;
+  databaseUrl?: string;
+  json?: boolean;
+}
+
+program
+  .command('staleness')
+  .description('how old what is derived is under continuous writes, beside max_wait and one run')
+  .option('--seconds <s>', 'measured seconds', positive, 60)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--json', 'print the result as one JSON object')
+  .action(async (options: StalenessArguments) => {
+    const result = await benchStaleness({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(stalenessJson(result))}\n` : stalenessReport(result),
     );
   });
 
