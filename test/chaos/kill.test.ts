@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrateUp } from '../../scripts/lib/migrations.ts';
@@ -11,6 +8,7 @@ import { compare, settle } from '../concurrency/lib/oracle.ts';
 import { createRandom, runSeed } from '../concurrency/lib/random.ts';
 import { isDisconnect, sqlState } from '../concurrency/lib/session.ts';
 import { conversationOf, DELIBERATION, DELIBERATION_ROWS, SIZE } from '../concurrency/lib/world.ts';
+import { killPostgres } from './lib/postgres.ts';
 
 /*
  * kill -9 of Postgres in mid-load, on a server of this test's own that writes as durably as a real
@@ -74,27 +72,7 @@ async function killServer(whole: boolean, victim: number): Promise<void> {
     process.kill(victim, 'SIGKILL');
     return;
   }
-  const [pid] = (await readFile(`${cluster.dataDir}/postmaster.pid`, 'utf8')).split('\n');
-  const postmaster = Number(pid);
-  for (const process_ of [postmaster, ...(await childrenOf(postmaster))]) {
-    try {
-      process.kill(process_, 'SIGKILL');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
-  }
-}
-
-async function childrenOf(pid: number): Promise<number[]> {
-  if (process.platform === 'linux') {
-    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    return children.trim().split(' ').map(Number);
-  }
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=']);
-  return stdout
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .flatMap(([child, parent]) => (child && parent === pid ? [child] : []));
+  await killPostgres(cluster.dataDir);
 }
 
 /** Starts the server again if it is down; resolves with a connection once it has recovered. */
