@@ -1,6 +1,7 @@
 /*
  * A folded word as a regular expression that finds it in a text that is not folded: with each of
- * its letters also in the forms with accents in which Latin writes it.
+ * its letters also in the forms with accents in which Latin writes it, and two that are written as
+ * one.
  */
 create or replace function app_hidden.search_pattern(word text)
   returns text
@@ -11,7 +12,8 @@ create or replace function app_hidden.search_pattern(word text)
   set search_path to ''
 as $$
 declare
-  v_pattern text := search_pattern.word;
+  v_pattern text := pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(search_pattern.word,
+    'ss', '(?:ss|ß)'), 'ae', '(?:ae|æ)'), 'oe', '(?:oe|œ)');
   v_forms text;
 begin
   foreach v_forms in array array[

@@ -340,7 +340,7 @@ describe('results', () => {
     });
     expect(await read('suesse')).toBeUndefined();
     expect(await read('susse traum')).toMatchObject({
-      snippet: 'Für süße <mark>Träume</mark>',
+      snippet: 'Für <mark>süße</mark> <mark>Träume</mark>',
     });
     expect(await read('елки')).toMatchObject({ snippet: '<mark>Ёлки</mark> и палки' });
     expect(await read('कविता')).toMatchObject({ title: '<mark>कविता</mark> संग्रह' });

@@ -1,6 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EndpointsBenchResult } from '../../scripts/bench/endpoints.ts';
+import { endpointsJson, endpointsReport } from '../../scripts/bench/endpoints-report.ts';
 import { median } from '../../scripts/bench/hot-key.ts';
 import { runHttpLoad } from '../../scripts/bench/http-load.ts';
 import { openWire, type Wire } from '../../scripts/bench/wire.ts';
@@ -136,5 +138,53 @@ describe('requests at a fixed rate', () => {
         expect(latencies.map(({ samples }) => samples)).toEqual([0, 0]);
       },
     );
+  });
+});
+
+describe('the report of the endpoints', () => {
+  const latency = (p95: number) => ({ name: '', samples: 9, p50: 1.234, p95, p99: 70, max: 80 });
+  const result = (p95: number, roundTrips: number): EndpointsBenchResult => ({
+    server: { version: '18', settings: {}, embedded: true },
+    scale: 10,
+    rps: 250,
+    seconds: 30,
+    delay: 40,
+    cpuMs: { api: 1, handWritten: 0.5 },
+    endpoints: (['health', 'search'] as const).map((endpoint) => ({
+      endpoint,
+      latency: latency(p95),
+      handWritten: latency(2),
+      statements: endpoint === 'health' ? 0 : 1,
+      roundTrips: endpoint === 'health' ? 0 : roundTrips,
+      statementsSignedIn: endpoint === 'health' ? 0 : 2,
+      roundTripsSignedIn: endpoint === 'health' ? 0 : roundTrips,
+      liveMs: endpoint === 'health' ? null : 500,
+      nearMs: 2,
+      farMs: endpoint === 'health' ? 2 : 2 + 40 * roundTrips,
+    })),
+  });
+
+  test('for programs begins with what was promised', () => {
+    expect(endpointsJson(result(20, 1))).toMatchObject([
+      { endpoint: 'health', statements: 0, roundTrips: 0, liveMs: null },
+      {
+        endpoint: 'search',
+        p50Ms: 1.23,
+        p95Ms: 20,
+        p99Ms: 70,
+        statements: 1,
+        roundTrips: 1,
+        liveMs: 500,
+        handWrittenMs: 1.23,
+      },
+    ]);
+  });
+
+  test('for people says which targets are met, and by what they are missed', () => {
+    expect(endpointsReport(result(20, 1))).not.toMatch(/missed/);
+    const missed = endpointsReport(result(60, 2));
+    expect(missed).toMatch(/p95 of every endpoint ≤ 50 ms +missed: health 60\.0 ms/);
+    expect(missed).toMatch(/one round trip each +missed: search 2/);
+    expect(missed).toMatch(/one delay each +missed: search 2\.00/);
   });
 });
