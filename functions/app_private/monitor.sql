@@ -1,7 +1,7 @@
 /*
  * What happens every minute: the database's counters are noted, then the alert rules are evaluated.
- * A delivery that has waited for a day has lost its job (a worker that died at the last attempt): it
- * is dead, for the operator to see.
+ * A delivery that has waited for a day has lost its job (a worker that died at the last attempt):
+ * it is dead, for the operator to see.
  */
 create or replace function app_private.monitor()
   returns table (rule_name text, event text)
