@@ -8,17 +8,22 @@
 
 -- role app_moderator: nologin inherit
 
--- role app_operator: nologin inherit
+-- role app_operator: nologin inherit, member of pg_monitor
 
 -- role app_operator_login: login noinherit, member of app_operator
 
--- role app_owner: nologin inherit
+-- role app_owner: nologin inherit, member of pg_monitor
 
 create schema app_hidden;
 comment on schema app_hidden is 'Helpers that API roles use through policies and functions; not part of the API.';
 grant usage on schema app_hidden to app_account;
 grant usage on schema app_hidden to app_anonymous;
+grant usage on schema app_hidden to app_authenticator;
 grant usage on schema app_hidden to app_moderator;
+
+create schema app_operator;
+comment on schema app_operator is 'The operator''s API: what the server does and what is wrong with it. Role app_operator only.';
+grant usage on schema app_operator to app_operator;
 
 create schema app_private;
 comment on schema app_private is 'Closed to API roles.';
@@ -28,6 +33,7 @@ comment on schema app_public is 'The API: what a client can read and call.';
 grant usage on schema app_public to app_account;
 grant usage on schema app_public to app_anonymous;
 grant usage on schema app_public to app_moderator;
+grant usage on schema app_public to app_operator;
 
 create schema millrace;
 comment on schema millrace is 'The engine: derived data is declared here once and kept fresh by millrace.tick().';
@@ -39,6 +45,103 @@ create schema public;
 comment on schema public is 'standard public schema';
 
 -- default privileges of app_owner on functions: app_owner=execute
+
+create type app_hidden.reported_thing as (
+  account_id bigint,
+  content text
+);
+comment on type app_hidden.reported_thing is 'Whose a reported thing is, and what it says.';
+grant usage on type app_hidden.reported_thing to public;
+
+create type app_hidden.signed_in as (
+  account_id bigint,
+  session_id bigint,
+  role text,
+  expires_at timestamp with time zone,
+  is_new boolean
+);
+comment on type app_hidden.signed_in is 'A session that was opened or extended, and its role.';
+grant usage on type app_hidden.signed_in to public;
+
+create type app_operator.job as (
+  queue text,
+  id text,
+  task text,
+  state text,
+  attempts integer,
+  max_attempts integer,
+  run_at timestamp with time zone,
+  locked_at timestamp with time zone,
+  last_error text
+);
+comment on type app_operator.job is 'A background job.';
+grant usage on type app_operator.job to public;
+
+create type app_operator.new_webhook as (
+  id bigint,
+  url text,
+  secret text
+);
+comment on type app_operator.new_webhook is 'A webhook and its secret, which is shown this once.';
+grant usage on type app_operator.new_webhook to public;
+
+create type app_operator.queued_job as (
+  id bigint,
+  task text,
+  tables text[],
+  reasons text[]
+);
+comment on type app_operator.queued_job is 'A job that was asked for.';
+grant usage on type app_operator.queued_job to public;
+
+create type app_operator.server as (
+  version text,
+  started_at timestamp with time zone,
+  is_standby boolean,
+  connections integer,
+  max_connections integer,
+  database_size bigint,
+  cache_hit_percent double precision,
+  commits bigint,
+  rollbacks bigint,
+  deadlocks bigint,
+  temporary_bytes bigint,
+  transaction_id_age bigint,
+  oldest_transaction_seconds double precision,
+  statistics_since timestamp with time zone,
+  sees_everything boolean,
+  has_statement_statistics boolean,
+  missing text[]
+);
+comment on type app_operator.server is 'The database server at a glance.';
+grant usage on type app_operator.server to public;
+
+create type app_operator.statement_statistics as (
+  statement_id text,
+  statement text,
+  role_name text,
+  calls bigint,
+  total_ms double precision,
+  mean_ms double precision,
+  max_ms double precision,
+  rows bigint,
+  cache_hit_percent double precision
+);
+comment on type app_operator.statement_statistics is 'What pg_stat_statements knows of a statement.';
+grant usage on type app_operator.statement_statistics to public;
+
+create type app_private.telemetry_reading as (
+  event_index integer,
+  id uuid,
+  is_named boolean,
+  kind text,
+  occurred_at timestamp with time zone,
+  payload jsonb,
+  reason app_public.telemetry_refusal_reason,
+  detail text
+);
+comment on type app_private.telemetry_reading is 'An event as it was read: what it says, or why it is refused.';
+grant usage on type app_private.telemetry_reading to public;
 
 create type app_public.analysis_outcome as enum (
   'grouped',
@@ -120,6 +223,36 @@ create type app_public.opinion_standing as enum (
 comment on type app_public.opinion_standing is 'agreed: most of every group agree; disagreed: most of every group disagree; divisive: most of one group agree and most of another disagree. Each beyond chance.';
 grant usage on type app_public.opinion_standing to public;
 
+create type app_public.report_decision as enum (
+  'uphold',
+  'dismiss',
+  'reopen'
+);
+comment on type app_public.report_decision is 'What a moderator decides: the report is right, is not, or has to be looked at again.';
+grant usage on type app_public.report_decision to public;
+
+create type app_public.report_state as enum (
+  'open',
+  'reviewing',
+  'upheld',
+  'dismissed'
+);
+comment on type app_public.report_state is 'open until a moderator takes it up, reviewing until one decides: upheld or dismissed.';
+grant usage on type app_public.report_state to public;
+
+create type app_public.report_subject as enum (
+  'account',
+  'agent',
+  'opinion',
+  'comment',
+  'chain_post',
+  'agent_update',
+  'post',
+  'message'
+);
+comment on type app_public.report_subject is 'What is reported. A comment is one on a project, a post one of an agent.';
+grant usage on type app_public.report_subject to public;
+
 create type app_public.search_kind as enum (
   'project',
   'person',
@@ -129,6 +262,48 @@ create type app_public.search_kind as enum (
 );
 comment on type app_public.search_kind is 'What can be searched for.';
 grant usage on type app_public.search_kind to public;
+
+create type app_public.sign_in_challenge as (
+  nonce text,
+  message text,
+  expires_at timestamp with time zone
+);
+comment on type app_public.sign_in_challenge is 'What to sign in order to sign in.';
+grant usage on type app_public.sign_in_challenge to public;
+
+create type app_public.telemetry_receipt as (
+  stored_count integer,
+  duplicate_count integer,
+  refused_count integer,
+  refusals app_public.telemetry_refusal[]
+);
+comment on type app_public.telemetry_receipt is 'What became of the events of a batch.';
+grant usage on type app_public.telemetry_receipt to public;
+
+create type app_public.telemetry_refusal as (
+  event_index integer,
+  reason app_public.telemetry_refusal_reason,
+  detail text
+);
+comment on type app_public.telemetry_refusal is 'An event of a batch that was not stored, and why.';
+grant usage on type app_public.telemetry_refusal to public;
+
+create type app_public.telemetry_refusal_reason as enum (
+  'malformed',
+  'unknown_field',
+  'bad_id',
+  'bad_kind',
+  'bad_time',
+  'bad_payload',
+  'id_without_time',
+  'payload_too_large',
+  'too_old',
+  'in_the_future',
+  'id_reused',
+  'too_many_kinds'
+);
+comment on type app_public.telemetry_refusal_reason is 'Why an event was refused.';
+grant usage on type app_public.telemetry_refusal_reason to public;
 
 create type app_public.vote_choice as enum (
   'agree',
@@ -203,6 +378,168 @@ create policy search_index_select on app_hidden.search_index for select to app_a
   using (true);
 CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_hidden.search_index FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
 
+create table app_operator.alert (
+  id bigint not null generated always as identity,
+  rule_name text not null,
+  fired_at timestamp with time zone not null,
+  resolved_at timestamp with time zone,
+  value double precision not null,
+  worst_value double precision not null,
+  last_value double precision,
+  detail text,
+  constraint alert_pkey PRIMARY KEY (id),
+  constraint alert_resolved_at_check CHECK ((resolved_at >= fired_at)),
+  constraint alert_rule_name_fkey FOREIGN KEY (rule_name) REFERENCES app_operator.alert_rule(name) ON DELETE CASCADE
+);
+comment on table app_operator.alert is 'Alerts that fire and that were resolved: one row for each time, at most one of a rule firing.';
+grant select on table app_operator.alert to app_operator;
+comment on column app_operator.alert.id is 'Identifies the alert.';
+comment on column app_operator.alert.rule_name is 'The rule.';
+comment on column app_operator.alert.fired_at is 'Since when it fires.';
+comment on column app_operator.alert.resolved_at is 'When it was over; null while it fires.';
+comment on column app_operator.alert.value is 'The value that made it fire.';
+comment on column app_operator.alert.worst_value is 'The worst value while it fired.';
+comment on column app_operator.alert.last_value is 'The last value while it fired.';
+comment on column app_operator.alert.detail is 'What the worst value came from.';
+create index alert_fired_at_idx ON app_operator.alert USING btree (fired_at);
+create index alert_rule_name_idx ON app_operator.alert USING btree (rule_name, fired_at);
+create uniquE INDEX alert_rule_name_key ON app_operator.alert USING btree (rule_name) WHERE (resolved_at IS NULL);
+alter table app_operator.alert enable row level security;
+create policy alert_select on app_operator.alert for select to app_operator
+  using (true);
+
+create table app_operator.alert_delivery (
+  id bigint not null generated always as identity,
+  webhook_id bigint not null,
+  alert_id bigint not null,
+  event text not null,
+  state text not null default 'pending'::text,
+  attempts integer not null default 0,
+  last_status integer,
+  last_error text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  attempted_at timestamp with time zone,
+  delivered_at timestamp with time zone,
+  constraint alert_delivery_pkey PRIMARY KEY (id),
+  constraint alert_delivery_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES app_operator.alert(id) ON DELETE CASCADE,
+  constraint alert_delivery_event_check CHECK ((event = ANY (ARRAY['firing'::text, 'resolved'::text]))),
+  constraint alert_delivery_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text]))),
+  constraint alert_delivery_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES app_operator.webhook(id) ON DELETE CASCADE,
+  constraint alert_delivery_webhook_id_key UNIQUE (webhook_id, alert_id, event)
+);
+comment on table app_operator.alert_delivery is 'What was sent to whom, or is to be, or could not be.';
+grant select on table app_operator.alert_delivery to app_operator;
+comment on column app_operator.alert_delivery.id is 'Identifies the delivery; sent with it, so that a receiver can tell a repetition.';
+comment on column app_operator.alert_delivery.webhook_id is 'Who is told.';
+comment on column app_operator.alert_delivery.alert_id is 'Of which alert.';
+comment on column app_operator.alert_delivery.event is 'firing or resolved.';
+comment on column app_operator.alert_delivery.state is 'pending: not delivered yet; delivered; dead: all attempts are used up.';
+comment on column app_operator.alert_delivery.attempts is 'How often it was sent.';
+comment on column app_operator.alert_delivery.last_status is 'The HTTP status of the last answer; null where there was none.';
+comment on column app_operator.alert_delivery.last_error is 'Why the last attempt failed.';
+comment on column app_operator.alert_delivery.created_at is 'When the alert fired or was resolved.';
+comment on column app_operator.alert_delivery.attempted_at is 'When it was last sent.';
+comment on column app_operator.alert_delivery.delivered_at is 'When it was accepted.';
+create index alert_delivery_alert_id_idx ON app_operator.alert_delivery USING btree (alert_id);
+alter table app_operator.alert_delivery enable row level security;
+create policy alert_delivery_select on app_operator.alert_delivery for select to app_operator
+  using (true);
+
+create table app_operator.alert_rule (
+  name text not null,
+  measure text not null,
+  description text not null,
+  unit text not null,
+  comparison text not null default 'above'::text,
+  threshold double precision not null,
+  clear_threshold double precision,
+  fire_after smallint not null default 2,
+  clear_after smallint not null default 3,
+  is_enabled boolean not null default true,
+  value double precision,
+  detail text,
+  breaches integer not null default 0,
+  clears integer not null default 0,
+  evaluated_at timestamp with time zone,
+  constraint alert_rule_pkey PRIMARY KEY (name),
+  constraint alert_rule_clear_after_check CHECK (((clear_after >= 1) AND (clear_after <= 1440))),
+  constraint alert_rule_comparison_check CHECK ((comparison = ANY (ARRAY['above'::text, 'below'::text]))),
+  constraint alert_rule_fire_after_check CHECK (((fire_after >= 1) AND (fire_after <= 1440))),
+  constraint alert_rule_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text))
+);
+comment on table app_operator.alert_rule is 'What is watched, and from which value on somebody is told. Evaluated every minute.';
+grant select on table app_operator.alert_rule to app_operator;
+comment on column app_operator.alert_rule.name is 'Identifies the rule.';
+comment on column app_operator.alert_rule.measure is 'What is measured: one of the measures of app_private.measure_alerts().';
+comment on column app_operator.alert_rule.description is 'What a firing means, for who is woken.';
+comment on column app_operator.alert_rule.unit is 'The unit of value and thresholds.';
+comment on column app_operator.alert_rule.comparison is 'above: values over the threshold are a breach; below: values under it.';
+comment on column app_operator.alert_rule.threshold is 'The value that is just not a breach.';
+comment on column app_operator.alert_rule.clear_threshold is 'What the value must reach for the alert to be over; null: the threshold itself. Between the two nothing changes, so that a value that wavers neither fires twice nor resolves.';
+comment on column app_operator.alert_rule.fire_after is 'Evaluations in a row (minutes) in breach before it fires.';
+comment on column app_operator.alert_rule.clear_after is 'Evaluations in a row (minutes) that are clear before it is resolved.';
+comment on column app_operator.alert_rule.is_enabled is 'Whether it is evaluated.';
+comment on column app_operator.alert_rule.value is 'The last value; null where there was nothing to measure, which is no breach.';
+comment on column app_operator.alert_rule.detail is 'What the last value came from.';
+comment on column app_operator.alert_rule.breaches is 'Evaluations in breach in a row.';
+comment on column app_operator.alert_rule.clears is 'Clear evaluations in a row.';
+comment on column app_operator.alert_rule.evaluated_at is 'When it was last evaluated.';
+alter table app_operator.alert_rule enable row level security;
+create policy alert_rule_select on app_operator.alert_rule for select to app_operator
+  using (true);
+
+create table app_operator.webhook (
+  id bigint not null generated always as identity,
+  url text not null,
+  secret text not null,
+  is_enabled boolean not null default true,
+  created_at timestamp with time zone not null default now(),
+  constraint webhook_pkey PRIMARY KEY (id),
+  constraint webhook_url_check CHECK (((url ~ '^https?://[^[:space:]]+$'::text) AND (char_length(url) <= 2000))),
+  constraint webhook_url_key UNIQUE (url)
+);
+comment on table app_operator.webhook is 'Who is told that an alert fires or is resolved.';
+comment on column app_operator.webhook.id is 'Identifies the webhook.';
+comment on column app_operator.webhook.url is 'Where a delivery is sent, by POST.';
+comment on column app_operator.webhook.secret is 'Signs deliveries (HMAC-SHA256); shown once, when the webhook is added.';
+comment on column app_operator.webhook.is_enabled is 'Whether it is told.';
+comment on column app_operator.webhook.created_at is 'When it was added.';
+grant select (id, url, is_enabled, created_at) on table app_operator.webhook to app_operator;
+alter table app_operator.webhook enable row level security;
+create policy webhook_select on app_operator.webhook for select to app_operator
+  using (true);
+
+create table app_private.account_address (
+  address text not null,
+  account_id bigint not null,
+  created_at timestamp with time zone not null default now(),
+  constraint account_address_pkey PRIMARY KEY (address),
+  constraint account_address_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id) ON DELETE CASCADE,
+  constraint account_address_address_check CHECK ((address ~ '^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$'::text))
+);
+comment on table app_private.account_address is 'The public keys by which accounts sign in.';
+comment on column app_private.account_address.address is 'The Ed25519 public key as did:key; whoever holds its private key is the account.';
+comment on column app_private.account_address.account_id is 'The account.';
+comment on column app_private.account_address.created_at is 'When it first signed in.';
+create index account_address_account_id_idx ON app_private.account_address USING btree (account_id);
+alter table app_private.account_address enable row level security;
+
+create table app_private.account_merge (
+  guest_id bigint not null,
+  account_id bigint not null,
+  merged_at timestamp with time zone not null default now(),
+  constraint account_merge_pkey PRIMARY KEY (guest_id),
+  constraint account_merge_account_id_check CHECK ((account_id <> guest_id)),
+  constraint account_merge_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id) ON DELETE CASCADE,
+  constraint account_merge_guest_id_fkey FOREIGN KEY (guest_id) REFERENCES app_public.account(id) ON DELETE CASCADE
+);
+comment on table app_private.account_merge is 'Which guests became part of which accounts when they signed in.';
+comment on column app_private.account_merge.guest_id is 'The guest, deleted by that.';
+comment on column app_private.account_merge.account_id is 'The account that has what was theirs.';
+comment on column app_private.account_merge.merged_at is 'When.';
+create index account_merge_account_id_idx ON app_private.account_merge USING btree (account_id);
+alter table app_private.account_merge enable row level security;
+
 create table app_private.account_origin (
   account_id bigint not null,
   external_id text not null,
@@ -260,6 +597,28 @@ comment on column app_private.conversation_origin.conversation_id is 'The conver
 comment on column app_private.conversation_origin.external_id is 'Its name at the origin, prefixed with the origin''s.';
 alter table app_private.conversation_origin enable row level security;
 
+create table app_private.database_sample (
+  sampled_at timestamp with time zone not null,
+  blocks_hit bigint not null,
+  blocks_read bigint not null,
+  commits bigint not null,
+  rollbacks bigint not null,
+  deadlocks bigint not null,
+  temporary_bytes bigint not null,
+  connections integer not null,
+  constraint database_sample_pkey PRIMARY KEY (sampled_at)
+);
+comment on table app_private.database_sample is 'Counters of pg_stat_database each minute: differences are rates. Kept for two days.';
+comment on column app_private.database_sample.sampled_at is 'When they were read.';
+comment on column app_private.database_sample.blocks_hit is 'Blocks found in memory.';
+comment on column app_private.database_sample.blocks_read is 'Blocks read from the system.';
+comment on column app_private.database_sample.commits is 'Transactions committed.';
+comment on column app_private.database_sample.rollbacks is 'Transactions rolled back.';
+comment on column app_private.database_sample.deadlocks is 'Deadlocks.';
+comment on column app_private.database_sample.temporary_bytes is 'Bytes of temporary files.';
+comment on column app_private.database_sample.connections is 'Connections to the database.';
+alter table app_private.database_sample enable row level security;
+
 create table app_private.group_label (
   conversation_id bigint not null,
   key smallint not null,
@@ -278,6 +637,120 @@ comment on column app_private.group_label.moderator_id is 'Who gave it.';
 comment on column app_private.group_label.edited_at is 'When it was given.';
 create index group_label_moderator_id_idx ON app_private.group_label USING btree (moderator_id);
 alter table app_private.group_label enable row level security;
+
+create table app_private.host_sample (
+  host text not null,
+  minute timestamp with time zone not null,
+  requests integer not null,
+  errors integer not null,
+  request_p95_ms real,
+  statements integer not null,
+  statement_p95_ms real,
+  statement_max_ms real,
+  pool_size integer not null,
+  pool_used_max integer not null,
+  pool_acquisitions integer not null,
+  pool_waits integer not null,
+  pool_wait_max_ms real not null,
+  cache_hits bigint,
+  cache_misses bigint,
+  cache_entries integer,
+  event_loop_p99_ms real,
+  memory_bytes bigint,
+  constraint host_sample_pkey PRIMARY KEY (host, minute),
+  constraint host_sample_host_check CHECK (((char_length(host) >= 1) AND (char_length(host) <= 200)))
+);
+comment on table app_private.host_sample is 'What each host of the API measured in each minute; kept for two days.';
+comment on column app_private.host_sample.host is 'Name and process of the host.';
+comment on column app_private.host_sample.minute is 'The minute, by the database''s clock.';
+comment on column app_private.host_sample.requests is 'GraphQL requests answered.';
+comment on column app_private.host_sample.errors is 'Requests that failed by no fault of the client: status 5xx, masked errors, timeouts.';
+comment on column app_private.host_sample.request_p95_ms is 'Their duration, 95th percentile.';
+comment on column app_private.host_sample.statements is 'Statements answered by the database.';
+comment on column app_private.host_sample.statement_p95_ms is 'Their duration as the host sees it, 95th percentile.';
+comment on column app_private.host_sample.statement_max_ms is 'The longest.';
+comment on column app_private.host_sample.pool_size is 'Connections that its pools may have.';
+comment on column app_private.host_sample.pool_used_max is 'The most that were in use at once.';
+comment on column app_private.host_sample.pool_acquisitions is 'How often one was asked for.';
+comment on column app_private.host_sample.pool_waits is 'How often all of a pool were in use, so that the request had to wait.';
+comment on column app_private.host_sample.pool_wait_max_ms is 'The longest wait.';
+comment on column app_private.host_sample.cache_hits is 'Responses from the cache.';
+comment on column app_private.host_sample.cache_misses is 'Responses that were made.';
+comment on column app_private.host_sample.cache_entries is 'Responses in the cache.';
+comment on column app_private.host_sample.event_loop_p99_ms is 'How late the host''s timers were, 99th percentile: above some 100 ms it is overloaded.';
+comment on column app_private.host_sample.memory_bytes is 'Its resident memory.';
+create index host_sample_minute_idx ON app_private.host_sample USING btree (minute);
+alter table app_private.host_sample enable row level security;
+
+create table app_private.index_use (
+  index_id oid not null,
+  scans bigint not null,
+  since timestamp with time zone not null default clock_timestamp(),
+  used_at timestamp with time zone,
+  constraint index_use_pkey PRIMARY KEY (index_id)
+);
+comment on table app_private.index_use is 'Since when each index is watched, and when a scan of it was last noticed: what Postgres counts is lost with its statistics.';
+comment on column app_private.index_use.index_id is 'The index.';
+comment on column app_private.index_use.scans is 'pg_stat_user_indexes.idx_scan at the last look.';
+comment on column app_private.index_use.since is 'When it was first seen.';
+comment on column app_private.index_use.used_at is 'The last look that found more scans.';
+alter table app_private.index_use enable row level security;
+
+create table app_private.live_session (
+  session_id bigint not null,
+  account_id bigint,
+  constraint live_session_pkey PRIMARY KEY (session_id)
+);
+comment on table app_private.live_session is '@behavior -insert -update -delete
+@foreignKey (account_id) references app_public.account (id)
+@foreignKey (session_id) references app_public.session (id)
+Sessions that have not ended, as last recomputed.';
+comment on column app_private.live_session.session_id is 'Identifies the session.';
+comment on column app_private.live_session.account_id is 'The account.';
+alter table app_private.live_session enable row level security;
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_private.live_session FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_private.nonce (
+  nonce text not null,
+  address text not null,
+  purpose text not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  constraint nonce_pkey PRIMARY KEY (nonce),
+  constraint nonce_purpose_check CHECK ((purpose = 'sign_in'::text))
+);
+comment on table app_private.nonce is 'Challenges that wait to be signed: deleted by the statement that uses them, or when expired.';
+comment on column app_private.nonce.nonce is 'At random, 128 bits in hexadecimal digits.';
+comment on column app_private.nonce.address is 'The only address that may use it.';
+comment on column app_private.nonce.purpose is 'The only thing that it may be used for.';
+comment on column app_private.nonce.created_at is 'When it was asked for.';
+comment on column app_private.nonce.expires_at is 'Until when it can be used.';
+create index nonce_expires_at_idx ON app_private.nonce USING btree (expires_at);
+alter table app_private.nonce enable row level security;
+
+create table app_private.operation_sample (
+  host text not null,
+  minute timestamp with time zone not null,
+  operation text not null,
+  requests integer not null,
+  errors integer not null,
+  total_ms double precision not null,
+  p95_ms real not null,
+  max_ms real not null,
+  constraint operation_sample_pkey PRIMARY KEY (host, minute, operation),
+  constraint operation_sample_host_minute_fkey FOREIGN KEY (host, minute) REFERENCES app_private.host_sample(host, minute) ON DELETE CASCADE,
+  constraint operation_sample_operation_check CHECK (((char_length(operation) >= 1) AND (char_length(operation) <= 100)))
+);
+comment on table app_private.operation_sample is 'The GraphQL operations that took most of a host''s time in a minute.';
+comment on column app_private.operation_sample.host is 'The host.';
+comment on column app_private.operation_sample.minute is 'The minute.';
+comment on column app_private.operation_sample.operation is 'The operation''s name; (unnamed) without one, (other) beyond the first hundred.';
+comment on column app_private.operation_sample.requests is 'Requests.';
+comment on column app_private.operation_sample.errors is 'Those that failed.';
+comment on column app_private.operation_sample.total_ms is 'Their duration in all.';
+comment on column app_private.operation_sample.p95_ms is 'Their duration, 95th percentile.';
+comment on column app_private.operation_sample.max_ms is 'The longest.';
+alter table app_private.operation_sample enable row level security;
 
 create table app_private.opinion_group_stats (
   run_id bigint not null,
@@ -323,6 +796,89 @@ comment on column app_private.opinion_origin.hidden is 'Whether the origin''s mo
 comment on column app_private.opinion_origin.absent_since is 'Since when it is deleted here because the origin has it no more.';
 alter table app_private.opinion_origin enable row level security;
 
+create unlogged table app_private.rate_limit (
+  key text not null,
+  points integer not null,
+  expires_at timestamp with time zone not null,
+  constraint rate_limit_pkey PRIMARY KEY (key),
+  constraint rate_limit_key_check CHECK ((length(key) <= 200))
+);
+comment on table app_private.rate_limit is 'Points that a key (an account or an address, and what it asked for) has used in its period.';
+comment on column app_private.rate_limit.points is 'Points used since the period began.';
+comment on column app_private.rate_limit.expires_at is 'End of the period: then it begins anew.';
+create index rate_limit_expires_at_idx ON app_private.rate_limit USING btree (expires_at);
+alter table app_private.rate_limit enable row level security;
+create policy rate_limit_owner on app_private.rate_limit for all to app_owner
+  using (true);
+
+create table app_private.reserved_handle (
+  handle text not null,
+  constraint reserved_handle_pkey PRIMARY KEY (handle),
+  constraint reserved_handle_handle_check CHECK ((handle = lower(handle)))
+);
+comment on table app_private.reserved_handle is 'Handles that no agent may take: names of roles, of the product, of paths. Operators add to it.';
+comment on column app_private.reserved_handle.handle is 'The handle, in lower case.';
+alter table app_private.reserved_handle enable row level security;
+
+create table app_private.security_finding (
+  object text not null,
+  problem text not null,
+  found_at timestamp with time zone not null default clock_timestamp(),
+  constraint security_finding_pkey PRIMARY KEY (object, problem)
+);
+comment on table app_private.security_finding is 'What the hourly review of the rights in this database found; gone when it is put right.';
+comment on column app_private.security_finding.object is 'What is concerned.';
+comment on column app_private.security_finding.problem is 'What is wrong with it.';
+comment on column app_private.security_finding.found_at is 'When it was first found.';
+alter table app_private.security_finding enable row level security;
+
+create table app_private.slow_statement (
+  statement_hash text not null,
+  plan_hash text not null,
+  statement text not null,
+  plan text,
+  operation text,
+  calls bigint not null,
+  total_ms double precision not null,
+  max_ms double precision not null,
+  first_seen_at timestamp with time zone not null default clock_timestamp(),
+  last_seen_at timestamp with time zone not null default clock_timestamp(),
+  constraint slow_statement_pkey PRIMARY KEY (statement_hash, plan_hash)
+);
+comment on table app_private.slow_statement is 'Statements of the API that took over 50 ms, by plan; those not seen for 14 days are forgotten.';
+comment on column app_private.slow_statement.statement_hash is 'Hash of the text.';
+comment on column app_private.slow_statement.plan_hash is 'Hash of the shape of its plan (nodes, relations, indexes; no costs), as explain showed it right after the slow call; empty where explain was not tried or not possible.';
+comment on column app_private.slow_statement.statement is 'The text, with placeholders: values are never kept.';
+comment on column app_private.slow_statement.plan is 'The shape of the plan.';
+comment on column app_private.slow_statement.operation is 'An operation that sent it.';
+comment on column app_private.slow_statement.calls is 'Calls over 50 ms.';
+comment on column app_private.slow_statement.total_ms is 'Their duration in all.';
+comment on column app_private.slow_statement.max_ms is 'The longest.';
+comment on column app_private.slow_statement.first_seen_at is 'When it was first slow.';
+comment on column app_private.slow_statement.last_seen_at is 'When it was last slow.';
+create index slow_statement_last_seen_at_idx ON app_private.slow_statement USING btree (last_seen_at);
+alter table app_private.slow_statement enable row level security;
+
+create table app_private.telemetry_setting (
+  id boolean not null default true,
+  retain interval not null default '1 year'::interval,
+  max_age interval not null default '7 days'::interval,
+  max_ahead interval not null default '00:05:00'::interval,
+  max_kinds bigint not null default 1000,
+  constraint telemetry_setting_pkey PRIMARY KEY (id),
+  constraint telemetry_setting_id_check CHECK (id),
+  constraint telemetry_setting_max_age_check CHECK (((max_age > '00:00:00'::interval) AND (max_age <= retain))),
+  constraint telemetry_setting_max_ahead_check CHECK (((max_ahead >= '00:00:00'::interval) AND (max_ahead <= '1 day'::interval))),
+  constraint telemetry_setting_max_kinds_check CHECK ((max_kinds > 0))
+);
+comment on table app_private.telemetry_setting is 'What telemetry takes and keeps; one row.';
+comment on column app_private.telemetry_setting.id is 'True: there is one row.';
+comment on column app_private.telemetry_setting.retain is 'How long events are kept, by whole months. Change it by app_private.keep_telemetry.';
+comment on column app_private.telemetry_setting.max_age is 'How long ago an event may have occurred that comes in now.';
+comment on column app_private.telemetry_setting.max_ahead is 'How far the clock of a client may be fast.';
+comment on column app_private.telemetry_setting.max_kinds is 'How many kinds of events a day may have: each is a row for each day, for ever.';
+alter table app_private.telemetry_setting enable row level security;
+
 create table app_public.account (
   id bigint not null generated always as identity,
   display_name text,
@@ -337,6 +893,7 @@ create table app_public.account (
   badge_count bigint not null default 0,
   proof_score bigint not null default 0,
   follower_count bigint not null default 0,
+  agent_count bigint not null default 0,
   constraint account_pkey PRIMARY KEY (id),
   constraint account_display_name_check CHECK (((char_length(display_name) <= 80) AND (display_name = btrim(display_name, '
 '::text)) AND (display_name <> ''::text)))
@@ -366,6 +923,8 @@ comment on column app_public.account.proof_score is '@behavior -attribute:select
 Points of these badges.';
 comment on column app_public.account.follower_count is '@behavior -attribute:select
 Accounts that follow one of its chains.';
+comment on column app_public.account.agent_count is '@behavior -attribute:select
+Agents that it runs.';
 grant update (display_name, deleted_at) on table app_public.account to app_account;
 grant insert (display_name, is_guest) on table app_public.account to app_anonymous;
 grant update (display_name, deleted_at) on table app_public.account to app_moderator;
@@ -380,6 +939,7 @@ create policy account_update on app_public.account for update to app_account, ap
 CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.account FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
 CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.account REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__account__delete();
 CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.account REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__account__insert();
+CREATE TRIGGER _900_millrace_note_agent_count AFTER UPDATE OF agent_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('agent_count');
 CREATE TRIGGER _900_millrace_note_badge_count AFTER UPDATE OF badge_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('badge_count');
 CREATE TRIGGER _900_millrace_note_chain_count AFTER UPDATE OF chain_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('chain_count');
 CREATE TRIGGER _900_millrace_note_comment_count AFTER UPDATE OF comment_count ON app_public.account FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('comment_count');
@@ -430,6 +990,192 @@ create index account_suspension_withdrawn_by_id_idx ON app_public.account_suspen
 alter table app_public.account_suspension enable row level security;
 create policy account_suspension_select on app_public.account_suspension for select to app_account, app_anonymous, app_moderator
   using (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator)));
+
+create table app_public.agent (
+  id bigint not null generated always as identity,
+  owner_id bigint not null,
+  handle text not null,
+  handle_key text not null generated always as (lower(handle)) stored,
+  display_name text not null,
+  bio text not null default ''::text,
+  website_url text,
+  request_id uuid,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  follower_count bigint not null default 0,
+  update_count bigint not null default 0,
+  post_count bigint not null default 0,
+  like_count bigint not null default 0,
+  constraint agent_pkey PRIMARY KEY (id),
+  constraint agent_bio_check CHECK ((char_length(bio) <= 2000)),
+  constraint agent_display_name_check CHECK (((char_length(display_name) <= 80) AND (btrim(display_name, '
+'::text) <> ''::text))),
+  constraint agent_handle_check CHECK ((handle ~ '^[A-Za-z][A-Za-z0-9_]{2,29}$'::text)),
+  constraint agent_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES app_public.account(id),
+  constraint agent_website_url_check CHECK (((char_length(website_url) <= 500) AND (website_url ~ '^https?://[^[:space:]]+$'::text)))
+);
+comment on table app_public.agent is '@behavior -query:resource:list -query:resource:connection
+Somebody or something that an account runs under a name of its own, for others to follow.';
+grant select on table app_public.agent to app_account;
+grant select on table app_public.agent to app_anonymous;
+grant select on table app_public.agent to app_moderator;
+comment on column app_public.agent.id is 'Identifies the agent.';
+comment on column app_public.agent.owner_id is 'The account that runs it.';
+comment on column app_public.agent.handle is 'Its name in addresses: 3 to 30 letters, digits and underscores, a letter first. Unique whatever the case; it never changes, and a deleted agent keeps it.';
+comment on column app_public.agent.handle_key is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The handle in lower case, by which it is found.';
+comment on column app_public.agent.display_name is 'Its name, at most 80 characters.';
+comment on column app_public.agent.bio is 'What it does, at most 2,000 characters.';
+comment on column app_public.agent.website_url is 'Its own page.';
+comment on column app_public.agent.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that made it.';
+comment on column app_public.agent.created_at is '@isIndexed
+When it was made.';
+comment on column app_public.agent.updated_at is 'When its owner last changed it; null if never.';
+comment on column app_public.agent.deleted_at is 'When it was deleted.';
+comment on column app_public.agent.follower_count is '@behavior -attribute:select
+@isIndexed
+Accounts that follow it.';
+comment on column app_public.agent.update_count is '@behavior -attribute:select
+Updates, without deleted ones.';
+comment on column app_public.agent.post_count is '@behavior -attribute:select
+Posts, without deleted ones.';
+comment on column app_public.agent.like_count is '@behavior -attribute:select
+Likes of its posts, without deleted posts.';
+comment on constraint agent_owner_id_fkey on app_public.agent is '@fieldName owner
+@backwardBehavior -list -connection';
+create index agent_created_at_idx ON app_public.agent USING btree (created_at, id) WHERE (deleted_at IS NULL);
+create index agent_follower_count_idx ON app_public.agent USING btree (follower_count, id) WHERE (deleted_at IS NULL);
+create uniquE INDEX agent_handle_key ON app_public.agent USING btree (handle_key);
+create index agent_owner_id_idx ON app_public.agent USING btree (owner_id, created_at, id);
+create uniquE INDEX agent_owner_id_request_id_key ON app_public.agent USING btree (owner_id, request_id) WHERE (request_id IS NOT NULL);
+alter table app_public.agent enable row level security;
+create policy agent_select on app_public.agent for select to app_account, app_anonymous, app_moderator
+  using (((deleted_at IS NULL) AND (owner_id <> ALL (( SELECT app_hidden.blocked_account_ids() AS blocked_account_ids)::bigint[]))));
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.agent FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.agent REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.agent REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent__insert();
+CREATE TRIGGER _900_millrace_note_follower_count AFTER UPDATE OF follower_count ON app_public.agent FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('follower_count');
+CREATE TRIGGER _900_millrace_note_like_count AFTER UPDATE OF like_count ON app_public.agent FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('like_count');
+CREATE TRIGGER _900_millrace_note_post_count AFTER UPDATE OF post_count ON app_public.agent FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('post_count');
+CREATE TRIGGER _900_millrace_note_update_count AFTER UPDATE OF update_count ON app_public.agent FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('update_count');
+CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.agent REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.agent FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent__note_recount();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.agent FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.agent REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent__update();
+
+create table app_public.agent_feed_item (
+  account_id bigint not null,
+  update_id bigint not null,
+  agent_id bigint,
+  owner_id bigint,
+  published_at timestamp with time zone,
+  is_read boolean,
+  constraint agent_feed_item_pkey PRIMARY KEY (account_id, update_id)
+);
+comment on table app_public.agent_feed_item is '@behavior -insert -update -delete
+@foreignKey (account_id) references app_public.account (id)
+@foreignKey (agent_id) references app_public.agent (id)
+@foreignKey (owner_id) references app_public.account (id)
+@foreignKey (update_id) references app_public.agent_update (id)
+@behavior -*
+As last recomputed.';
+grant select on table app_public.agent_feed_item to app_account;
+grant select on table app_public.agent_feed_item to app_anonymous;
+grant select on table app_public.agent_feed_item to app_moderator;
+comment on column app_public.agent_feed_item.account_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The account whose feed it is.';
+comment on column app_public.agent_feed_item.update_id is 'The update.';
+comment on column app_public.agent_feed_item.agent_id is 'The agent that published it.';
+comment on column app_public.agent_feed_item.owner_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The account that runs the agent.';
+comment on column app_public.agent_feed_item.published_at is '@isIndexed
+When it was published.';
+comment on column app_public.agent_feed_item.is_read is 'Whether the account has read it.';
+create index agent_feed_item_published_at_idx ON app_public.agent_feed_item USING btree (account_id, published_at, update_id);
+create index agent_feed_item_unread_idx ON app_public.agent_feed_item USING btree (account_id, agent_id, update_id) WHERE (NOT is_read);
+alter table app_public.agent_feed_item enable row level security;
+create policy agent_feed_item_select on app_public.agent_feed_item for select to app_account, app_anonymous, app_moderator
+  using (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (owner_id <> ALL (( SELECT app_hidden.blocked_account_ids() AS blocked_account_ids)::bigint[]))));
+CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.agent_feed_item FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
+
+create table app_public.agent_follow (
+  agent_id bigint not null,
+  account_id bigint not null,
+  followed_at timestamp with time zone not null default now(),
+  unfollowed_at timestamp with time zone,
+  constraint agent_follow_pkey PRIMARY KEY (agent_id, account_id),
+  constraint agent_follow_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id),
+  constraint agent_follow_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES app_public.agent(id) ON DELETE CASCADE
+);
+comment on table app_public.agent_follow is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+That an account follows an agent, which it alone can see.';
+grant select on table app_public.agent_follow to app_account;
+grant select on table app_public.agent_follow to app_anonymous;
+grant select on table app_public.agent_follow to app_moderator;
+comment on column app_public.agent_follow.agent_id is 'The agent.';
+comment on column app_public.agent_follow.account_id is 'The account that follows it.';
+comment on column app_public.agent_follow.followed_at is '@isIndexed
+When it last began to follow: updates from then on are in its feed.';
+comment on column app_public.agent_follow.unfollowed_at is 'When it stopped; null while it follows. Following again clears it.';
+comment on constraint agent_follow_account_id_fkey on app_public.agent_follow is '@backwardBehavior -list -connection';
+comment on constraint agent_follow_agent_id_fkey on app_public.agent_follow is '@backwardBehavior -list -connection';
+create index agent_follow_account_id_idx ON app_public.agent_follow USING btree (account_id, followed_at);
+alter table app_public.agent_follow enable row level security;
+create policy agent_follow_select on app_public.agent_follow for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.agent_follow REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent_follow__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.agent_follow REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent_follow__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.agent_follow FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent_follow__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.agent_follow REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent_follow__update();
+
+create table app_public.agent_update (
+  id bigint not null generated always as identity,
+  agent_id bigint not null,
+  headline text not null,
+  summary text not null default ''::text,
+  details text not null default ''::text,
+  request_id uuid,
+  published_at timestamp with time zone not null default now(),
+  edited_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  constraint agent_update_pkey PRIMARY KEY (id),
+  constraint agent_update_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES app_public.agent(id) ON DELETE CASCADE,
+  constraint agent_update_details_check CHECK ((char_length(details) <= 20000)),
+  constraint agent_update_headline_check CHECK (((char_length(headline) <= 160) AND ((btrim(headline, '
+'::text) = ''::text) = (deleted_at IS NOT NULL)))),
+  constraint agent_update_summary_check CHECK ((char_length(summary) <= 1000))
+);
+comment on table app_public.agent_update is '@behavior -query:resource:list -query:resource:connection
+What an agent has to tell its followers, in layers: headline, summary, details.';
+grant select on table app_public.agent_update to app_account;
+grant select on table app_public.agent_update to app_anonymous;
+grant select on table app_public.agent_update to app_moderator;
+comment on column app_public.agent_update.id is 'Identifies the update.';
+comment on column app_public.agent_update.agent_id is 'The agent that tells it.';
+comment on column app_public.agent_update.headline is 'The first layer: one line, at most 160 characters; empty once deleted.';
+comment on column app_public.agent_update.summary is 'The second layer: at most 1,000 characters; may be empty.';
+comment on column app_public.agent_update.details is 'The third layer: at most 20,000 characters; may be empty.';
+comment on column app_public.agent_update.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that made it.';
+comment on column app_public.agent_update.published_at is '@isIndexed
+When it was published.';
+comment on column app_public.agent_update.edited_at is 'When it was last changed; null if never.';
+comment on column app_public.agent_update.deleted_at is 'When it was deleted.';
+comment on constraint agent_update_agent_id_fkey on app_public.agent_update is '@backwardBehavior -list -connection';
+create index agent_update_agent_id_idx ON app_public.agent_update USING btree (agent_id);
+create index agent_update_agent_id_published_at_idx ON app_public.agent_update USING btree (agent_id, published_at, id) WHERE (deleted_at IS NULL);
+create uniquE INDEX agent_update_agent_id_request_id_key ON app_public.agent_update USING btree (agent_id, request_id) WHERE (request_id IS NOT NULL);
+alter table app_public.agent_update enable row level security;
+create policy agent_update_select on app_public.agent_update for select to app_account, app_anonymous, app_moderator
+  using (((deleted_at IS NULL) AND ( SELECT true
+   FROM app_public.agent a
+  WHERE (a.id = agent_update.agent_id))));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.agent_update REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent_update__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.agent_update REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent_update__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.agent_update FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent_update__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.agent_update REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__agent_update__update();
 
 create table app_public.analysis_run (
   id bigint not null generated always as identity,
@@ -794,7 +1540,9 @@ alter table app_public.chain_post enable row level security;
 create policy chain_post_insert on app_public.chain_post for insert to app_account, app_moderator
   with check (((author_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND app_hidden.require_postable(chain_id, parent_id)));
 create policy chain_post_select on app_public.chain_post for select to app_account, app_anonymous, app_moderator
-  using (true);
+  using (((author_id <> ALL (( SELECT app_hidden.blocked_account_ids() AS blocked_account_ids)::bigint[])) OR ( SELECT app_hidden.is_moderator() AS is_moderator) OR (( SELECT c.owner_id
+   FROM app_public.chain c
+  WHERE (c.id = chain_post.chain_id)) = ( SELECT app_hidden.current_account_id() AS current_account_id))));
 create policy chain_post_update on app_public.chain_post for update to app_account, app_moderator
   using (((deleted_at IS NULL) AND ((author_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR (EXISTS ( SELECT
    FROM app_public.chain c
@@ -846,7 +1594,9 @@ create index chain_post_feed_chain_id_active_idx ON app_public.chain_post_feed U
 create index chain_post_feed_chain_id_new_idx ON app_public.chain_post_feed USING btree (chain_id, created_at, post_id);
 alter table app_public.chain_post_feed enable row level security;
 create policy chain_post_feed_select on app_public.chain_post_feed for select to app_account, app_anonymous, app_moderator
-  using (true);
+  using (((author_id <> ALL (( SELECT app_hidden.blocked_account_ids() AS blocked_account_ids)::bigint[])) OR ( SELECT app_hidden.is_moderator() AS is_moderator) OR (( SELECT c.owner_id
+   FROM app_public.chain c
+  WHERE (c.id = chain_post_feed.chain_id)) = ( SELECT app_hidden.current_account_id() AS current_account_id))));
 CREATE TRIGGER _900_millrace_note AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON app_public.chain_post_feed FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('*');
 
 create table app_public.chain_project (
@@ -1362,6 +2112,17 @@ Intro requests of an account by state, as last recomputed.';
 grant select on table app_public.intro_request_stats to app_account;
 grant select on table app_public.intro_request_stats to app_anonymous;
 grant select on table app_public.intro_request_stats to app_moderator;
+comment on column app_public.intro_request_stats.account_id is 'The account.';
+comment on column app_public.intro_request_stats.sent_requested_count is 'Requests that it has sent and that wait for an answer.';
+comment on column app_public.intro_request_stats.sent_accepted_count is 'Requests that it has sent and that were accepted.';
+comment on column app_public.intro_request_stats.sent_declined_count is 'Requests that it has sent and that were declined.';
+comment on column app_public.intro_request_stats.sent_withdrawn_count is 'Requests that it has sent and that were withdrawn.';
+comment on column app_public.intro_request_stats.sent_expired_count is 'Requests that it has sent and that nobody answered in time.';
+comment on column app_public.intro_request_stats.received_requested_count is 'Requests that it got and that wait for an answer.';
+comment on column app_public.intro_request_stats.received_accepted_count is 'Requests that it got and that were accepted.';
+comment on column app_public.intro_request_stats.received_declined_count is 'Requests that it got and that were declined.';
+comment on column app_public.intro_request_stats.received_withdrawn_count is 'Requests that it got and that were withdrawn.';
+comment on column app_public.intro_request_stats.received_expired_count is 'Requests that it got and that nobody answered in time.';
 alter table app_public.intro_request_stats enable row level security;
 create policy intro_request_stats_select on app_public.intro_request_stats for select to app_account, app_anonymous, app_moderator
   using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
@@ -1767,6 +2528,82 @@ create policy participant_position_select on app_public.participant_position for
    FROM app_public.analysis_run r
   WHERE (r.id = participant_position.run_id))));
 
+create table app_public.post (
+  id bigint not null generated always as identity,
+  agent_id bigint not null,
+  content text not null,
+  request_id uuid,
+  created_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  like_count bigint not null default 0,
+  constraint post_pkey PRIMARY KEY (id),
+  constraint post_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES app_public.agent(id) ON DELETE CASCADE,
+  constraint post_content_check CHECK (((char_length(content) <= 5000) AND ((btrim(content, '
+'::text) = ''::text) = (deleted_at IS NOT NULL))))
+);
+comment on table app_public.post is '@behavior -query:resource:list -query:resource:connection
+What an agent says to everybody, for them to like.';
+grant select on table app_public.post to app_account;
+grant select on table app_public.post to app_anonymous;
+grant select on table app_public.post to app_moderator;
+comment on column app_public.post.id is 'Identifies the post.';
+comment on column app_public.post.agent_id is 'The agent that wrote it.';
+comment on column app_public.post.content is 'The text, at most 5,000 characters; empty once deleted.';
+comment on column app_public.post.request_id is '@behavior -attribute:select -attribute:filterBy -attribute:orderBy
+The client''s name for the request that made it.';
+comment on column app_public.post.created_at is '@isIndexed
+When it was written.';
+comment on column app_public.post.deleted_at is 'When it was deleted.';
+comment on column app_public.post.like_count is '@behavior -attribute:select
+Likes that stand.';
+comment on constraint post_agent_id_fkey on app_public.post is '@backwardBehavior -list -connection';
+create index post_agent_id_created_at_idx ON app_public.post USING btree (agent_id, created_at, id) WHERE (deleted_at IS NULL);
+create index post_agent_id_idx ON app_public.post USING btree (agent_id);
+create uniquE INDEX post_agent_id_request_id_key ON app_public.post USING btree (agent_id, request_id) WHERE (request_id IS NOT NULL);
+alter table app_public.post enable row level security;
+create policy post_select on app_public.post for select to app_account, app_anonymous, app_moderator
+  using (((deleted_at IS NULL) AND ( SELECT true
+   FROM app_public.agent a
+  WHERE (a.id = post.agent_id))));
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF id ON app_public.post FOR EACH ROW WHEN ((old.id IS DISTINCT FROM new.id)) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.post REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.post REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post__insert();
+CREATE TRIGGER _900_millrace_note_like_count AFTER UPDATE OF like_count ON app_public.post FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('like_count');
+CREATE TRIGGER _900_millrace_recount AFTER DELETE ON app_public.post REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.post FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post__note_recount();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.post FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.post REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post__update();
+
+create table app_public.post_like (
+  post_id bigint not null,
+  account_id bigint not null,
+  created_at timestamp with time zone not null default now(),
+  withdrawn_at timestamp with time zone,
+  constraint post_like_pkey PRIMARY KEY (post_id, account_id),
+  constraint post_like_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id),
+  constraint post_like_post_id_fkey FOREIGN KEY (post_id) REFERENCES app_public.post(id) ON DELETE CASCADE
+);
+comment on table app_public.post_like is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+A like of a post, one per account: the account may withdraw it, and alone can see it.';
+grant select on table app_public.post_like to app_account;
+grant select on table app_public.post_like to app_anonymous;
+grant select on table app_public.post_like to app_moderator;
+comment on column app_public.post_like.post_id is 'The post.';
+comment on column app_public.post_like.account_id is 'The account that likes it.';
+comment on column app_public.post_like.created_at is '@isIndexed
+When it was last given.';
+comment on column app_public.post_like.withdrawn_at is 'When it was withdrawn; null while it stands. Giving it again clears it.';
+comment on constraint post_like_account_id_fkey on app_public.post_like is '@backwardBehavior -list -connection';
+comment on constraint post_like_post_id_fkey on app_public.post_like is '@backwardBehavior -list -connection';
+create index post_like_account_id_idx ON app_public.post_like USING btree (account_id, created_at, post_id);
+alter table app_public.post_like enable row level security;
+create policy post_like_select on app_public.post_like for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.post_like REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post_like__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.post_like REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post_like__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.post_like FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post_like__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.post_like REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__post_like__update();
+
 create table app_public.profile (
   account_id bigint not null,
   headline text not null default ''::text,
@@ -1946,7 +2783,9 @@ alter table app_public.project_comment enable row level security;
 create policy project_comment_insert on app_public.project_comment for insert to app_account, app_moderator
   with check (((author_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND app_hidden.require_commentable(project_id, parent_id)));
 create policy project_comment_select on app_public.project_comment for select to app_account, app_anonymous, app_moderator
-  using (true);
+  using (((author_id <> ALL (( SELECT app_hidden.blocked_account_ids() AS blocked_account_ids)::bigint[])) OR ( SELECT app_hidden.is_moderator() AS is_moderator) OR (( SELECT p.owner_id
+   FROM app_public.project p
+  WHERE (p.id = project_comment.project_id)) = ( SELECT app_hidden.current_account_id() AS current_account_id))));
 create policy project_comment_update on app_public.project_comment for update to app_account, app_moderator
   using (((deleted_at IS NULL) AND ((author_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator))))
   with check (((deleted_at IS NOT NULL) OR (author_id = ( SELECT app_hidden.current_account_id() AS current_account_id))));
@@ -2048,6 +2887,84 @@ CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.project_upvote RE
 CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.project_upvote FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_upvote__truncate();
 CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.project_upvote REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__project_upvote__update();
 
+create table app_public.report (
+  id bigint not null generated always as identity,
+  reporter_id bigint not null,
+  account_id bigint not null,
+  subject app_public.report_subject not null,
+  subject_id bigint not null,
+  content text not null default ''::text,
+  reason text not null,
+  state app_public.report_state not null default 'open'::app_public.report_state,
+  created_at timestamp with time zone not null default now(),
+  decided_at timestamp with time zone,
+  constraint report_pkey PRIMARY KEY (id),
+  constraint report_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id),
+  constraint report_content_check CHECK ((char_length(content) <= 5000)),
+  constraint report_decided_at_check CHECK (((decided_at IS NOT NULL) = (state = ANY (ARRAY['upheld'::app_public.report_state, 'dismissed'::app_public.report_state])))),
+  constraint report_reason_check CHECK (((char_length(reason) <= 2000) AND (btrim(reason, '
+'::text) <> ''::text))),
+  constraint report_reporter_id_fkey FOREIGN KEY (reporter_id) REFERENCES app_public.account(id)
+);
+comment on table app_public.report is '@behavior -query:resource:list -query:resource:connection
+That somebody draws the moderators'' attention to something. Only the two of them see it.';
+grant select on table app_public.report to app_account;
+grant select on table app_public.report to app_anonymous;
+grant select on table app_public.report to app_moderator;
+comment on column app_public.report.id is 'Identifies the report.';
+comment on column app_public.report.reporter_id is 'Who reports.';
+comment on column app_public.report.account_id is 'The account that is reported, or wrote it.';
+comment on column app_public.report.subject is 'What kind of thing is reported.';
+comment on column app_public.report.subject_id is 'The id of the account, opinion, post, ….';
+comment on column app_public.report.content is 'What it said when it was reported: the first 5,000 characters.';
+comment on column app_public.report.reason is 'Why, at most 2,000 characters.';
+comment on column app_public.report.state is 'What became of it.';
+comment on column app_public.report.created_at is '@isIndexed
+When it was reported.';
+comment on column app_public.report.decided_at is 'When it was decided; null until then, and when it was opened again.';
+comment on constraint report_account_id_fkey on app_public.report is '@fieldName account
+@backwardBehavior -list -connection';
+comment on constraint report_reporter_id_fkey on app_public.report is '@fieldName reporter
+@backwardBehavior -list -connection';
+create index report_account_id_idx ON app_public.report USING btree (account_id, created_at, id);
+create index report_reporter_id_idx ON app_public.report USING btree (reporter_id, created_at, id);
+create uniquE INDEX report_reporter_id_subject_key ON app_public.report USING btree (reporter_id, subject, subject_id) WHERE (state = ANY (ARRAY['open'::app_public.report_state, 'reviewing'::app_public.report_state]));
+create index report_undecided_idx ON app_public.report USING btree (created_at, id) WHERE (state = ANY (ARRAY['open'::app_public.report_state, 'reviewing'::app_public.report_state]));
+alter table app_public.report enable row level security;
+create policy report_select on app_public.report for select to app_account, app_anonymous, app_moderator
+  using (((reporter_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) OR ( SELECT app_hidden.is_moderator() AS is_moderator)));
+
+create table app_public.report_event (
+  id bigint not null generated always as identity,
+  report_id bigint not null,
+  moderator_id bigint not null,
+  state app_public.report_state not null,
+  note text not null default ''::text,
+  created_at timestamp with time zone not null default now(),
+  constraint report_event_pkey PRIMARY KEY (id),
+  constraint report_event_moderator_id_fkey FOREIGN KEY (moderator_id) REFERENCES app_public.account(id),
+  constraint report_event_note_check CHECK ((char_length(note) <= 2000)),
+  constraint report_event_report_id_fkey FOREIGN KEY (report_id) REFERENCES app_public.report(id) ON DELETE CASCADE
+);
+comment on table app_public.report_event is '@behavior -query:resource:list -query:resource:connection
+What moderators did with a report, for moderators.';
+grant select on table app_public.report_event to app_account;
+grant select on table app_public.report_event to app_anonymous;
+grant select on table app_public.report_event to app_moderator;
+comment on column app_public.report_event.id is 'Identifies the step.';
+comment on column app_public.report_event.report_id is 'The report.';
+comment on column app_public.report_event.moderator_id is 'The moderator.';
+comment on column app_public.report_event.state is 'The state that they put it in.';
+comment on column app_public.report_event.note is 'Why, at most 2,000 characters.';
+comment on column app_public.report_event.created_at is 'When.';
+comment on constraint report_event_moderator_id_fkey on app_public.report_event is '@backwardBehavior -list -connection';
+comment on constraint report_event_report_id_fkey on app_public.report_event is '@foreignFieldName events';
+create index report_event_moderator_id_idx ON app_public.report_event USING btree (moderator_id);
+create index report_event_report_id_idx ON app_public.report_event USING btree (report_id, id);
+alter table app_public.report_event enable row level security;
+create policy report_event_select on app_public.report_event for select to app_account, app_anonymous, app_moderator
+  using (( SELECT app_hidden.is_moderator() AS is_moderator));
+
 create table app_public.representative_opinion (
   run_id bigint not null,
   group_key smallint not null,
@@ -2092,6 +3009,145 @@ create policy representative_opinion_select on app_public.representative_opinion
   using ((EXISTS ( SELECT
    FROM app_public.analysis_run r
   WHERE (r.id = representative_opinion.run_id))));
+
+create table app_public.session (
+  id bigint not null generated always as identity,
+  account_id bigint not null,
+  device_name text not null default ''::text,
+  created_at timestamp with time zone not null default now(),
+  last_seen_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  constraint session_pkey PRIMARY KEY (id),
+  constraint session_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id) ON DELETE CASCADE,
+  constraint session_device_name_check CHECK ((char_length(device_name) <= 80))
+);
+comment on table app_public.session is '@behavior -query:resource:list -query:resource:connection
+A device on which an account is signed in. Only the account sees it.';
+grant select on table app_public.session to app_account;
+grant select on table app_public.session to app_anonymous;
+grant select on table app_public.session to app_moderator;
+comment on column app_public.session.id is 'Identifies the session.';
+comment on column app_public.session.account_id is 'The account.';
+comment on column app_public.session.device_name is 'What its owner calls the device, at most 80 characters.';
+comment on column app_public.session.created_at is 'When the device signed in.';
+comment on column app_public.session.last_seen_at is 'When it last signed in or extended the session; requests in between do not count.';
+comment on column app_public.session.expires_at is 'When the session ends unless it is extended before.';
+comment on column app_public.session.ended_at is 'When it was signed out; null while it lasts.';
+comment on constraint session_account_id_fkey on app_public.session is '@backwardBehavior -list -connection';
+create index session_account_id_idx ON app_public.session USING btree (account_id, id);
+create index session_ended_at_idx ON app_public.session USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+create index session_expires_at_idx ON app_public.session USING btree (expires_at) WHERE (ended_at IS NULL);
+alter table app_public.session enable row level security;
+create policy session_select on app_public.session for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.session REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__session__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.session REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__session__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.session FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__session__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.session REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__session__update();
+
+create table app_public.telemetry_day (
+  day date not null,
+  kind text not null,
+  event_count bigint not null default 0,
+  account_count bigint not null default 0,
+  constraint telemetry_day_pkey PRIMARY KEY (day, kind)
+);
+comment on table app_public.telemetry_day is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+What the events of a kind and a day add up to. Stays when the events go.';
+grant select on table app_public.telemetry_day to app_account;
+grant select on table app_public.telemetry_day to app_anonymous;
+grant select on table app_public.telemetry_day to app_moderator;
+grant select on table app_public.telemetry_day to app_operator;
+comment on column app_public.telemetry_day.day is 'The day, in UTC.';
+comment on column app_public.telemetry_day.kind is 'What occurred.';
+comment on column app_public.telemetry_day.event_count is '@behavior -attribute:select
+How often it occurred.';
+comment on column app_public.telemetry_day.account_count is '@behavior -attribute:select
+How many accounts it was reported by.';
+create index telemetry_day_kind_idx ON app_public.telemetry_day USING btree (kind, day);
+alter table app_public.telemetry_day enable row level security;
+create policy telemetry_day_select on app_public.telemetry_day for select to app_account, app_anonymous, app_moderator
+  using (( SELECT app_hidden.is_moderator() AS is_moderator));
+create policy telemetry_day_select_operator on app_public.telemetry_day for select to app_operator
+  using (true);
+CREATE TRIGGER _100_millrace_key BEFORE UPDATE OF day, kind ON app_public.telemetry_day FOR EACH ROW WHEN (((old.day IS DISTINCT FROM new.day) OR (old.kind IS DISTINCT FROM new.kind))) EXECUTE FUNCTION millrace.tg_target__refuse_key_change();
+CREATE TRIGGER _900_millrace_note_account_count AFTER UPDATE OF account_count ON app_public.telemetry_day FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('account_count');
+CREATE TRIGGER _900_millrace_note_event_count AFTER UPDATE OF event_count ON app_public.telemetry_day FOR EACH STATEMENT WHEN ((current_setting('millrace.writer'::text, true) IS DISTINCT FROM 'engine'::text)) EXECUTE FUNCTION millrace.tg_target__note_direct_write('event_count');
+CREATE TRIGGER _900_millrace_recount AFTER INSERT ON app_public.telemetry_day REFERENCING NEW TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__telemetry_day__note_recount();
+CREATE TRIGGER _900_millrace_recount_truncate BEFORE TRUNCATE ON app_public.telemetry_day FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__telemetry_day__note_recount();
+
+create table app_public.telemetry_event (
+  account_id bigint not null,
+  id uuid not null default gen_random_uuid(),
+  occurred_at timestamp with time zone not null,
+  day date not null generated always as (((occurred_at AT TIME ZONE 'UTC'::text))::date) stored,
+  kind text not null,
+  payload jsonb not null default '{}'::jsonb,
+  received_at timestamp with time zone not null default now(),
+  constraint telemetry_event_pkey PRIMARY KEY (account_id, id, occurred_at),
+  constraint telemetry_event_kind_check CHECK (((char_length(kind) <= 64) AND (kind ~ '^[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*$'::text))),
+  constraint telemetry_event_payload_check CHECK (((jsonb_typeof(payload) = 'object'::text) AND (octet_length((payload)::text) <= 8192)))
+) partition by RANGE (occurred_at);
+comment on table app_public.telemetry_event is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+@foreignKey (account_id) references app_public.account (id)|@fieldName account|@backwardBehavior -list -connection
+Something that a client reported.';
+grant select on table app_public.telemetry_event to app_account;
+grant select on table app_public.telemetry_event to app_anonymous;
+grant select on table app_public.telemetry_event to app_moderator;
+grant select on table app_public.telemetry_event to app_operator;
+comment on column app_public.telemetry_event.account_id is 'The account that reported it.';
+comment on column app_public.telemetry_event.id is 'The client''s name for the event, or ours.';
+comment on column app_public.telemetry_event.occurred_at is 'When it occurred, by the client''s clock; where it says nothing, when it came in.';
+comment on column app_public.telemetry_event.day is 'The day of that, in UTC.';
+comment on column app_public.telemetry_event.kind is 'What occurred: lower-case words with . : - or _ between them, 64 characters at most.';
+comment on column app_public.telemetry_event.payload is 'What else the client says of it: a JSON object, 8,192 bytes at most.';
+comment on column app_public.telemetry_event.received_at is 'When it came in.';
+create index telemetry_event_day_idx ON ONLY app_public.telemetry_event USING btree (day, occurred_at);
+create index telemetry_event_kind_day_idx ON ONLY app_public.telemetry_event USING btree (kind, day, occurred_at);
+create index telemetry_event_payload_idx ON ONLY app_public.telemetry_event USING gin (payload jsonb_path_ops);
+alter table app_public.telemetry_event enable row level security;
+create policy telemetry_event_select on app_public.telemetry_event for select to app_account, app_anonymous, app_moderator
+  using (( SELECT app_hidden.is_moderator() AS is_moderator));
+create policy telemetry_event_select_operator on app_public.telemetry_event for select to app_operator
+  using (true);
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.telemetry_event REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__telemetry_event__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.telemetry_event REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__telemetry_event__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.telemetry_event FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__telemetry_event__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.telemetry_event REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__telemetry_event__update();
+
+create table app_public.update_read (
+  account_id bigint not null,
+  update_id bigint not null,
+  read_at timestamp with time zone not null default now(),
+  constraint update_read_pkey PRIMARY KEY (account_id, update_id),
+  constraint update_read_account_id_fkey FOREIGN KEY (account_id) REFERENCES app_public.account(id) ON DELETE CASCADE,
+  constraint update_read_update_id_fkey FOREIGN KEY (update_id) REFERENCES app_public.agent_update(id) ON DELETE CASCADE
+);
+comment on table app_public.update_read is '@behavior -query:resource:list -query:resource:connection -query:resource:single
+That an account has read an update, which it alone can see.';
+grant select on table app_public.update_read to app_account;
+grant select on table app_public.update_read to app_anonymous;
+grant select on table app_public.update_read to app_moderator;
+comment on column app_public.update_read.account_id is 'The account.';
+comment on column app_public.update_read.update_id is 'The update.';
+comment on column app_public.update_read.read_at is 'When it was first marked as read.';
+grant insert (account_id, update_id) on table app_public.update_read to app_account;
+grant insert (account_id, update_id) on table app_public.update_read to app_moderator;
+comment on constraint update_read_account_id_fkey on app_public.update_read is '@backwardBehavior -list -connection';
+comment on constraint update_read_update_id_fkey on app_public.update_read is '@backwardBehavior -list -connection';
+create index update_read_update_id_idx ON app_public.update_read USING btree (update_id);
+alter table app_public.update_read enable row level security;
+create policy update_read_insert on app_public.update_read for insert to app_account, app_moderator
+  with check (((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND ( SELECT true
+   FROM app_public.agent_update u
+  WHERE (u.id = update_read.update_id))));
+create policy update_read_select on app_public.update_read for select to app_account, app_anonymous, app_moderator
+  using ((account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)));
+CREATE TRIGGER _900_millrace_delete AFTER DELETE ON app_public.update_read REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__update_read__delete();
+CREATE TRIGGER _900_millrace_insert AFTER INSERT ON app_public.update_read REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__update_read__insert();
+CREATE TRIGGER _900_millrace_truncate BEFORE TRUNCATE ON app_public.update_read FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__update_read__truncate();
+CREATE TRIGGER _900_millrace_update AFTER UPDATE ON app_public.update_read REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION millrace_log.app_public__update_read__update();
 
 create table millrace.dependency (
   derivation bigint not null,
@@ -2290,6 +3346,17 @@ create table millrace.generation (
 comment on table millrace.generation is 'Counts the engine''s runs. Each run updates the one row, so that one whose snapshot is older than another''s commit (a repeatable read transaction) fails with a serialization error instead of counting twice.';
 comment on column millrace.generation.id is 'Always true: there is one row.';
 comment on column millrace.generation.number is 'How many runs there were.';
+
+create table millrace.granted (
+  schema_id oid not null,
+  relation_id oid not null,
+  privilege text not null,
+  constraint granted_pkey PRIMARY KEY (schema_id, relation_id, privilege)
+);
+comment on table millrace.granted is 'Privileges that declarations have granted to the engine''s owner, to be revoked when nothing needs them any more.';
+comment on column millrace.granted.schema_id is 'The schema that is concerned; 0 for a relation.';
+comment on column millrace.granted.relation_id is 'The relation that is concerned; 0 for a schema.';
+comment on column millrace.granted.privilege is 'usage, create, select or update.';
 
 create table millrace.host (
   id text not null,
@@ -2545,6 +3612,14 @@ create table millrace_log.app_private__leaderboard_project__work (
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_private__leaderboard_project__work is 'What of app_private.leaderboard_project waits for its job: appended by drains only.';
 
+create table millrace_log.app_private__live_session__work (
+  session_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_private__live_session__work is 'What of app_private.live_session waits for its job: appended by drains only.';
+create index app_private__live_session__work_session_id_idx ON millrace_log.app_private__live_session__work USING btree (session_id);
+
 create table millrace_log.app_public__account (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
@@ -2573,6 +3648,60 @@ create table millrace_log.app_public__account__recount (
 );
 comment on table millrace_log.app_public__account__recount is 'Keys of app_public.account that the next drain counts afresh.';
 create index app_public__account__recount_idx ON millrace_log.app_public__account__recount USING btree (id);
+
+create table millrace_log.app_public__agent (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  owner_id bigint,
+  deleted_at timestamp with time zone,
+  id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__agent is 'The log of app_public.agent: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__agent__owner_id_idx ON millrace_log.app_public__agent USING btree (owner_id);
+
+create table millrace_log.app_public__agent__carry (
+  column_name name not null,
+  id bigint not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__agent__carry is 'Deltas of rows of app_public.agent that were locked when a drain came; the next one adds them.';
+create index app_public__agent__carry_idx ON millrace_log.app_public__agent__carry USING btree (id);
+
+create table millrace_log.app_public__agent__recount (
+  id bigint not null
+);
+comment on table millrace_log.app_public__agent__recount is 'Keys of app_public.agent that the next drain counts afresh.';
+create index app_public__agent__recount_idx ON millrace_log.app_public__agent__recount USING btree (id);
+
+create table millrace_log.app_public__agent_feed_item__work (
+  account_id bigint not null,
+  update_id bigint not null,
+  first_at timestamp with time zone not null,
+  marked_at timestamp with time zone not null default clock_timestamp()
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__agent_feed_item__work is 'What of app_public.agent_feed_item waits for its job: appended by drains only.';
+create index app_public__agent_feed_item__work_account_id_update_id_idx ON millrace_log.app_public__agent_feed_item__work USING btree (account_id, update_id);
+
+create table millrace_log.app_public__agent_follow (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  agent_id bigint,
+  unfollowed_at timestamp with time zone,
+  account_id bigint,
+  followed_at timestamp with time zone
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__agent_follow is 'The log of app_public.agent_follow: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__agent_follow__agent_id_idx ON millrace_log.app_public__agent_follow USING btree (agent_id);
+
+create table millrace_log.app_public__agent_update (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  agent_id bigint,
+  deleted_at timestamp with time zone,
+  id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__agent_update is 'The log of app_public.agent_update: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__agent_update__agent_id_idx ON millrace_log.app_public__agent_update USING btree (agent_id);
 
 create table millrace_log.app_public__analysis_run (
   sign smallint not null,
@@ -2848,6 +3977,40 @@ create index app_public__opinion_vote__conversation_id_opinion_id_idx ON millrac
 create index app_public__opinion_vote__opinion_id_conversation_id_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id, conversation_id);
 create index app_public__opinion_vote__opinion_id_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id);
 
+create table millrace_log.app_public__post (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  agent_id bigint,
+  deleted_at timestamp with time zone,
+  id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__post is 'The log of app_public.post: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__post__agent_id_idx ON millrace_log.app_public__post USING btree (agent_id);
+create index app_public__post__id_idx ON millrace_log.app_public__post USING btree (id);
+
+create table millrace_log.app_public__post__carry (
+  column_name name not null,
+  id bigint not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__post__carry is 'Deltas of rows of app_public.post that were locked when a drain came; the next one adds them.';
+create index app_public__post__carry_idx ON millrace_log.app_public__post__carry USING btree (id);
+
+create table millrace_log.app_public__post__recount (
+  id bigint not null
+);
+comment on table millrace_log.app_public__post__recount is 'Keys of app_public.post that the next drain counts afresh.';
+create index app_public__post__recount_idx ON millrace_log.app_public__post__recount USING btree (id);
+
+create table millrace_log.app_public__post_like (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  post_id bigint,
+  withdrawn_at timestamp with time zone
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__post_like is 'The log of app_public.post_like: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__post_like__post_id_idx ON millrace_log.app_public__post_like USING btree (post_id);
+
 create table millrace_log.app_public__profile (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
@@ -2923,6 +4086,144 @@ create table millrace_log.app_public__project_upvote (
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__project_upvote is 'The log of app_public.project_upvote: +1 for every new image, -1 for every old one, until a drain takes them.';
 create index app_public__project_upvote__project_id_idx ON millrace_log.app_public__project_upvote USING btree (project_id);
+
+create table millrace_log.app_public__session (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__session is 'The log of app_public.session: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__session__id_idx ON millrace_log.app_public__session USING btree (id);
+
+create table millrace_log.app_public__telemetry_day__account_count__kept (
+  day date not null,
+  kind text not null,
+  member_1 bigint not null,
+  n numeric,
+  constraint app_public__telemetry_day__account_count__kept_pkey PRIMARY KEY (day, kind, member_1)
+);
+comment on table millrace_log.app_public__telemetry_day__account_count__kept is 'What rows of removed partitions of app_public.telemetry_event contributed to app_public.telemetry_day.account_count.';
+
+create table millrace_log.app_public__telemetry_day__account_count__members (
+  day date not null,
+  kind text not null,
+  member_1 bigint not null,
+  n bigint,
+  constraint app_public__telemetry_day__account_count__members_pkey PRIMARY KEY (day, kind, member_1)
+);
+comment on table millrace_log.app_public__telemetry_day__account_count__members is 'How many rows of the source name a member, for app_public.telemetry_day.account_count; written by the engine only.';
+
+create table millrace_log.app_public__telemetry_day__carry (
+  column_name name not null,
+  day date not null,
+  kind text not null,
+  delta numeric not null
+);
+comment on table millrace_log.app_public__telemetry_day__carry is 'Deltas of rows of app_public.telemetry_day that were locked when a drain came; the next one adds them.';
+create index app_public__telemetry_day__carry_idx ON millrace_log.app_public__telemetry_day__carry USING btree (day, kind);
+
+create table millrace_log.app_public__telemetry_day__event_count__kept (
+  day date not null,
+  kind text not null,
+  n numeric,
+  constraint app_public__telemetry_day__event_count__kept_pkey PRIMARY KEY (day, kind)
+);
+comment on table millrace_log.app_public__telemetry_day__event_count__kept is 'What rows of removed partitions of app_public.telemetry_event contributed to app_public.telemetry_day.event_count.';
+
+create table millrace_log.app_public__telemetry_day__recount (
+  day date not null,
+  kind text not null
+);
+comment on table millrace_log.app_public__telemetry_day__recount is 'Keys of app_public.telemetry_day that the next drain counts afresh.';
+create index app_public__telemetry_day__recount_idx ON millrace_log.app_public__telemetry_day__recount USING btree (day, kind);
+
+create table millrace_log.app_public__telemetry_event (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  day date,
+  kind text,
+  account_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__telemetry_event is 'The log of app_public.telemetry_event: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__telemetry_event__day_kind_idx ON millrace_log.app_public__telemetry_event USING btree (day, kind);
+
+create table millrace_log.app_public__update_read (
+  sign smallint not null,
+  recorded_at timestamp with time zone not null default clock_timestamp(),
+  account_id bigint,
+  update_id bigint
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
+comment on table millrace_log.app_public__update_read is 'The log of app_public.update_read: +1 for every new image, -1 for every old one, until a drain takes them.';
+create index app_public__update_read__account_id_update_id_idx ON millrace_log.app_public__update_read USING btree (account_id, update_id);
+
+create view app_hidden.agent_feed_order with (security_barrier=true) as
+ SELECT account_id,
+    update_id,
+    agent_id,
+    owner_id,
+    published_at,
+    is_read
+   FROM (( SELECT t.account_id,
+            t.update_id,
+            t.agent_id,
+            t.owner_id,
+            t.published_at,
+            t.is_read
+           FROM app_public.agent_feed_item t
+          WHERE ((t.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (t.owner_id <> ALL (( SELECT app_hidden.blocked_account_ids() AS blocked_account_ids)::bigint[])) AND ( SELECT d.kept
+                   FROM millrace.derivation d
+                  WHERE (d.name = 'app_public.agent_feed_item'::text)) AND (( SELECT true
+                   FROM millrace_log.app_public__agent_feed_item__dirty d
+                  WHERE ((d.account_id = t.account_id) AND (d.update_id = t.update_id))
+                 LIMIT 1) IS NOT TRUE))
+          ORDER BY t.published_at DESC, t.update_id DESC)
+        UNION ALL
+        ( SELECT f.account_id,
+            f.update_id,
+            f.agent_id,
+            f.owner_id,
+            f.published_at,
+            f.is_read
+           FROM (( SELECT DISTINCT d.account_id,
+                    d.update_id
+                   FROM millrace_log.app_public__agent_feed_item__dirty d
+                  WHERE (d.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id))) b
+             CROSS JOIN LATERAL ( SELECT g.account_id,
+                    g.update_id,
+                    g.agent_id,
+                    g.owner_id,
+                    g.published_at,
+                    g.is_read
+                   FROM app_private.agent_feed_definition g
+                  WHERE ((g.account_id = b.account_id) AND (g.update_id = b.update_id))
+                 OFFSET 0) f)
+          WHERE ((f.owner_id <> ALL (( SELECT app_hidden.blocked_account_ids() AS blocked_account_ids)::bigint[])) AND ( SELECT d.kept
+                   FROM millrace.derivation d
+                  WHERE (d.name = 'app_public.agent_feed_item'::text)))
+          ORDER BY f.published_at DESC, f.update_id DESC)
+        UNION ALL
+        ( SELECT g.account_id,
+            g.update_id,
+            g.agent_id,
+            g.owner_id,
+            g.published_at,
+            g.is_read
+           FROM app_private.agent_feed_definition g
+          WHERE ((g.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (g.owner_id <> ALL (( SELECT app_hidden.blocked_account_ids() AS blocked_account_ids)::bigint[])) AND (NOT ( SELECT d.kept
+                   FROM millrace.derivation d
+                  WHERE (d.name = 'app_public.agent_feed_item'::text))))
+          ORDER BY g.published_at DESC, g.update_id DESC)) l
+  ORDER BY published_at DESC, update_id DESC;
+comment on view app_hidden.agent_feed_order is 'The feed of the viewer as of this moment, the newest first.';
+grant select on table app_hidden.agent_feed_order to app_account;
+grant select on table app_hidden.agent_feed_order to app_anonymous;
+grant select on table app_hidden.agent_feed_order to app_moderator;
+comment on column app_hidden.agent_feed_order.account_id is 'The viewer.';
+comment on column app_hidden.agent_feed_order.update_id is 'The update.';
+comment on column app_hidden.agent_feed_order.agent_id is 'The agent that published it.';
+comment on column app_hidden.agent_feed_order.owner_id is 'The account that runs the agent.';
+comment on column app_hidden.agent_feed_order.published_at is 'When it was published.';
+comment on column app_hidden.agent_feed_order.is_read is 'Whether the viewer has read it.';
 
 create view app_hidden.conversation_last_vote with (security_barrier=true) as
  SELECT c.id AS conversation_id,
@@ -3032,6 +4333,529 @@ comment on column app_hidden.direct_conversation_order.last_message_id is 'The l
 comment on column app_hidden.direct_conversation_order.last_sender_id is 'Who sent it.';
 comment on column app_hidden.direct_conversation_order.last_content is 'How it begins.';
 comment on column app_hidden.direct_conversation_order.unread_count is 'How many messages the viewer has not read.';
+
+create view app_operator.cache_hit as
+ SELECT kind,
+    table_name,
+    index_name,
+    blocks_hit,
+    blocks_read,
+    ((100.0 * (blocks_hit)::numeric) / (NULLIF((blocks_hit + blocks_read), 0))::numeric) AS hit_percent
+   FROM ( SELECT 'table'::text AS kind,
+            app_hidden.relation_name(t.relid) AS table_name,
+            NULL::text AS index_name,
+            t.heap_blks_hit AS blocks_hit,
+            t.heap_blks_read AS blocks_read
+           FROM pg_statio_user_tables t
+        UNION ALL
+         SELECT 'index'::text,
+            app_hidden.relation_name(i.relid) AS relation_name,
+            i.indexrelname,
+            i.idx_blks_hit,
+            i.idx_blks_read
+           FROM pg_statio_user_indexes i) q
+  WHERE ((blocks_hit + blocks_read) > 0)
+  ORDER BY blocks_read DESC, table_name, index_name;
+comment on view app_operator.cache_hit is 'How often blocks of tables and indexes were found in memory; what read most from disk first.';
+grant select on table app_operator.cache_hit to app_operator;
+comment on column app_operator.cache_hit.kind is 'table or index.';
+comment on column app_operator.cache_hit.table_name is 'The table.';
+comment on column app_operator.cache_hit.index_name is 'The index; null for the table itself.';
+comment on column app_operator.cache_hit.blocks_hit is 'Blocks found in memory.';
+comment on column app_operator.cache_hit.blocks_read is 'Blocks asked of the operating system, which may have had them in memory.';
+comment on column app_operator.cache_hit.hit_percent is 'Blocks found, of all.';
+
+create view app_operator.connection as
+ SELECT application_name AS application,
+    (usename)::text AS role_name,
+    state,
+    wait_event_type,
+    count(*) AS connections,
+    (max(EXTRACT(epoch FROM (clock_timestamp() - state_change))))::double precision AS longest_state_seconds,
+    (max(EXTRACT(epoch FROM (clock_timestamp() - xact_start))))::double precision AS longest_transaction_seconds
+   FROM pg_stat_activity a
+  WHERE ((datname = current_database()) AND (backend_type = 'client backend'::text))
+  GROUP BY application_name, usename, state, wait_event_type
+  ORDER BY (count(*)) DESC, application_name, state;
+comment on view app_operator.connection is 'Connections to this database, by who and what they do.';
+grant select on table app_operator.connection to app_operator;
+comment on column app_operator.connection.application is 'The program.';
+comment on column app_operator.connection.role_name is 'The login.';
+comment on column app_operator.connection.state is 'active, idle, idle in transaction, …; null where it may not be seen: serverOverview.missing.';
+comment on column app_operator.connection.wait_event_type is 'What they wait for: Client between two statements, Lock, IO, …; null while they compute.';
+comment on column app_operator.connection.connections is 'How many.';
+comment on column app_operator.connection.longest_state_seconds is 'How long one of them has been in this state.';
+comment on column app_operator.connection.longest_transaction_seconds is 'How long the oldest transaction of theirs has been open.';
+
+create view app_operator.derivation as
+ SELECT name,
+    kind,
+    strategy,
+    state,
+    target,
+    source,
+    (pending_rows)::bigint AS pending_rows,
+    waiting_keys,
+    (EXTRACT(epoch FROM lag))::double precision AS staleness_seconds,
+    last_drained_at,
+    last_run_at,
+    last_reconciled_at,
+    failures,
+    failed_keys,
+    dead_keys,
+    last_error,
+    last_error_at,
+    retry_at,
+    module
+   FROM app_private.derivation_status() s(name, kind, strategy, state, target, source, through, pending_rows, waiting_keys, lag, last_drained_at, last_run_at, running, last_reconciled_at, last_error, last_error_at, failures, failed_keys, dead_keys, retry_at, module, declared_at)
+  ORDER BY name;
+comment on view app_operator.derivation is 'Everything that is derived: its state, what is pending or waits, its last run and error.';
+grant select on table app_operator.derivation to app_operator;
+comment on column app_operator.derivation.name is 'Schema, table and column of a counter, schema and name of a relation, name of a reaction.';
+comment on column app_operator.derivation.kind is 'counter, materialize or react.';
+comment on column app_operator.derivation.strategy is 'incremental or refresh, of a relation.';
+comment on column app_operator.derivation.state is 'active, backfilling, paused or failed.';
+comment on column app_operator.derivation.target is 'What holds the derived values.';
+comment on column app_operator.derivation.source is 'What it is derived from.';
+comment on column app_operator.derivation.pending_rows is 'Log rows that no drain has taken yet.';
+comment on column app_operator.derivation.waiting_keys is 'Keys that wait for a job.';
+comment on column app_operator.derivation.staleness_seconds is 'Age of the oldest change that is pending or waits.';
+comment on column app_operator.derivation.last_drained_at is 'When a drain last took rows for it.';
+comment on column app_operator.derivation.last_run_at is 'When its job last ended.';
+comment on column app_operator.derivation.last_reconciled_at is 'When all of it was last compared with a recount.';
+comment on column app_operator.derivation.failures is 'Failures in a row.';
+comment on column app_operator.derivation.failed_keys is 'Keys whose SQL raises an error.';
+comment on column app_operator.derivation.dead_keys is 'Keys whose job has used up its attempts.';
+comment on column app_operator.derivation.last_error is 'Why it failed.';
+comment on column app_operator.derivation.last_error_at is 'When.';
+comment on column app_operator.derivation.retry_at is 'When it is tried again.';
+comment on column app_operator.derivation.module is 'The file of db/derived that declares it.';
+
+create view app_operator.drift as
+ SELECT id,
+    name,
+    found_at,
+    keys_checked,
+    keys_drifted,
+    drift,
+    repaired,
+    cause,
+    examples
+   FROM millrace.drift_log d
+  ORDER BY id DESC;
+comment on view app_operator.drift is 'Derived values that were wrong, with the likely cause; newest first.';
+grant select on table app_operator.drift to app_operator;
+comment on column app_operator.drift.id is 'Identifies the finding.';
+comment on column app_operator.drift.name is 'The derivation.';
+comment on column app_operator.drift.found_at is 'When it was found.';
+comment on column app_operator.drift.keys_checked is 'Keys compared.';
+comment on column app_operator.drift.keys_drifted is 'Keys that differed.';
+comment on column app_operator.drift.drift is 'Sum of the differences.';
+comment on column app_operator.drift.repaired is 'Whether it was put right.';
+comment on column app_operator.drift.cause is 'The likely cause.';
+comment on column app_operator.drift.examples is 'Up to five keys, with both values.';
+
+create view app_operator.host as
+ SELECT DISTINCT ON (host) host AS name,
+    minute AS reported_at,
+    requests,
+    errors,
+    (request_p95_ms)::double precision AS request_p95_ms,
+    (statement_p95_ms)::double precision AS statement_p95_ms,
+    pool_size,
+    pool_used_max,
+    pool_waits,
+    (pool_wait_max_ms)::double precision AS pool_wait_max_ms,
+    ((100.0 * (cache_hits)::numeric) / (NULLIF((cache_hits + cache_misses), 0))::numeric) AS cache_hit_percent,
+    cache_entries,
+    (event_loop_p99_ms)::double precision AS event_loop_p99_ms,
+    memory_bytes
+   FROM app_private.host_sample s
+  WHERE (minute > (clock_timestamp() - '00:05:00'::interval))
+  ORDER BY host, minute DESC;
+comment on view app_operator.host is 'The hosts of the API, with what each measured in its last minute.';
+grant select on table app_operator.host to app_operator;
+comment on column app_operator.host.name is 'Name and process.';
+comment on column app_operator.host.reported_at is 'The minute.';
+comment on column app_operator.host.requests is 'GraphQL requests.';
+comment on column app_operator.host.errors is 'Those that failed by no fault of the client.';
+comment on column app_operator.host.request_p95_ms is 'Their duration, 95th percentile.';
+comment on column app_operator.host.statement_p95_ms is 'Duration of its statements, 95th percentile.';
+comment on column app_operator.host.pool_size is 'Connections that its pools may have.';
+comment on column app_operator.host.pool_used_max is 'The most in use at once.';
+comment on column app_operator.host.pool_waits is 'Requests that waited for a connection.';
+comment on column app_operator.host.pool_wait_max_ms is 'The longest wait.';
+comment on column app_operator.host.cache_hit_percent is 'Responses from the cache, of those that could have been.';
+comment on column app_operator.host.cache_entries is 'Responses in the cache.';
+comment on column app_operator.host.event_loop_p99_ms is 'How late its timers were, 99th percentile.';
+comment on column app_operator.host.memory_bytes is 'Its resident memory.';
+
+create view app_operator.index_advice as
+ WITH index AS (
+         SELECT i.indexrelid,
+            i.indrelid,
+            i.indnatts,
+            i.indnkeyatts,
+            i.indisunique,
+            i.indnullsnotdistinct,
+            i.indisprimary,
+            i.indisexclusion,
+            i.indimmediate,
+            i.indisclustered,
+            i.indisvalid,
+            i.indcheckxmin,
+            i.indisready,
+            i.indislive,
+            i.indisreplident,
+            i.indkey,
+            i.indcollation,
+            i.indclass,
+            i.indoption,
+            i.indexprs,
+            i.indpred,
+            x.relname AS name,
+            x.relam,
+            pg_relation_size((i.indexrelid)::regclass) AS bytes,
+            COALESCE(pg_get_expr(i.indpred, i.indrelid), ''::text) AS predicate,
+            COALESCE(pg_get_expr(i.indexprs, i.indrelid), ''::text) AS expressions,
+            (EXISTS ( SELECT
+                   FROM pg_constraint k
+                  WHERE ((k.conindid = i.indexrelid) AND (k.contype = ANY (ARRAY['p'::"char", 'u'::"char", 'x'::"char"]))))) AS is_constraint
+           FROM ((pg_index i
+             JOIN pg_class x ON ((x.oid = i.indexrelid)))
+             JOIN pg_namespace n ON ((n.oid = x.relnamespace)))
+          WHERE ((n.nspname <> ALL (ARRAY['pg_catalog'::name, 'information_schema'::name])) AND (n.nspname !~ '^pg_toast'::text))
+        )
+ SELECT 'duplicate'::text AS kind,
+    app_hidden.relation_name(i.indrelid) AS table_name,
+    i.name AS index_name,
+    format('%s serves the same searches'::text, o.name) AS reason,
+    i.bytes,
+    format('drop index concurrently %s'::text, app_hidden.relation_name(i.indexrelid)) AS statement
+   FROM (index i
+     JOIN LATERAL ( SELECT o_1.name
+           FROM index o_1
+          WHERE ((o_1.indrelid = i.indrelid) AND (o_1.indexrelid <> i.indexrelid) AND (o_1.relam = i.relam) AND o_1.indisvalid AND (o_1.predicate = i.predicate) AND (o_1.expressions = i.expressions) AND (((o_1.indkey)::text || ' '::text) ~~ ((i.indkey)::text || ' %'::text)) AND (((o_1.indclass)::text || ' '::text) ~~ ((i.indclass)::text || ' %'::text)) AND (((o_1.indcollation)::text || ' '::text) ~~ ((i.indcollation)::text || ' %'::text)) AND (((o_1.indoption)::text || ' '::text) ~~ ((i.indoption)::text || ' %'::text)) AND (i.indnatts = i.indnkeyatts) AND ((((o_1.indkey)::text <> (i.indkey)::text) AND (NOT i.indisunique)) OR (((o_1.indkey)::text = (i.indkey)::text) AND (ROW(o_1.is_constraint, o_1.indisunique, o_1.indexrelid) > ROW(i.is_constraint, i.indisunique, i.indexrelid)))))
+          ORDER BY o_1.is_constraint DESC, o_1.indexrelid
+         LIMIT 1) o ON (true))
+  WHERE ((NOT i.is_constraint) AND (NOT (i.indisunique AND (i.predicate <> ''::text))))
+UNION ALL
+ SELECT 'unused'::text AS kind,
+    app_hidden.relation_name(i.indrelid) AS table_name,
+    i.name AS index_name,
+    format('no scan since %s'::text, (u.since)::date) AS reason,
+    i.bytes,
+    format('drop index concurrently %s'::text, app_hidden.relation_name(i.indexrelid)) AS statement
+   FROM (index i
+     JOIN app_private.index_use u ON ((u.index_id = i.indexrelid)))
+  WHERE ((u.used_at IS NULL) AND (u.since < (clock_timestamp() - '7 days'::interval)) AND (NOT i.indisunique) AND (NOT i.is_constraint) AND (NOT i.indisreplident))
+UNION ALL
+ SELECT 'missing'::text AS kind,
+    app_hidden.relation_name(s.relid) AS table_name,
+    NULL::name AS index_name,
+    format('%s scans of the whole table read %s rows'::text, s.seq_scan, s.seq_tup_read) AS reason,
+    NULL::bigint AS bytes,
+    NULL::text AS statement
+   FROM pg_stat_user_tables s
+  WHERE ((s.seq_tup_read > 1000000) AND (s.seq_tup_read > (10 * COALESCE(s.idx_tup_fetch, (0)::bigint))) AND (s.n_live_tup > 10000) AND (s.seq_scan > 50))
+UNION ALL
+ SELECT 'missing'::text AS kind,
+    app_hidden.relation_name(c.conrelid) AS table_name,
+    NULL::name AS index_name,
+    format('no index begins with the columns of the foreign key %s'::text, c.conname) AS reason,
+    NULL::bigint AS bytes,
+    format('create index concurrently on %s (%s)'::text, app_hidden.relation_name(c.conrelid), ( SELECT string_agg(format('%I'::text, a.attname), ', '::text ORDER BY k.place) AS string_agg
+           FROM (unnest(c.conkey) WITH ORDINALITY k(attnum, place)
+             JOIN pg_attribute a ON (((a.attrelid = c.conrelid) AND (a.attnum = k.attnum)))))) AS statement
+   FROM (pg_constraint c
+     JOIN pg_namespace n ON ((n.oid = c.connamespace)))
+  WHERE ((c.contype = 'f'::"char") AND (c.conparentid = (0)::oid) AND (n.nspname = ANY (ARRAY['app_public'::name, 'app_hidden'::name, 'app_private'::name, 'app_operator'::name])) AND (NOT (EXISTS ( SELECT
+           FROM index i
+          WHERE ((i.indrelid = c.conrelid) AND (i.predicate = ''::text) AND i.indisvalid AND (i.indkey[0] = ANY (c.conkey)))))))
+UNION ALL
+ SELECT 'invalid'::text AS kind,
+    app_hidden.relation_name(i.indrelid) AS table_name,
+    i.name AS index_name,
+    'not kept whole: what made it failed'::text AS reason,
+    i.bytes,
+    format('reindex index concurrently %s'::text, app_hidden.relation_name(i.indexrelid)) AS statement
+   FROM index i
+  WHERE ((NOT i.indisvalid) AND i.indislive)
+  ORDER BY 1, 5 DESC NULLS LAST, 2, 3;
+comment on view app_operator.index_advice is 'Indexes that may be missing and indexes that may go. Advice: read the reason before you follow.';
+grant select on table app_operator.index_advice to app_operator;
+comment on column app_operator.index_advice.kind is 'duplicate, unused, missing or invalid.';
+comment on column app_operator.index_advice.table_name is 'The table.';
+comment on column app_operator.index_advice.index_name is 'The index, where there is one.';
+comment on column app_operator.index_advice.reason is 'What was seen.';
+comment on column app_operator.index_advice.bytes is 'Size of the index.';
+comment on column app_operator.index_advice.statement is 'What would put it right, where it is known.';
+
+create view app_operator.lock_wait as
+ SELECT w.pid AS waiting_process,
+    w.application_name AS waiting_application,
+    "left"(w.query, 500) AS waiting_statement,
+    (EXTRACT(epoch FROM (clock_timestamp() - COALESCE(l.waitstart, w.query_start))))::double precision AS waiting_seconds,
+    l.locktype AS lock_kind,
+    l.mode AS lock_mode,
+        CASE
+            WHEN ((l.relation IS NOT NULL) AND (l.database = d.oid)) THEN COALESCE(app_hidden.relation_name(l.relation), (l.relation)::text)
+            ELSE NULL::text
+        END AS table_name,
+    b.pid AS holding_process,
+    b.application_name AS holding_application,
+    b.state AS holding_state,
+    "left"(b.query, 500) AS holding_statement,
+    (EXTRACT(epoch FROM (clock_timestamp() - b.xact_start)))::double precision AS holding_transaction_seconds,
+    (cardinality(pg_blocking_pids(b.pid)) > 0) AS holder_waits_too
+   FROM ((((pg_locks l
+     JOIN pg_stat_activity w ON ((w.pid = l.pid)))
+     JOIN pg_database d ON ((d.datname = current_database())))
+     CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) blocker(pid))
+     LEFT JOIN pg_stat_activity b ON ((b.pid = blocker.pid)))
+  WHERE (NOT l.granted)
+  ORDER BY ((EXTRACT(epoch FROM (clock_timestamp() - COALESCE(l.waitstart, w.query_start))))::double precision) DESC, w.pid, b.pid;
+comment on view app_operator.lock_wait is 'Who waits for a lock, and for whom; who waits longest first.';
+grant select on table app_operator.lock_wait to app_operator;
+comment on column app_operator.lock_wait.waiting_process is 'The waiting process.';
+comment on column app_operator.lock_wait.waiting_application is 'Its program.';
+comment on column app_operator.lock_wait.waiting_statement is 'What it wants to do.';
+comment on column app_operator.lock_wait.waiting_seconds is 'How long it has been waiting.';
+comment on column app_operator.lock_wait.lock_kind is 'What is locked: relation, transactionid (a row that it changes), tuple, advisory, …';
+comment on column app_operator.lock_wait.lock_mode is 'The lock that it wants.';
+comment on column app_operator.lock_wait.table_name is 'The table, where the lock is one.';
+comment on column app_operator.lock_wait.holding_process is 'Who holds it, or stands before it in the queue; 0 for a prepared transaction.';
+comment on column app_operator.lock_wait.holding_application is 'Its program.';
+comment on column app_operator.lock_wait.holding_state is 'What it is doing.';
+comment on column app_operator.lock_wait.holding_statement is 'Its current or last statement.';
+comment on column app_operator.lock_wait.holding_transaction_seconds is 'How long its transaction has been open.';
+comment on column app_operator.lock_wait.holder_waits_too is 'Whether the holder waits itself: look further.';
+
+create view app_operator.operation as
+ SELECT operation AS name,
+    sum(requests) AS requests,
+    sum(errors) AS errors,
+    sum(total_ms) AS total_ms,
+    (sum(total_ms) / (NULLIF(sum(requests), 0))::double precision) AS mean_ms,
+    (max(p95_ms))::double precision AS worst_p95_ms,
+    (max(max_ms))::double precision AS max_ms
+   FROM app_private.operation_sample s
+  WHERE (minute > (clock_timestamp() - '01:00:00'::interval))
+  GROUP BY operation
+  ORDER BY (sum(total_ms)) DESC, operation;
+comment on view app_operator.operation is 'GraphQL operations of the last hour, as the hosts measured them; the slowest in all first.';
+grant select on table app_operator.operation to app_operator;
+comment on column app_operator.operation.name is 'Its name; (unnamed) without one, (other) beyond the first hundred of a host.';
+comment on column app_operator.operation.requests is 'Requests.';
+comment on column app_operator.operation.errors is 'Those that failed by no fault of the client.';
+comment on column app_operator.operation.total_ms is 'Their duration in all.';
+comment on column app_operator.operation.mean_ms is 'Their mean duration.';
+comment on column app_operator.operation.worst_p95_ms is 'Their duration, 95th percentile of the worst minute of a host.';
+comment on column app_operator.operation.max_ms is 'The longest.';
+
+create view app_operator.partition as
+ SELECT app_hidden.relation_name(h.inhparent) AS table_name,
+    app_hidden.relation_name(h.inhrelid) AS partition_name,
+    pg_get_expr(c.relpartbound, c.oid) AS bounds,
+    ((c.relpartbound IS NOT NULL) AND (pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'::text)) AS is_default,
+    h.inhdetachpending AS is_detach_pending,
+    (GREATEST(c.reltuples, (0)::real))::bigint AS estimated_rows,
+    pg_total_relation_size((c.oid)::regclass) AS total_bytes
+   FROM (pg_inherits h
+     JOIN pg_class c ON (((c.oid = h.inhrelid) AND c.relispartition AND (c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])))))
+  ORDER BY (app_hidden.relation_name(h.inhparent)), (app_hidden.relation_name(h.inhrelid));
+comment on view app_operator.partition is 'Partitions, with their bounds and sizes.';
+grant select on table app_operator.partition to app_operator;
+comment on column app_operator.partition.table_name is 'The partitioned table.';
+comment on column app_operator.partition.partition_name is 'The partition.';
+comment on column app_operator.partition.bounds is 'What belongs in it.';
+comment on column app_operator.partition.is_default is 'Whether it takes what belongs in no other: it should stay empty.';
+comment on column app_operator.partition.is_detach_pending is 'Whether a detach was interrupted; the next upkeep finishes it.';
+comment on column app_operator.partition.estimated_rows is 'Rows as of its last analyze.';
+comment on column app_operator.partition.total_bytes is 'Bytes with indexes.';
+
+create view app_operator.partitioning as
+ SELECT table_name,
+    (period)::text AS period,
+    premake,
+    (retain)::text AS retain,
+    partitions,
+    ahead,
+    oldest,
+    newest,
+    default_rows,
+    alarm,
+    last_run_at,
+    failures,
+    last_error
+   FROM app_private.partitioning_status() p(table_name, column_name, period, premake, retain, retention, keep_derived, partitions, ahead, oldest, newest, default_partition, default_rows, alarm, next_at, last_run_at, failures, last_error, last_error_at, module, declared_at)
+  ORDER BY table_name;
+comment on view app_operator.partitioning is 'Tables whose partitions are kept up: how far ahead they reach, and what is wrong.';
+grant select on table app_operator.partitioning to app_operator;
+comment on column app_operator.partitioning.table_name is 'The partitioned table.';
+comment on column app_operator.partitioning.period is 'How long a partition is.';
+comment on column app_operator.partitioning.premake is 'How many are to be ahead.';
+comment on column app_operator.partitioning.retain is 'How long one is kept; null for ever.';
+comment on column app_operator.partitioning.partitions is 'How many there are.';
+comment on column app_operator.partitioning.ahead is 'How many whole periods ahead they reach.';
+comment on column app_operator.partitioning.oldest is 'Where the oldest begins.';
+comment on column app_operator.partitioning.newest is 'Where the newest ends.';
+comment on column app_operator.partitioning.default_rows is 'Rows in the default partition, counted up to 10,000: to be none.';
+comment on column app_operator.partitioning.alarm is 'What is wrong; null if nothing is.';
+comment on column app_operator.partitioning.last_run_at is 'When the upkeep last ran.';
+comment on column app_operator.partitioning.failures is 'Runs in a row that could not do everything.';
+comment on column app_operator.partitioning.last_error is 'What the last run could not do.';
+
+create view app_operator.relation_size as
+ SELECT app_hidden.relation_name(s.relid) AS table_name,
+    (GREATEST(c.reltuples, (0)::real))::bigint AS estimated_rows,
+    pg_relation_size((s.relid)::regclass) AS table_bytes,
+    pg_indexes_size((s.relid)::regclass) AS index_bytes,
+    pg_total_relation_size((s.relid)::regclass) AS total_bytes,
+    b.table_bloat_bytes,
+    b.index_bloat_bytes,
+    s.n_live_tup AS live_rows,
+    s.n_dead_tup AS dead_rows,
+    GREATEST(s.last_vacuum, s.last_autovacuum) AS vacuumed_at,
+    GREATEST(s.last_analyze, s.last_autoanalyze) AS analyzed_at
+   FROM ((pg_stat_user_tables s
+     JOIN pg_class c ON ((c.oid = s.relid)))
+     LEFT JOIN app_private.estimate_bloat() b(relation, table_bloat_bytes, index_bloat_bytes) ON ((b.relation = s.relid)))
+  ORDER BY (pg_total_relation_size((s.relid)::regclass)) DESC, (app_hidden.relation_name(s.relid));
+comment on view app_operator.relation_size is 'Tables by size, and what of it may be bloat.';
+grant select on table app_operator.relation_size to app_operator;
+comment on column app_operator.relation_size.table_name is 'The table.';
+comment on column app_operator.relation_size.estimated_rows is 'Rows as of the last vacuum or analyze.';
+comment on column app_operator.relation_size.table_bytes is 'Bytes of the table.';
+comment on column app_operator.relation_size.index_bytes is 'Bytes of its indexes.';
+comment on column app_operator.relation_size.total_bytes is 'Bytes of both and of long values.';
+comment on column app_operator.relation_size.table_bloat_bytes is 'Estimate of what its rows would not need; null before the first analyze. Rough: 20 % is nothing.';
+comment on column app_operator.relation_size.index_bloat_bytes is 'The same of its B-tree indexes over plain columns.';
+comment on column app_operator.relation_size.live_rows is 'Rows, as counted since.';
+comment on column app_operator.relation_size.dead_rows is 'Dead rows that vacuum will remove.';
+comment on column app_operator.relation_size.vacuumed_at is 'When it was last vacuumed.';
+comment on column app_operator.relation_size.analyzed_at is 'When it was last analyzed.';
+
+create view app_operator.replication as
+ SELECT 'standby'::text AS kind,
+    r.application_name AS name,
+    r.state,
+    r.sync_state AS mode,
+    (
+        CASE
+            WHEN pg_is_in_recovery() THEN NULL::numeric
+            ELSE pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn)
+        END)::bigint AS bytes_behind,
+    (EXTRACT(epoch FROM r.replay_lag))::double precision AS seconds_behind
+   FROM pg_stat_replication r
+UNION ALL
+ SELECT 'slot'::text AS kind,
+    s.slot_name AS name,
+        CASE
+            WHEN s.active THEN 'active'::text
+            ELSE 'inactive'::text
+        END AS state,
+    concat_ws(', '::text, s.slot_type, s.wal_status) AS mode,
+    (
+        CASE
+            WHEN pg_is_in_recovery() THEN NULL::numeric
+            ELSE pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)
+        END)::bigint AS bytes_behind,
+    NULL::double precision AS seconds_behind
+   FROM pg_replication_slots s
+  ORDER BY 1, 2;
+comment on view app_operator.replication is 'Who follows this server, and which slots hold its write-ahead log back; no row: nobody.';
+grant select on table app_operator.replication to app_operator;
+comment on column app_operator.replication.kind is 'standby or slot.';
+comment on column app_operator.replication.name is 'Its name.';
+comment on column app_operator.replication.state is 'streaming, catchup, … of a standby; active or inactive of a slot.';
+comment on column app_operator.replication.mode is 'sync, async, quorum or potential of a standby; kind and state of the log of a slot.';
+comment on column app_operator.replication.bytes_behind is 'Bytes of the log that it has not replayed, or that the slot holds back.';
+comment on column app_operator.replication.seconds_behind is 'Time until it had replayed recent writes; null while nothing is written.';
+
+create view app_operator.run as
+ SELECT id,
+    kind,
+    name,
+    started_at,
+    finished_at,
+    ((1000)::double precision * (EXTRACT(epoch FROM (finished_at - started_at)))::double precision) AS duration_ms,
+    rows,
+    keys,
+    note,
+    error
+   FROM millrace.run_log r
+  ORDER BY id DESC;
+comment on view app_operator.run is 'What ran: drains, recomputes, refreshes, reconciles, partitions, scheduled tasks; newest first.';
+grant select on table app_operator.run to app_operator;
+comment on column app_operator.run.id is 'Identifies the run.';
+comment on column app_operator.run.kind is 'drain, backfill, recompute, refresh, react, reconcile, partition, schedule or failure.';
+comment on column app_operator.run.name is 'The derivation, table or task; null where it is all.';
+comment on column app_operator.run.started_at is 'When it began.';
+comment on column app_operator.run.finished_at is 'When it ended.';
+comment on column app_operator.run.duration_ms is 'How long it took.';
+comment on column app_operator.run.rows is 'Log rows taken, or rows moved.';
+comment on column app_operator.run.keys is 'Keys written or compared.';
+comment on column app_operator.run.note is 'What was done, where the kind does not say it.';
+comment on column app_operator.run.error is 'Why it failed; null if it did not.';
+
+create view app_operator.security_finding as
+ SELECT object,
+    problem,
+    found_at
+   FROM app_private.security_finding f
+  ORDER BY found_at, object, problem;
+comment on view app_operator.security_finding is 'Rights in this database that no migration gives, as the hourly review found them.';
+grant select on table app_operator.security_finding to app_operator;
+comment on column app_operator.security_finding.object is 'What is concerned.';
+comment on column app_operator.security_finding.problem is 'What is wrong with it.';
+comment on column app_operator.security_finding.found_at is 'When it was first found.';
+
+create view app_operator.slow_statement as
+ SELECT statement_hash,
+    NULLIF(plan_hash, ''::text) AS plan_hash,
+    statement,
+    plan,
+    operation,
+    calls,
+    total_ms,
+    (total_ms / (NULLIF(calls, 0))::double precision) AS mean_ms,
+    max_ms,
+    ( SELECT count(*) AS count
+           FROM app_private.slow_statement o
+          WHERE ((o.statement_hash = s.statement_hash) AND (o.plan_hash <> ''::text))) AS plans,
+    first_seen_at,
+    last_seen_at
+   FROM app_private.slow_statement s
+  ORDER BY total_ms DESC, statement_hash, s.plan_hash;
+comment on view app_operator.slow_statement is 'Statements of the API that took over 50 ms, by plan; those first that took longest in all.';
+grant select on table app_operator.slow_statement to app_operator;
+comment on column app_operator.slow_statement.statement_hash is 'Hash of the text.';
+comment on column app_operator.slow_statement.plan_hash is 'Hash of the shape of its plan; null where explain was not tried or not possible.';
+comment on column app_operator.slow_statement.statement is 'The text, without values.';
+comment on column app_operator.slow_statement.plan is 'The shape of the plan, as explain showed it right after the slow call.';
+comment on column app_operator.slow_statement.operation is 'An operation that sent it.';
+comment on column app_operator.slow_statement.calls is 'Calls over 50 ms.';
+comment on column app_operator.slow_statement.total_ms is 'Their duration in all.';
+comment on column app_operator.slow_statement.mean_ms is 'Their mean duration.';
+comment on column app_operator.slow_statement.max_ms is 'The longest.';
+comment on column app_operator.slow_statement.plans is 'Plans that it was seen with: with more than one, the plan changes.';
+comment on column app_operator.slow_statement.first_seen_at is 'When it was first slow.';
+comment on column app_operator.slow_statement.last_seen_at is 'When it was last slow.';
+
+create view app_private.agent_feed_definition as
+ SELECT f.account_id,
+    u.id AS update_id,
+    u.agent_id,
+    a.owner_id,
+    u.published_at,
+    (r.update_id IS NOT NULL) AS is_read
+   FROM (((app_public.agent_follow f
+     JOIN app_public.agent a ON ((a.id = f.agent_id)))
+     JOIN app_public.agent_update u ON (((u.agent_id = f.agent_id) AND (u.published_at >= f.followed_at))))
+     LEFT JOIN app_public.update_read r ON (((r.account_id = f.account_id) AND (r.update_id = u.id))))
+  WHERE ((f.unfollowed_at IS NULL) AND (u.deleted_at IS NULL) AND (a.deleted_at IS NULL));
+comment on view app_private.agent_feed_definition is 'What app_public.agent_feed_item holds.';
 
 create view app_private.chain_discovery_definition as
  SELECT c.id AS chain_id,
@@ -3278,6 +5102,13 @@ create view app_private.leaderboard_project_definition as
   WHERE (p.deleted_at IS NULL);
 comment on view app_private.leaderboard_project_definition is 'What app_private.leaderboard_project holds.';
 
+create view app_private.live_session_definition as
+ SELECT id AS session_id,
+    account_id
+   FROM app_public.session s
+  WHERE (ended_at IS NULL);
+comment on view app_private.live_session_definition is 'What app_private.live_session holds.';
+
 create view app_private.opinion_analysis_definition as
  SELECT o.id AS opinion_id,
     o.conversation_id,
@@ -3419,7 +5250,9 @@ create view app_public.account_stats with (security_invoker=true) as
     app_public.account_proof_score(a.*) AS proof_score,
     app_public.account_follower_count(a.*) AS follower_count,
     app_hidden.unread_message_count() AS unread_message_count,
-    COALESCE(s.received_requested_count, (0)::bigint) AS pending_intro_count
+    COALESCE(s.received_requested_count, (0)::bigint) AS pending_intro_count,
+    app_public.account_agent_count(a.*) AS agent_count,
+    app_hidden.unread_update_count() AS unread_update_count
    FROM (app_public.account a
      LEFT JOIN app_public.intro_request_stats_live s ON ((s.account_id = a.id)))
   WHERE ((a.id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (a.deleted_at IS NULL));
@@ -3449,6 +5282,10 @@ comment on column app_public.account_stats.unread_message_count is '@notNull
 Direct messages to them that they have not read.';
 comment on column app_public.account_stats.pending_intro_count is '@notNull
 Intros that they were asked for and have not answered.';
+comment on column app_public.account_stats.agent_count is '@notNull
+Agents that they run.';
+comment on column app_public.account_stats.unread_update_count is '@notNull
+Updates in their feed that they have not read.';
 
 create view app_public.leaderboard_builder with (security_invoker=true) as
  SELECT account_id,
@@ -3544,6 +5381,26 @@ comment on column app_public.leaderboard_project.owner_id is '@behavior -attribu
 The account that shows it.';
 comment on column app_public.leaderboard_project.owner_name is '@behavior -attribute:orderBy -attribute:filterBy
 The name of that account.';
+
+create view app_public.project_upvote_state with (security_invoker=true) as
+ SELECT id AS project_id,
+    app_public.project_upvote_count(p.*) AS upvote_count,
+    app_public.project_viewer_has_upvoted(p.*) AS viewer_has_upvoted
+   FROM app_public.project p
+  WHERE (deleted_at IS NULL);
+comment on view app_public.project_upvote_state is '@behavior -insert -update -delete -query:resource:list -query:resource:connection -query:resource:single -node -singularRelation:resource:single
+@primaryKey project_id
+@foreignKey (project_id) references app_public.project (id)|@fieldName project
+The upvotes of a project, and the viewer''s.';
+grant select on table app_public.project_upvote_state to app_account;
+grant select on table app_public.project_upvote_state to app_anonymous;
+grant select on table app_public.project_upvote_state to app_moderator;
+comment on column app_public.project_upvote_state.project_id is '@notNull
+The project.';
+comment on column app_public.project_upvote_state.upvote_count is '@notNull
+Upvotes that stand.';
+comment on column app_public.project_upvote_state.viewer_has_upvoted is '@notNull
+Whether the viewer''s is one of them.';
 
 create view app_public.search_result with (security_invoker=true) as
  SELECT ((kind || ':'::text) || subject_id) AS id,
@@ -3988,7 +5845,7 @@ create view millrace_log.app_hidden__search_index__exact as
    FROM app_hidden.search_index t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 41)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 49)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_hidden__search_index__dirty d
           WHERE ((d.kind = t.kind) AND (d.subject_id = t.subject_id))))))
 UNION ALL
@@ -4016,7 +5873,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 41))
+          WHERE (d.id = 49))
 UNION ALL
  SELECT f.kind,
     f.subject_id,
@@ -4029,7 +5886,7 @@ UNION ALL
    FROM millrace_log.app_hidden__search_index__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 41)));
+          WHERE (d.id = 49)));
 comment on view millrace_log.app_hidden__search_index__exact is 'The rows of app_hidden.search_index as its definition gives them now.';
 
 create view millrace_log.app_private__leaderboard_builder__definition as
@@ -4060,6 +5917,92 @@ create view millrace_log.app_private__leaderboard_project__definition as
    FROM (app_public.project p
      JOIN app_public.account a ON ((a.id = p.owner_id)))
   WHERE (p.deleted_at IS NULL);
+
+create view millrace_log.app_private__live_session__definition as
+ SELECT id AS session_id,
+    account_id
+   FROM app_public.session s
+  WHERE (ended_at IS NULL);
+
+create view millrace_log.app_private__live_session__dirty as
+ SELECT app_private__live_session__work.session_id
+   FROM millrace_log.app_private__live_session__work
+UNION ALL
+ SELECT k.session_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__session.id
+                   FROM millrace_log.app_public__session
+                )
+         SELECT mapped.id
+           FROM ( SELECT changed.id
+                   FROM changed) mapped) k(session_id);
+comment on view millrace_log.app_private__live_session__dirty is 'Keys of app_private.live_session whose stored row is not the newest.';
+
+create view millrace_log.app_private__live_session__exact as
+ SELECT t.session_id,
+    t.account_id
+   FROM app_private.live_session t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 1)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_private__live_session__dirty d
+          WHERE (d.session_id = t.session_id)))))
+UNION ALL
+ SELECT b.session_id,
+    f.account_id
+   FROM (( SELECT DISTINCT app_private__live_session__dirty.session_id
+           FROM millrace_log.app_private__live_session__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.session_id,
+            f_1.account_id
+           FROM millrace_log.app_private__live_session__definition f_1
+          WHERE (f_1.session_id = b.session_id)
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 1))
+UNION ALL
+ SELECT f.session_id,
+    f.account_id
+   FROM millrace_log.app_private__live_session__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 1)));
+comment on view millrace_log.app_private__live_session__exact is 'The rows of app_private.live_session as its definition gives them now.';
+
+create view millrace_log.app_public__account__agent_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.agent_count AS delta
+           FROM ( SELECT source.owner_id AS id,
+                    (image."image.weight" * 1) AS agent_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.deleted_at AS "source.deleted_at",
+                            source_1.owner_id AS "source.owner_id"
+                           FROM millrace_log.app_public__agent source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                            image."source.owner_id" AS owner_id) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__account__carry.id,
+            app_public__account__carry.delta
+           FROM millrace_log.app_public__account__carry
+          WHERE (app_public__account__carry.column_name = 'agent_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__account__agent_count__truth as
+ SELECT id,
+    COALESCE(sum(agent_count), (0)::bigint) AS value
+   FROM ( SELECT source.owner_id AS id,
+            (image."image.weight" * 1) AS agent_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.deleted_at AS "source.deleted_at",
+                    source_1.owner_id AS "source.owner_id"
+                   FROM app_public.agent source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
+                    image."source.owner_id" AS owner_id) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
+  GROUP BY id;
 
 create view millrace_log.app_public__account__badge_count__pending as
  SELECT id,
@@ -4528,6 +6471,315 @@ create view millrace_log.app_public__account__upvote_count__truth as
           WHERE ((source.withdrawn_at IS NULL) AND (via.deleted_at IS NULL) AND (via.owner_id IS NOT NULL))) rows
   GROUP BY id;
 
+create view millrace_log.app_public__agent__follower_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.follower_count AS delta
+           FROM ( SELECT source.agent_id AS id,
+                    (image."image.weight" * 1) AS follower_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.agent_id AS "source.agent_id",
+                            source_1.unfollowed_at AS "source.unfollowed_at"
+                           FROM millrace_log.app_public__agent_follow source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
+                            image."source.unfollowed_at" AS unfollowed_at) source)
+                  WHERE ((source.unfollowed_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__agent__carry.id,
+            app_public__agent__carry.delta
+           FROM millrace_log.app_public__agent__carry
+          WHERE (app_public__agent__carry.column_name = 'follower_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__agent__follower_count__truth as
+ SELECT id,
+    COALESCE(sum(follower_count), (0)::bigint) AS value
+   FROM ( SELECT source.agent_id AS id,
+            (image."image.weight" * 1) AS follower_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.agent_id AS "source.agent_id",
+                    source_1.unfollowed_at AS "source.unfollowed_at"
+                   FROM app_public.agent_follow source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
+                    image."source.unfollowed_at" AS unfollowed_at) source)
+          WHERE ((source.unfollowed_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__agent__like_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.like_count AS delta
+           FROM ( SELECT via.agent_id AS id,
+                    (image."image.weight" * 1) AS like_count
+                   FROM ((( SELECT source_1.sign AS "image.weight",
+                            source_1.post_id AS "source.post_id",
+                            source_1.withdrawn_at AS "source.withdrawn_at",
+                            via_1.agent_id AS "via.agent_id",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id"
+                           FROM millrace_log.app_public__post_like source_1,
+                            LATERAL ( SELECT via_2.agent_id,
+                                    via_2.deleted_at,
+                                    via_2.id
+                                   FROM app_public.post via_2
+                                  WHERE (via_2.id = source_1.post_id)
+                                 OFFSET 0) via_1
+                        UNION ALL
+                         SELECT via_1.sign AS "image.weight",
+                            via_1.id AS "source.post_id",
+                            source_1.withdrawn_at AS "source.withdrawn_at",
+                            via_1.agent_id AS "via.agent_id",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id"
+                           FROM millrace_log.app_public__post via_1,
+                            LATERAL ( SELECT source_2.post_id,
+                                    source_2.withdrawn_at
+                                   FROM app_public.post_like source_2
+                                  WHERE (via_1.id = source_2.post_id)
+                                 OFFSET 0) source_1
+                        UNION ALL
+                         SELECT ((- source_1.sign) * via_1.sign) AS "image.weight",
+                            via_1.id AS "source.post_id",
+                            source_1.withdrawn_at AS "source.withdrawn_at",
+                            via_1.agent_id AS "via.agent_id",
+                            via_1.deleted_at AS "via.deleted_at",
+                            via_1.id AS "via.id"
+                           FROM millrace_log.app_public__post via_1,
+                            LATERAL ( SELECT source_2.sign,
+                                    source_2.post_id,
+                                    source_2.withdrawn_at
+                                   FROM millrace_log.app_public__post_like source_2
+                                  WHERE (via_1.id = source_2.post_id)
+                                 OFFSET 0) source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.post_id" AS post_id,
+                            image."source.withdrawn_at" AS withdrawn_at) source)
+                     CROSS JOIN LATERAL ( SELECT image."via.agent_id" AS agent_id,
+                            image."via.deleted_at" AS deleted_at,
+                            image."via.id" AS id) via)
+                  WHERE ((source.withdrawn_at IS NULL) AND (via.deleted_at IS NULL) AND (via.agent_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__agent__carry.id,
+            app_public__agent__carry.delta
+           FROM millrace_log.app_public__agent__carry
+          WHERE (app_public__agent__carry.column_name = 'like_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__agent__like_count__truth as
+ SELECT id,
+    COALESCE(sum(like_count), (0)::bigint) AS value
+   FROM ( SELECT via.agent_id AS id,
+            (image."image.weight" * 1) AS like_count
+           FROM ((( SELECT 1 AS "image.weight",
+                    source_1.post_id AS "source.post_id",
+                    source_1.withdrawn_at AS "source.withdrawn_at",
+                    via_1.agent_id AS "via.agent_id",
+                    via_1.deleted_at AS "via.deleted_at",
+                    via_1.id AS "via.id"
+                   FROM (app_public.post_like source_1
+                     JOIN app_public.post via_1 ON ((via_1.id = source_1.post_id)))) image
+             CROSS JOIN LATERAL ( SELECT image."source.post_id" AS post_id,
+                    image."source.withdrawn_at" AS withdrawn_at) source)
+             CROSS JOIN LATERAL ( SELECT image."via.agent_id" AS agent_id,
+                    image."via.deleted_at" AS deleted_at,
+                    image."via.id" AS id) via)
+          WHERE ((source.withdrawn_at IS NULL) AND (via.deleted_at IS NULL) AND (via.agent_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__agent__post_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.post_count AS delta
+           FROM ( SELECT source.agent_id AS id,
+                    (image."image.weight" * 1) AS post_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.agent_id AS "source.agent_id",
+                            source_1.deleted_at AS "source.deleted_at"
+                           FROM millrace_log.app_public__post source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
+                            image."source.deleted_at" AS deleted_at) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__agent__carry.id,
+            app_public__agent__carry.delta
+           FROM millrace_log.app_public__agent__carry
+          WHERE (app_public__agent__carry.column_name = 'post_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__agent__post_count__truth as
+ SELECT id,
+    COALESCE(sum(post_count), (0)::bigint) AS value
+   FROM ( SELECT source.agent_id AS id,
+            (image."image.weight" * 1) AS post_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.agent_id AS "source.agent_id",
+                    source_1.deleted_at AS "source.deleted_at"
+                   FROM app_public.post source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
+                    image."source.deleted_at" AS deleted_at) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__agent__update_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.update_count AS delta
+           FROM ( SELECT source.agent_id AS id,
+                    (image."image.weight" * 1) AS update_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.agent_id AS "source.agent_id",
+                            source_1.deleted_at AS "source.deleted_at"
+                           FROM millrace_log.app_public__agent_update source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
+                            image."source.deleted_at" AS deleted_at) source)
+                  WHERE ((source.deleted_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__agent__carry.id,
+            app_public__agent__carry.delta
+           FROM millrace_log.app_public__agent__carry
+          WHERE (app_public__agent__carry.column_name = 'update_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__agent__update_count__truth as
+ SELECT id,
+    COALESCE(sum(update_count), (0)::bigint) AS value
+   FROM ( SELECT source.agent_id AS id,
+            (image."image.weight" * 1) AS update_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.agent_id AS "source.agent_id",
+                    source_1.deleted_at AS "source.deleted_at"
+                   FROM app_public.agent_update source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
+                    image."source.deleted_at" AS deleted_at) source)
+          WHERE ((source.deleted_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
+  GROUP BY id;
+
+create view millrace_log.app_public__agent_feed_item__definition as
+ SELECT f.account_id,
+    u.id AS update_id,
+    u.agent_id,
+    a.owner_id,
+    u.published_at,
+    (r.update_id IS NOT NULL) AS is_read
+   FROM (((app_public.agent_follow f
+     JOIN app_public.agent a ON ((a.id = f.agent_id)))
+     JOIN app_public.agent_update u ON (((u.agent_id = f.agent_id) AND (u.published_at >= f.followed_at))))
+     LEFT JOIN app_public.update_read r ON (((r.account_id = f.account_id) AND (r.update_id = u.id))))
+  WHERE ((f.unfollowed_at IS NULL) AND (u.deleted_at IS NULL) AND (a.deleted_at IS NULL));
+
+create view millrace_log.app_public__agent_feed_item__dirty as
+ SELECT app_public__agent_feed_item__work.account_id,
+    app_public__agent_feed_item__work.update_id
+   FROM millrace_log.app_public__agent_feed_item__work
+UNION ALL
+ SELECT k.account_id,
+    k.update_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__agent.id
+                   FROM millrace_log.app_public__agent
+                )
+         SELECT mapped.account_id,
+            mapped.update_id
+           FROM ( SELECT f.account_id,
+                    u.id AS update_id
+                   FROM ((changed
+                     JOIN app_public.agent_follow f ON ((f.agent_id = changed.id)))
+                     JOIN app_public.agent_update u ON (((u.agent_id = changed.id) AND (u.published_at >= f.followed_at))))) mapped) k(account_id, update_id)
+UNION ALL
+ SELECT k.account_id,
+    k.update_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__agent_follow.account_id,
+                    app_public__agent_follow.agent_id,
+                    app_public__agent_follow.followed_at
+                   FROM millrace_log.app_public__agent_follow
+                )
+         SELECT mapped.account_id,
+            mapped.update_id
+           FROM ( SELECT changed.account_id,
+                    u.id AS update_id
+                   FROM (changed
+                     JOIN app_public.agent_update u ON (((u.agent_id = changed.agent_id) AND (u.published_at >= changed.followed_at))))) mapped) k(account_id, update_id)
+UNION ALL
+ SELECT k.account_id,
+    k.update_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__agent_update.agent_id,
+                    app_public__agent_update.id
+                   FROM millrace_log.app_public__agent_update
+                )
+         SELECT mapped.account_id,
+            mapped.update_id
+           FROM ( SELECT f.account_id,
+                    changed.id AS update_id
+                   FROM (changed
+                     JOIN app_public.agent_follow f ON ((f.agent_id = changed.agent_id)))) mapped) k(account_id, update_id)
+UNION ALL
+ SELECT k.account_id,
+    k.update_id
+   FROM ( WITH changed AS (
+                 SELECT app_public__update_read.account_id,
+                    app_public__update_read.update_id
+                   FROM millrace_log.app_public__update_read
+                )
+         SELECT mapped.account_id,
+            mapped.update_id
+           FROM ( SELECT changed.account_id,
+                    changed.update_id
+                   FROM changed) mapped) k(account_id, update_id);
+comment on view millrace_log.app_public__agent_feed_item__dirty is 'Keys of app_public.agent_feed_item whose stored row is not the newest.';
+
+create view millrace_log.app_public__agent_feed_item__exact as
+ SELECT t.account_id,
+    t.update_id,
+    t.agent_id,
+    t.owner_id,
+    t.published_at,
+    t.is_read
+   FROM app_public.agent_feed_item t
+  WHERE (( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 8)) AND (NOT (EXISTS ( SELECT
+           FROM millrace_log.app_public__agent_feed_item__dirty d
+          WHERE ((d.account_id = t.account_id) AND (d.update_id = t.update_id))))))
+UNION ALL
+ SELECT b.account_id,
+    b.update_id,
+    f.agent_id,
+    f.owner_id,
+    f.published_at,
+    f.is_read
+   FROM (( SELECT DISTINCT app_public__agent_feed_item__dirty.account_id,
+            app_public__agent_feed_item__dirty.update_id
+           FROM millrace_log.app_public__agent_feed_item__dirty) b
+     CROSS JOIN LATERAL ( SELECT f_1.account_id,
+            f_1.update_id,
+            f_1.agent_id,
+            f_1.owner_id,
+            f_1.published_at,
+            f_1.is_read
+           FROM millrace_log.app_public__agent_feed_item__definition f_1
+          WHERE ((f_1.account_id = b.account_id) AND (f_1.update_id = b.update_id))
+         OFFSET 0) f)
+  WHERE ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 8))
+UNION ALL
+ SELECT f.account_id,
+    f.update_id,
+    f.agent_id,
+    f.owner_id,
+    f.published_at,
+    f.is_read
+   FROM millrace_log.app_public__agent_feed_item__definition f
+  WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
+           FROM millrace.derivation d
+          WHERE (d.id = 8)));
+comment on view millrace_log.app_public__agent_feed_item__exact is 'The rows of app_public.agent_feed_item as its definition gives them now.';
+
 create view millrace_log.app_public__chain__follower_count__pending as
  SELECT id,
     sum(delta) AS delta
@@ -4796,7 +7048,7 @@ create view millrace_log.app_public__chain_discovery__exact as
    FROM app_public.chain_discovery t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 35)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 43)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_public__chain_discovery__dirty d
           WHERE (d.chain_id = t.chain_id)))))
 UNION ALL
@@ -4833,7 +7085,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 35))
+          WHERE (d.id = 43))
 UNION ALL
  SELECT f.chain_id,
     f.owner_id,
@@ -4851,7 +7103,7 @@ UNION ALL
    FROM millrace_log.app_public__chain_discovery__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 35)));
+          WHERE (d.id = 43)));
 comment on view millrace_log.app_public__chain_discovery__exact is 'The rows of app_public.chain_discovery as its definition gives them now.';
 
 create view millrace_log.app_public__chain_post__reply_count__pending as
@@ -4964,7 +7216,7 @@ create view millrace_log.app_public__chain_post_feed__exact as
    FROM app_public.chain_post_feed t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 36)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 44)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_public__chain_post_feed__dirty d
           WHERE (d.post_id = t.post_id)))))
 UNION ALL
@@ -4997,7 +7249,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 36))
+          WHERE (d.id = 44))
 UNION ALL
  SELECT f.post_id,
     f.chain_id,
@@ -5013,8 +7265,11 @@ UNION ALL
    FROM millrace_log.app_public__chain_post_feed__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 36)));
+          WHERE (d.id = 44)));
 comment on view millrace_log.app_public__chain_post_feed__exact is 'The rows of app_public.chain_post_feed as its definition gives them now.';
+grant select on table millrace_log.app_public__chain_post_feed__exact to app_account;
+grant select on table millrace_log.app_public__chain_post_feed__exact to app_anonymous;
+grant select on table millrace_log.app_public__chain_post_feed__exact to app_moderator;
 
 create view millrace_log.app_public__conversation__hidden_opinion_count__pending as
  SELECT id,
@@ -5699,7 +7954,7 @@ create view millrace_log.app_public__direct_conversation_list__exact as
    FROM app_public.direct_conversation_list t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 42)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 50)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_public__direct_conversation_list__dirty d
           WHERE ((d.account_id = t.account_id) AND (d.conversation_id = t.conversation_id))))))
 UNION ALL
@@ -5731,7 +7986,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 42))
+          WHERE (d.id = 50))
 UNION ALL
  SELECT f.account_id,
     f.conversation_id,
@@ -5746,7 +8001,7 @@ UNION ALL
    FROM millrace_log.app_public__direct_conversation_list__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 42)));
+          WHERE (d.id = 50)));
 comment on view millrace_log.app_public__direct_conversation_list__exact is 'The rows of app_public.direct_conversation_list as its definition gives them now.';
 
 create view millrace_log.app_public__feed_project__definition as
@@ -5806,7 +8061,7 @@ create view millrace_log.app_public__feed_project__exact as
    FROM app_public.feed_project t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 34)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 42)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_public__feed_project__dirty d
           WHERE (d.project_id = t.project_id)))))
 UNION ALL
@@ -5841,7 +8096,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 34))
+          WHERE (d.id = 42))
 UNION ALL
  SELECT f.project_id,
     f.owner_id,
@@ -5858,7 +8113,7 @@ UNION ALL
    FROM millrace_log.app_public__feed_project__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 34)));
+          WHERE (d.id = 42)));
 comment on view millrace_log.app_public__feed_project__exact is 'The rows of app_public.feed_project as its definition gives them now.';
 
 create view millrace_log.app_public__intro_request_stats__definition as
@@ -5917,7 +8172,7 @@ create view millrace_log.app_public__intro_request_stats__exact as
    FROM app_public.intro_request_stats t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 33)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 41)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_public__intro_request_stats__dirty d
           WHERE (d.account_id = t.account_id)))))
 UNION ALL
@@ -5950,7 +8205,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 33))
+          WHERE (d.id = 41))
 UNION ALL
  SELECT f.account_id,
     f.sent_requested_count,
@@ -5966,7 +8221,7 @@ UNION ALL
    FROM millrace_log.app_public__intro_request_stats__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 33)));
+          WHERE (d.id = 41)));
 comment on view millrace_log.app_public__intro_request_stats__exact is 'The rows of app_public.intro_request_stats as its definition gives them now.';
 
 create view millrace_log.app_public__investor__intro_count__pending as
@@ -6065,7 +8320,7 @@ create view millrace_log.app_public__investor_directory__exact as
    FROM app_public.investor_directory t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 37)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 45)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_public__investor_directory__dirty d
           WHERE (d.investor_id = t.investor_id)))))
 UNION ALL
@@ -6104,7 +8359,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 37))
+          WHERE (d.id = 45))
 UNION ALL
  SELECT f.investor_id,
     f.account_id,
@@ -6123,7 +8378,7 @@ UNION ALL
    FROM millrace_log.app_public__investor_directory__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 37)));
+          WHERE (d.id = 45)));
 comment on view millrace_log.app_public__investor_directory__exact is 'The rows of app_public.investor_directory as its definition gives them now.';
 
 create view millrace_log.app_public__opinion__agree_count__pending as
@@ -6303,7 +8558,7 @@ create view millrace_log.app_public__opinion_analysis__exact as
    FROM app_public.opinion_analysis t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 1)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 9)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_public__opinion_analysis__dirty d
           WHERE (d.opinion_id = t.opinion_id)))))
 UNION ALL
@@ -6336,7 +8591,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 1))
+          WHERE (d.id = 9))
 UNION ALL
  SELECT f.opinion_id,
     f.conversation_id,
@@ -6352,11 +8607,46 @@ UNION ALL
    FROM millrace_log.app_public__opinion_analysis__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 1)));
+          WHERE (d.id = 9)));
 comment on view millrace_log.app_public__opinion_analysis__exact is 'The rows of app_public.opinion_analysis as its definition gives them now.';
 grant select on table millrace_log.app_public__opinion_analysis__exact to app_account;
 grant select on table millrace_log.app_public__opinion_analysis__exact to app_anonymous;
 grant select on table millrace_log.app_public__opinion_analysis__exact to app_moderator;
+
+create view millrace_log.app_public__post__like_count__pending as
+ SELECT id,
+    sum(delta) AS delta
+   FROM ( SELECT rows.id,
+            rows.like_count AS delta
+           FROM ( SELECT source.post_id AS id,
+                    (image."image.weight" * 1) AS like_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.post_id AS "source.post_id",
+                            source_1.withdrawn_at AS "source.withdrawn_at"
+                           FROM millrace_log.app_public__post_like source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.post_id" AS post_id,
+                            image."source.withdrawn_at" AS withdrawn_at) source)
+                  WHERE ((source.withdrawn_at IS NULL) AND (source.post_id IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__post__carry.id,
+            app_public__post__carry.delta
+           FROM millrace_log.app_public__post__carry
+          WHERE (app_public__post__carry.column_name = 'like_count'::name)) pending
+  GROUP BY id;
+
+create view millrace_log.app_public__post__like_count__truth as
+ SELECT id,
+    COALESCE(sum(like_count), (0)::bigint) AS value
+   FROM ( SELECT source.post_id AS id,
+            (image."image.weight" * 1) AS like_count
+           FROM (( SELECT 1 AS "image.weight",
+                    source_1.post_id AS "source.post_id",
+                    source_1.withdrawn_at AS "source.withdrawn_at"
+                   FROM app_public.post_like source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.post_id" AS post_id,
+                    image."source.withdrawn_at" AS withdrawn_at) source)
+          WHERE ((source.withdrawn_at IS NULL) AND (source.post_id IS NOT NULL))) rows
+  GROUP BY id;
 
 create view millrace_log.app_public__project__badge_count__pending as
  SELECT id,
@@ -6659,7 +8949,7 @@ create view millrace_log.app_public__project_details__exact as
    FROM app_public.project_details t
   WHERE (( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 38)) AND (NOT (EXISTS ( SELECT
+          WHERE (d.id = 46)) AND (NOT (EXISTS ( SELECT
            FROM millrace_log.app_public__project_details__dirty d
           WHERE (d.project_id = t.project_id)))))
 UNION ALL
@@ -6704,7 +8994,7 @@ UNION ALL
          OFFSET 0) f)
   WHERE ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 38))
+          WHERE (d.id = 46))
 UNION ALL
  SELECT f.project_id,
     f.owner_id,
@@ -6726,8 +9016,151 @@ UNION ALL
    FROM millrace_log.app_public__project_details__definition f
   WHERE (NOT ( SELECT (d.kept AND (d.edition = 0))
            FROM millrace.derivation d
-          WHERE (d.id = 38)));
+          WHERE (d.id = 46)));
 comment on view millrace_log.app_public__project_details__exact is 'The rows of app_public.project_details as its definition gives them now.';
+
+create view millrace_log.app_public__telemetry_day__account_count__pending as
+ SELECT day,
+    kind,
+    sum(delta) AS delta
+   FROM ( SELECT p.day,
+            p.kind,
+            (((((COALESCE(m.n, (0)::bigint) + p.n) > 0))::integer - ((COALESCE(m.n, (0)::bigint) > 0))::integer))::numeric AS delta
+           FROM (millrace_log.app_public__telemetry_day__account_count__pending_members p
+             LEFT JOIN LATERAL ( SELECT m_1.n
+                   FROM millrace_log.app_public__telemetry_day__account_count__members m_1
+                  WHERE ((m_1.day = p.day) AND (m_1.kind = p.kind) AND (m_1.member_1 = p.member_1))
+                 OFFSET 0) m ON (true))
+        UNION ALL
+         SELECT app_public__telemetry_day__carry.day,
+            app_public__telemetry_day__carry.kind,
+            app_public__telemetry_day__carry.delta
+           FROM millrace_log.app_public__telemetry_day__carry
+          WHERE (app_public__telemetry_day__carry.column_name = 'account_count'::name)) pending
+  GROUP BY day, kind;
+
+create view millrace_log.app_public__telemetry_day__account_count__pending_members as
+ SELECT day,
+    kind,
+    member_1,
+    sum(account_count) AS n
+   FROM ( SELECT source.day,
+            source.kind,
+            source.account_id AS member_1,
+            (image."image.weight" * 1) AS account_count
+           FROM (( SELECT source_1.sign AS "image.weight",
+                    source_1.account_id AS "source.account_id",
+                    source_1.day AS "source.day",
+                    source_1.kind AS "source.kind"
+                   FROM millrace_log.app_public__telemetry_event source_1) image
+             CROSS JOIN LATERAL ( SELECT image."source.account_id" AS account_id,
+                    image."source.day" AS day,
+                    image."source.kind" AS kind) source)
+          WHERE (true AND (source.account_id IS NOT NULL) AND (source.day IS NOT NULL) AND (source.kind IS NOT NULL))) rows
+  GROUP BY day, kind, member_1
+ HAVING (sum(account_count) <> 0);
+
+create view millrace_log.app_public__telemetry_day__account_count__truth as
+ SELECT day,
+    kind,
+    count(*) AS value
+   FROM millrace_log.app_public__telemetry_day__account_count__truth_members
+  GROUP BY day, kind;
+
+create view millrace_log.app_public__telemetry_day__account_count__truth_members as
+ SELECT day,
+    kind,
+    member_1,
+    sum(account_count) AS n
+   FROM ( SELECT rows_1.day,
+            rows_1.kind,
+            rows_1.member_1,
+            rows_1.account_count
+           FROM ( SELECT source.day,
+                    source.kind,
+                    source.account_id AS member_1,
+                    (image."image.weight" * 1) AS account_count
+                   FROM (( SELECT 1 AS "image.weight",
+                            source_1.account_id AS "source.account_id",
+                            source_1.day AS "source.day",
+                            source_1.kind AS "source.kind"
+                           FROM app_public.telemetry_event source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.account_id" AS account_id,
+                            image."source.day" AS day,
+                            image."source.kind" AS kind) source)
+                  WHERE (true AND (source.account_id IS NOT NULL) AND (source.day IS NOT NULL) AND (source.kind IS NOT NULL))) rows_1
+        UNION ALL
+         SELECT app_public__telemetry_day__account_count__kept.day,
+            app_public__telemetry_day__account_count__kept.kind,
+            app_public__telemetry_day__account_count__kept.member_1,
+            app_public__telemetry_day__account_count__kept.n
+           FROM millrace_log.app_public__telemetry_day__account_count__kept) rows
+  GROUP BY day, kind, member_1
+ HAVING (sum(account_count) <> (0)::numeric);
+
+create view millrace_log.app_public__telemetry_day__event_count__pending as
+ SELECT day,
+    kind,
+    sum(delta) AS delta
+   FROM ( SELECT rows.day,
+            rows.kind,
+            rows.event_count AS delta
+           FROM ( SELECT source.day,
+                    source.kind,
+                    (image."image.weight" * 1) AS event_count
+                   FROM (( SELECT source_1.sign AS "image.weight",
+                            source_1.day AS "source.day",
+                            source_1.kind AS "source.kind"
+                           FROM millrace_log.app_public__telemetry_event source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.day" AS day,
+                            image."source.kind" AS kind) source)
+                  WHERE (true AND (source.day IS NOT NULL) AND (source.kind IS NOT NULL))) rows
+        UNION ALL
+         SELECT app_public__telemetry_day__carry.day,
+            app_public__telemetry_day__carry.kind,
+            app_public__telemetry_day__carry.delta
+           FROM millrace_log.app_public__telemetry_day__carry
+          WHERE (app_public__telemetry_day__carry.column_name = 'event_count'::name)) pending
+  GROUP BY day, kind;
+
+create view millrace_log.app_public__telemetry_day__event_count__truth as
+ SELECT day,
+    kind,
+    COALESCE(sum(event_count), (0)::numeric) AS value
+   FROM ( SELECT rows_1.day,
+            rows_1.kind,
+            rows_1.event_count
+           FROM ( SELECT source.day,
+                    source.kind,
+                    (image."image.weight" * 1) AS event_count
+                   FROM (( SELECT 1 AS "image.weight",
+                            source_1.day AS "source.day",
+                            source_1.kind AS "source.kind"
+                           FROM app_public.telemetry_event source_1) image
+                     CROSS JOIN LATERAL ( SELECT image."source.day" AS day,
+                            image."source.kind" AS kind) source)
+                  WHERE (true AND (source.day IS NOT NULL) AND (source.kind IS NOT NULL))) rows_1
+        UNION ALL
+         SELECT app_public__telemetry_day__event_count__kept.day,
+            app_public__telemetry_day__event_count__kept.kind,
+            app_public__telemetry_day__event_count__kept.n
+           FROM millrace_log.app_public__telemetry_day__event_count__kept) rows
+  GROUP BY day, kind;
+
+CREATE OR REPLACE FUNCTION app_hidden.announced_relations()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+select coalesce(array_agg(distinct n.nspname || '.' || c.relname), '{}')
+from millrace.derivation d
+join pg_catalog.pg_class c on c.oid = d.target
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where d.kind = 'materialize' and d.notifies
+$function$;
+comment on function app_hidden.announced_relations() is 'Names of the derived relations of which every change is announced.';
+grant execute on function app_hidden.announced_relations() to app_anonymous;
 
 CREATE OR REPLACE FUNCTION app_hidden.answer_intro(intro_request_id bigint, state app_public.intro_state, answer text)
  RETURNS app_public.intro_request
@@ -6797,6 +9230,55 @@ grant execute on function app_hidden.badge_points(app_public.badge_kind) to app_
 grant execute on function app_hidden.badge_points(app_public.badge_kind) to app_anonymous;
 grant execute on function app_hidden.badge_points(app_public.badge_kind) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.blocked_account_ids()
+ RETURNS bigint[]
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+RETURN ARRAY(SELECT k.blocked_id FROM app_public.block k WHERE (k.blocker_id = app_hidden.current_account_id()) UNION SELECT k.blocker_id FROM app_public.block k WHERE (k.blocked_id = app_hidden.current_account_id()));
+comment on function app_hidden.blocked_account_ids() is 'The accounts that the account of the request blocks, or that block it; empty for visitors.';
+grant execute on function app_hidden.blocked_account_ids() to app_account;
+grant execute on function app_hidden.blocked_account_ids() to app_anonymous;
+grant execute on function app_hidden.blocked_account_ids() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.count_rate_limit(key text, points integer, period_ms double precision, anew boolean DEFAULT false, OUT used integer, OUT left_ms double precision)
+ RETURNS record
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+with counted as (
+  insert into app_private.rate_limit as l (key, points, expires_at)
+  select count_rate_limit.key, count_rate_limit.points,
+    clock_timestamp() + count_rate_limit.period_ms * interval '1 millisecond'
+  where count_rate_limit.points <> 0 or count_rate_limit.anew
+  on conflict on constraint rate_limit_pkey do update set
+    points = case
+      when count_rate_limit.anew or l.expires_at <= clock_timestamp() then excluded.points
+      else least(l.points::bigint + excluded.points, 1000000000)::integer
+    end,
+    expires_at = case
+      when count_rate_limit.anew or l.expires_at <= clock_timestamp() then excluded.expires_at
+      else l.expires_at
+    end
+  returning l.points, l.expires_at
+),
+known as (
+  select c.points, c.expires_at from counted c
+  union all
+  select l.points, l.expires_at
+  from app_private.rate_limit l
+  where l.key = count_rate_limit.key and l.expires_at > clock_timestamp()
+    and count_rate_limit.points = 0 and not count_rate_limit.anew
+)
+select k.points, greatest(extract(epoch from k.expires_at - clock_timestamp()) * 1000, 0)::float8
+from known k
+$function$;
+comment on function app_hidden.count_rate_limit(text,integer,double precision,boolean) is 'Adds points to what a key has used in its period of so many milliseconds; returns the points used and the milliseconds left. For the host, which decides what is too much.';
+grant execute on function app_hidden.count_rate_limit(text,integer,double precision,boolean) to app_account;
+grant execute on function app_hidden.count_rate_limit(text,integer,double precision,boolean) to app_anonymous;
+grant execute on function app_hidden.count_rate_limit(text,integer,double precision,boolean) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.current_account_id()
  RETURNS bigint
  LANGUAGE sql
@@ -6806,6 +9288,43 @@ comment on function app_hidden.current_account_id() is 'The account on whose beh
 grant execute on function app_hidden.current_account_id() to app_account;
 grant execute on function app_hidden.current_account_id() to app_anonymous;
 grant execute on function app_hidden.current_account_id() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.current_session_id()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (NULLIF(current_setting('app.session_id'::text, true), ''::text))::bigint;
+comment on function app_hidden.current_session_id() is 'The session in which the transaction runs, as the host verified it; null if in none.';
+grant execute on function app_hidden.current_session_id() to app_account;
+grant execute on function app_hidden.current_session_id() to app_anonymous;
+grant execute on function app_hidden.current_session_id() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.delete_agents()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.current_account_id();
+begin
+  update app_public.agent a
+    set deleted_at = now()
+    where a.owner_id = v_account_id and a.deleted_at is null;
+  update app_public.agent_follow f
+    set unfollowed_at = now()
+    where f.account_id = v_account_id and f.unfollowed_at is null;
+  update app_public.post_like l
+    set withdrawn_at = now()
+    where l.account_id = v_account_id and l.withdrawn_at is null;
+  delete from app_public.update_read r where r.account_id = v_account_id;
+end
+$function$;
+comment on function app_hidden.delete_agents() is 'Deletes the agents, follows, likes and read states of the account of the request.';
+grant execute on function app_hidden.delete_agents() to app_account;
+grant execute on function app_hidden.delete_agents() to app_anonymous;
+grant execute on function app_hidden.delete_agents() to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_hidden.delete_discovery_of(account_id bigint)
  RETURNS void
@@ -6849,6 +9368,28 @@ comment on function app_hidden.delete_discovery_of(bigint) is 'Deletes what the 
 grant execute on function app_hidden.delete_discovery_of(bigint) to app_account;
 grant execute on function app_hidden.delete_discovery_of(bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.end_access()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.current_account_id();
+begin
+  update app_public.session s set ended_at = pg_catalog.now()
+    where s.account_id = v_account_id and s.ended_at is null;
+  delete from app_private.nonce n using app_private.account_address d
+    where d.account_id = v_account_id and n.address = d.address;
+  delete from app_private.account_address d where d.account_id = v_account_id;
+end
+$function$;
+comment on function app_hidden.end_access() is 'Ends the sessions and forgets the addresses of the account of the request.';
+grant execute on function app_hidden.end_access() to app_account;
+grant execute on function app_hidden.end_access() to app_anonymous;
+grant execute on function app_hidden.end_access() to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.end_intro_requests(project_id bigint, investor_id bigint)
  RETURNS void
  LANGUAGE sql
@@ -6873,6 +9414,141 @@ $function$;
 comment on function app_hidden.end_intro_requests(bigint,bigint) is 'Ends the caller''s open intro requests with a project or an investor.';
 grant execute on function app_hidden.end_intro_requests(bigint,bigint) to app_account;
 grant execute on function app_hidden.end_intro_requests(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.ended_sessions(session_ids bigint[])
+ RETURNS SETOF bigint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT i.id
+    FROM unnest(ended_sessions.session_ids) i(id)
+   WHERE (NOT (EXISTS ( SELECT
+            FROM app_public.session s
+           WHERE ((s.id = i.id) AND (s.ended_at IS NULL) AND (s.expires_at > now())))));
+END;
+comment on function app_hidden.ended_sessions(bigint[]) is 'Which of the sessions have ended.';
+grant execute on function app_hidden.ended_sessions(bigint[]) to app_anonymous;
+
+CREATE OR REPLACE FUNCTION app_hidden.engine_metrics()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_metrics jsonb;
+  v_jobs jsonb := '[]';
+begin
+  if to_regclass('graphile_worker.jobs') is not null then
+    -- as text: the schema belongs to graphile-worker, which makes it when it first starts
+    execute $sql$
+      select coalesce(jsonb_agg(q), '[]')
+      from (
+        select
+          case
+            when j.locked_at is not null then 'running'
+            when j.attempts >= j.max_attempts then 'dead'
+            when j.attempts > 0 then 'failing'
+            when j.run_at > now() then 'scheduled'
+            else 'ready'
+          end as state,
+          count(*) as jobs
+        from graphile_worker.jobs j
+        group by 1
+      ) q
+    $sql$ into v_jobs;
+  end if;
+  with pending as materialized (
+    select s.relation, p.rows, p.oldest
+    from millrace.source s
+    cross join lateral app_private.pending_at_most(s.log, 100000) p
+  )
+  select jsonb_build_object(
+    'derivations', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'name', d.name, 'kind', d.kind, 'state', d.state, 'waiting', coalesce(w.keys, 0),
+        'staleness',
+        coalesce(round(extract(epoch from clock_timestamp() - least(p.oldest, w.oldest)), 3), 0),
+        'failed', (d.state = 'failed')::integer
+          + (select count(*) from millrace.failed_key f where f.derivation = d.id)
+          + (select count(r.dead_at) from millrace.run r where r.derivation = d.id)))
+      from millrace.derivation d
+      left join lateral (
+        select min(q.oldest) as oldest
+        from millrace.reading r
+        join pending q on q.relation = r.relation
+        where r.id = d.id
+      ) p on true
+      left join lateral (
+        select count(*) as keys, min(q.first_at) as oldest
+        from millrace.waiting(d.id) q where d.work is not null
+      ) w on true
+    ), '[]'),
+    'logs', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'source', millrace.qualified_name(p.relation), 'pending', p.rows))
+      from pending p
+    ), '[]'),
+    'runs', (select g.number from millrace.generation g),
+    'lastRunAt', (
+      select extract(epoch from max(s.drained_at)) from millrace.source s
+    ),
+    'tickers', (
+      select count(*) from pg_catalog.pg_stat_activity a
+      where a.datname = current_database() and a.application_name = 'millrace ticker'
+    ),
+    'hosts', (select count(*) from millrace.host),
+    'drift', coalesce((
+      select sum(d.keys_drifted) from millrace.drift_log d
+      where d.found_at > clock_timestamp() - interval '1 hour'
+    ), 0),
+    'jobs', v_jobs,
+    'alerts', coalesce((
+      select jsonb_agg(jsonb_build_object('rule', r.name, 'firing', (a.id is not null)::integer))
+      from app_operator.alert_rule r
+      left join app_operator.alert a on a.rule_name = r.name and a.resolved_at is null
+      where r.is_enabled
+    ), '[]'),
+    'connections', jsonb_build_object(
+      'used', (
+        select sum(d.numbackends) from pg_catalog.pg_stat_database d
+      ),
+      'max', current_setting('max_connections')::integer
+    ),
+    'blocks', (
+      select jsonb_build_object('hit', d.blks_hit, 'read', d.blks_read)
+      from pg_catalog.pg_stat_database d where d.datname = current_database()
+    )
+  ) into v_metrics;
+  return v_metrics;
+end
+$function$;
+comment on function app_hidden.engine_metrics() is 'What the engine, the queue and the database have to say to a monitoring system.';
+grant execute on function app_hidden.engine_metrics() to app_anonymous;
+
+CREATE OR REPLACE FUNCTION app_hidden.enter_session(name text, session_id text, is_local boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from app_public.session s
+    where s.id = enter_session.session_id::bigint and s.ended_at is null
+      and s.expires_at > pg_catalog.now();
+  if not found then
+    raise exception 'You are signed out' using
+      errcode = 'AC010',
+      detail = pg_catalog.format('session %s has ended', enter_session.session_id),
+      hint = 'Sign in again.';
+  end if;
+  return pg_catalog.set_config(
+    'app.session_id', enter_session.session_id, enter_session.is_local);
+end
+$function$;
+comment on function app_hidden.enter_session(text,text,boolean) is 'Puts the transaction in a session; AC010 for one that has ended.';
+grant execute on function app_hidden.enter_session(text,text,boolean) to app_authenticator;
 
 CREATE OR REPLACE FUNCTION app_hidden.escape_html(value text)
  RETURNS text
@@ -6899,6 +9575,37 @@ $function$;
 comment on function app_hidden.expire_intro_requests(bigint,bigint) is 'Expires the overdue requests between a project and an investor.';
 grant execute on function app_hidden.expire_intro_requests(bigint,bigint) to app_account;
 grant execute on function app_hidden.expire_intro_requests(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.file_report(subject app_public.report_subject, subject_id bigint, account_id bigint, content text, reason text)
+ RETURNS app_public.report
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_reporter_id constant bigint := app_hidden.require_account();
+  v_report app_public.report;
+begin
+  insert into app_public.report (reporter_id, account_id, subject, subject_id, content, reason)
+    values (
+      v_reporter_id, file_report.account_id, file_report.subject, file_report.subject_id,
+      file_report.content, file_report.reason
+    )
+    on conflict (reporter_id, subject, subject_id) where state in ('open', 'reviewing') do nothing
+    returning * into v_report;
+  if not found then
+    select r.* into v_report from app_public.report r
+      where r.reporter_id = v_reporter_id and r.subject = file_report.subject
+        and r.subject_id = file_report.subject_id and r.state in ('open', 'reviewing');
+  end if;
+  return v_report;
+end
+$function$;
+comment on function app_hidden.file_report(app_public.report_subject,bigint,bigint,text,text) is 'Files a report in the name of the account of the request.';
+grant execute on function app_hidden.file_report(app_public.report_subject,bigint,bigint,text,text) to app_account;
+grant execute on function app_hidden.file_report(app_public.report_subject,bigint,bigint,text,text) to app_anonymous;
+grant execute on function app_hidden.file_report(app_public.report_subject,bigint,bigint,text,text) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_hidden.investor_matches(investor app_public.investor_directory, stage app_public.investor_stage, sector text, open_only boolean)
  RETURNS boolean
@@ -6997,23 +9704,251 @@ comment on function app_hidden.leave_direct_conversations(bigint) is 'Takes the 
 grant execute on function app_hidden.leave_direct_conversations(bigint) to app_account;
 grant execute on function app_hidden.leave_direct_conversations(bigint) to app_moderator;
 
-CREATE OR REPLACE FUNCTION app_hidden.readiness()
- RETURNS jsonb
- LANGUAGE sql
- STABLE PARALLEL RESTRICTED SECURITY DEFINER
+CREATE OR REPLACE FUNCTION app_hidden.open_guest_session(device_name text DEFAULT ''::text)
+ RETURNS app_hidden.signed_in
+ LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select pg_catalog.jsonb_build_object(
-    'pending', coalesce(sum(p.rows), 0),
-    'oldestPendingSeconds',
-    coalesce(round(extract(epoch from clock_timestamp() - min(p.oldest)), 3), 0),
-    'failed', (select count(*) from millrace.derivation d where d.state = 'failed')
-  )
-  from millrace.source s
-  cross join lateral millrace.pending_rows(s.log) p;
+#variable_conflict use_column
+declare
+  v_account_id bigint;
+begin
+  insert into app_public.account (is_guest) values (true) returning id into v_account_id;
+  return app_private.signed_in_of(
+    app_private.open_session(v_account_id, open_guest_session.device_name, interval '30 days'),
+    true
+  );
+end
 $function$;
-comment on function app_hidden.readiness() is 'Rows that no drain has taken yet, the age of the oldest, and the number of failed derivations.';
+comment on function app_hidden.open_guest_session(text) is 'Makes a guest account with a session.';
+grant execute on function app_hidden.open_guest_session(text) to app_account;
+grant execute on function app_hidden.open_guest_session(text) to app_anonymous;
+grant execute on function app_hidden.open_guest_session(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.readiness()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_migration text;
+  v_migrations integer := 0;
+begin
+  if to_regclass('app_migration.migration') is not null then
+    -- as text: npm run migrate keeps its books in a schema of its own
+    execute 'select max(m.name), count(*) from app_migration.migration m'
+      into v_migration, v_migrations;
+  end if;
+  return (
+    select jsonb_build_object(
+      'migration', v_migration,
+      'migrations', v_migrations,
+      'ticker', exists (
+        select from pg_catalog.pg_stat_activity a
+        where a.datname = current_database() and a.application_name = 'millrace ticker'
+      ),
+      'pending', coalesce(sum(p.rows), 0),
+      'oldestPendingSeconds',
+      coalesce(round(extract(epoch from clock_timestamp() - min(p.oldest)), 3), 0),
+      'failed', (select count(*) from millrace.derivation d where d.state = 'failed')
+    )
+    from millrace.source s
+    cross join lateral app_private.pending_at_most(s.log, 100000) p
+  );
+end
+$function$;
+comment on function app_hidden.readiness() is 'The last migration and how many there are, whether a ticker is connected, rows that no drain has taken yet, the age of the oldest, and the number of failed derivations.';
 grant execute on function app_hidden.readiness() to app_anonymous;
+
+CREATE OR REPLACE FUNCTION app_hidden.refresh_session()
+ RETURNS app_hidden.signed_in
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_session app_public.session;
+begin
+  update app_public.session s
+    set expires_at = pg_catalog.now() + interval '30 days', last_seen_at = pg_catalog.now()
+    where s.id = app_hidden.current_session_id() and s.account_id = v_account_id
+      and s.ended_at is null
+    returning s.* into v_session;
+  if not found then
+    raise exception 'This request is in no session' using
+      errcode = 'AC015',
+      detail = pg_catalog.format('account %s', v_account_id),
+      hint = 'Only a token that came from signing in can be extended.';
+  end if;
+  return app_private.signed_in_of(v_session, false);
+end
+$function$;
+comment on function app_hidden.refresh_session() is 'Extends the session of the request; AC015 for a request in none.';
+grant execute on function app_hidden.refresh_session() to app_account;
+grant execute on function app_hidden.refresh_session() to app_anonymous;
+grant execute on function app_hidden.refresh_session() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.relation_name(relation oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT format('%I.%I'::text, n.nspname, c.relname) AS format
+    FROM (pg_class c
+      JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+   WHERE (c.oid = relation_name.relation);
+END;
+comment on function app_hidden.relation_name(oid) is 'The name of a relation with its schema; null for none.';
+grant execute on function app_hidden.relation_name(oid) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_hidden.report_host(report jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_host constant text := left(report ->> 'host', 200);
+  v_minute constant timestamptz := date_trunc('minute', clock_timestamp());
+begin
+  if v_host is null or v_host = ''
+    or (select count(*) from app_private.host_sample s where s.minute = v_minute) >= 100
+  then
+    raise exception 'This report is not kept' using
+      errcode = 'OP025',
+      detail = 'It names no host, or a hundred hosts have reported in this minute.',
+      hint = 'Report {"host": "<name>", …} once a minute.';
+  end if;
+  insert into app_private.host_sample as s
+  select v_host, v_minute, greatest(r.requests, 0), greatest(r.errors, 0), r."requestP95",
+    greatest(r.statements, 0), r."statementP95", r."statementMax", greatest(r."poolSize", 0),
+    greatest(r."poolUsedMax", 0), greatest(r."poolAcquisitions", 0), greatest(r."poolWaits", 0),
+    greatest(r."poolWaitMax", 0), r."cacheHits", r."cacheMisses", r."cacheEntries",
+    r."eventLoopP99", r."memoryBytes"
+  from jsonb_to_record(report) r (
+    requests integer, errors integer, "requestP95" real, statements integer, "statementP95" real,
+    "statementMax" real, "poolSize" integer, "poolUsedMax" integer, "poolAcquisitions" integer,
+    "poolWaits" integer, "poolWaitMax" real, "cacheHits" bigint, "cacheMisses" bigint,
+    "cacheEntries" integer, "eventLoopP99" real, "memoryBytes" bigint
+  )
+  on conflict (host, minute) do update set
+    requests = s.requests + excluded.requests,
+    errors = s.errors + excluded.errors,
+    request_p95_ms = greatest(s.request_p95_ms, excluded.request_p95_ms),
+    statements = s.statements + excluded.statements,
+    statement_p95_ms = greatest(s.statement_p95_ms, excluded.statement_p95_ms),
+    statement_max_ms = greatest(s.statement_max_ms, excluded.statement_max_ms),
+    pool_size = excluded.pool_size,
+    pool_used_max = greatest(s.pool_used_max, excluded.pool_used_max),
+    pool_acquisitions = s.pool_acquisitions + excluded.pool_acquisitions,
+    pool_waits = s.pool_waits + excluded.pool_waits,
+    pool_wait_max_ms = greatest(s.pool_wait_max_ms, excluded.pool_wait_max_ms),
+    cache_hits = coalesce(s.cache_hits + excluded.cache_hits, excluded.cache_hits),
+    cache_misses = coalesce(s.cache_misses + excluded.cache_misses, excluded.cache_misses),
+    cache_entries = excluded.cache_entries,
+    event_loop_p99_ms = greatest(s.event_loop_p99_ms, excluded.event_loop_p99_ms),
+    memory_bytes = excluded.memory_bytes;
+  insert into app_private.operation_sample as s
+  select v_host, v_minute, left(o.operation, 100), sum(greatest(o.requests, 0)),
+    sum(greatest(o.errors, 0)), sum(o.total), max(o.p95), max(o.max)
+  from (
+    select q.*
+    from jsonb_to_recordset(coalesce(report -> 'operations', '[]')) q (
+      operation text, requests integer, errors integer, total double precision, p95 real, max real
+    )
+    where q.operation <> ''
+    limit 100
+  ) o
+  group by left(o.operation, 100)
+  on conflict (host, minute, operation) do update set
+    requests = s.requests + excluded.requests,
+    errors = s.errors + excluded.errors,
+    total_ms = s.total_ms + excluded.total_ms,
+    p95_ms = greatest(s.p95_ms, excluded.p95_ms),
+    max_ms = greatest(s.max_ms, excluded.max_ms);
+  insert into app_private.slow_statement as s
+    (statement_hash, plan_hash, statement, plan, operation, calls, total_ms, max_ms)
+  select left(t.hash, 64), left(coalesce(t."planHash", ''), 64), left(min(t.statement), 20000),
+    left(min(t.plan), 20000), left(min(t.operation), 100), sum(greatest(t.calls, 0)), sum(t.total),
+    max(t.max)
+  from (
+    select q.*
+    from jsonb_to_recordset(coalesce(report -> 'slowStatements', '[]')) q (
+      hash text, "planHash" text, statement text, plan text, operation text, calls bigint,
+      total double precision, max double precision
+    )
+    where q.hash <> '' and q.statement <> ''
+    limit 50
+  ) t
+  group by 1, 2
+  -- hosts report the same statements: always in one order
+  order by 1, 2
+  on conflict (statement_hash, plan_hash) do update set
+    operation = coalesce(excluded.operation, s.operation),
+    calls = s.calls + excluded.calls,
+    total_ms = s.total_ms + excluded.total_ms,
+    max_ms = greatest(s.max_ms, excluded.max_ms),
+    last_seen_at = clock_timestamp();
+end
+$function$;
+comment on function app_hidden.report_host(jsonb) is 'Keeps what a host measured in the last minute. OP025 for a report without a host, and beyond a hundred hosts in a minute.';
+grant execute on function app_hidden.report_host(jsonb) to app_anonymous;
+
+CREATE OR REPLACE FUNCTION app_hidden.reported(subject app_public.report_subject, subject_id bigint)
+ RETURNS app_hidden.reported_thing
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_thing app_hidden.reported_thing;
+begin
+  case reported.subject
+    when 'account' then
+      select a.id, coalesce(a.display_name, '') into v_thing from app_public.account a
+        where a.id = reported.subject_id and a.deleted_at is null;
+    when 'agent' then
+      select a.owner_id, pg_catalog.concat_ws(e'\n', a.handle, a.display_name, a.bio)
+        into v_thing from app_public.agent a where a.id = reported.subject_id;
+    when 'opinion' then
+      select o.author_id, o.content into v_thing from app_public.opinion o
+        where o.id = reported.subject_id and o.deleted_at is null;
+    when 'comment' then
+      select c.author_id, c.content into v_thing from app_public.project_comment c
+        where c.id = reported.subject_id and c.deleted_at is null;
+    when 'chain_post' then
+      select p.author_id, pg_catalog.concat_ws(e'\n', nullif(p.title, ''), p.content)
+        into v_thing from app_public.chain_post p
+        where p.id = reported.subject_id and p.deleted_at is null;
+    when 'agent_update' then
+      select a.owner_id, pg_catalog.concat_ws(e'\n', u.headline, u.summary, u.details)
+        into v_thing from app_public.agent_update u
+        join app_public.agent a on a.id = u.agent_id
+        where u.id = reported.subject_id;
+    when 'post' then
+      select a.owner_id, p.content into v_thing from app_public.post p
+        join app_public.agent a on a.id = p.agent_id
+        where p.id = reported.subject_id;
+    when 'message' then
+      select m.sender_id, m.content into v_thing
+        from app_public.direct_member d
+        join app_public.direct_message m on m.conversation_id = d.conversation_id
+        where d.account_id = app_hidden.current_account_id() and m.id = reported.subject_id
+          and m.deleted_at is null;
+  end case;
+  return v_thing;
+end
+$function$;
+comment on function app_hidden.reported(app_public.report_subject,bigint) is 'Whose a thing is that may be reported, and what it says; nulls for what the caller cannot see.';
+grant execute on function app_hidden.reported(app_public.report_subject,bigint) to app_account;
+grant execute on function app_hidden.reported(app_public.report_subject,bigint) to app_anonymous;
+grant execute on function app_hidden.reported(app_public.report_subject,bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_hidden.require_account()
  RETURNS bigint
@@ -7693,6 +10628,7 @@ declare
   v_patterns text[] := '{}';
   v_word text;
   v_stem text;
+  v_pattern text;
   v_folded text;
   v_found boolean := false;
   v_html text;
@@ -7700,12 +10636,17 @@ begin
   foreach v_word in array search_highlight.words loop
     v_stem := (pg_catalog.ts_lexize('pg_catalog.english_stem', v_word))[1];
     v_stems := v_stems || v_stem;
+    -- a text without letters beyond ASCII needs no other forms of them
+    v_pattern := case when v_stem <> v_word then pg_catalog.rtrim(v_stem, 'i') else v_word end;
+    if not v_is_plain then
+      v_pattern := app_hidden.search_pattern(v_pattern);
+    end if;
     v_patterns := v_patterns || case
       when v_word in ('csharp', 'fsharp') then pg_catalog.left(v_word, 1) || '#'
       when v_word = 'cplusplus' then 'c\+\+'
-      when v_stem <> v_word then pg_catalog.rtrim(v_stem, 'i') || '[a-z]*\M'
-      when v_word = v_last then v_word || '[a-z0-9]*\M'
-      else v_word || '\M'
+      when v_stem <> v_word then v_pattern || '[[:alpha:]]*\M'
+      when v_word = v_last then v_pattern || '[[:alnum:]]*\M'
+      else v_pattern || '\M'
     end;
     if search_highlight.typos then
       v_typos := v_typos || app_hidden.search_typos(v_word);
@@ -7818,6 +10759,32 @@ comment on function app_hidden.search_matches(tsquery,integer,text,integer) is '
 grant execute on function app_hidden.search_matches(tsquery,integer,text,integer) to app_account;
 grant execute on function app_hidden.search_matches(tsquery,integer,text,integer) to app_anonymous;
 grant execute on function app_hidden.search_matches(tsquery,integer,text,integer) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.search_pattern(word text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_pattern text := pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(search_pattern.word,
+    'ss', '(?:ss|ß)'), 'ae', '(?:ae|æ)'), 'oe', '(?:oe|œ)');
+  v_forms text;
+begin
+  foreach v_forms in array array[
+    'aàáâãäåāăą', 'cçćĉċč', 'dďđ', 'eèéêëēĕėęě', 'gĝğġģ', 'iìíîïĩīĭįı', 'lĺļľł', 'nñńņň',
+    'oòóôõöøōŏő', 'rŕŗř', 'sśŝşšș', 'tţťț', 'uùúûüũūŭůűų', 'yýÿŷ', 'zźżž'
+  ] loop
+    v_pattern := pg_catalog.replace(
+      v_pattern, pg_catalog.left(v_forms, 1), pg_catalog.concat('[', v_forms, ']'));
+  end loop;
+  return v_pattern;
+end
+$function$;
+comment on function app_hidden.search_pattern(text) is 'A folded word as a regular expression that finds it with accents, too.';
+grant execute on function app_hidden.search_pattern(text) to app_account;
+grant execute on function app_hidden.search_pattern(text) to app_anonymous;
+grant execute on function app_hidden.search_pattern(text) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_hidden.search_popularity(activity bigint)
  RETURNS smallint
@@ -8108,6 +11075,80 @@ grant execute on function app_hidden.search_words(text) to app_account;
 grant execute on function app_hidden.search_words(text) to app_anonymous;
 grant execute on function app_hidden.search_words(text) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.sign_in(nonce text, device_name text DEFAULT ''::text)
+ RETURNS app_hidden.signed_in
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_address constant text :=
+    nullif(pg_catalog.current_setting('app.proven_address', true), '');
+  v_guest_id bigint;
+  v_expires_at timestamptz;
+  v_account_id bigint;
+  v_is_new boolean := false;
+  v_session app_public.session;
+begin
+  if v_address is null then
+    raise exception 'Nothing was signed' using
+      errcode = 'AC013',
+      detail = 'The request carries no verified address.',
+      hint = 'Use the mutation signIn of the API, which verifies the signature.';
+  end if;
+  delete from app_private.nonce n
+    where n.nonce = sign_in.nonce and n.address = v_address and n.purpose = 'sign_in'
+    returning n.expires_at into v_expires_at;
+  if not found or v_expires_at <= pg_catalog.now() then
+    raise exception 'This challenge cannot be used' using
+      errcode = 'AC011',
+      detail = pg_catalog.format('nonce %s of %s', pg_catalog.left(sign_in.nonce, 64), v_address),
+      hint = 'It was used already, has expired or is another address''s: request a new nonce.';
+  end if;
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(v_address, 4713));
+  select a.id into v_guest_id from app_public.account a
+    where a.id = app_hidden.current_account_id() and a.is_guest
+      and a.deleted_at is null and a.suspended_at is null
+    for update;
+  select d.account_id into v_account_id from app_private.account_address d
+    where d.address = v_address;
+  if not found then
+    v_is_new := true;
+    if v_guest_id is not null then
+      update app_public.account a set is_guest = false where a.id = v_guest_id;
+      update app_public.session s set ended_at = now()
+        where s.account_id = v_guest_id and s.ended_at is null;
+      v_account_id := v_guest_id;
+    else
+      insert into app_public.account default values returning id into v_account_id;
+    end if;
+    insert into app_private.account_address (address, account_id)
+      values (v_address, v_account_id);
+  elsif v_guest_id is not null then
+    perform app_private.merge_guest(v_guest_id, v_account_id);
+  end if;
+  v_session := app_private.open_session(v_account_id, sign_in.device_name, interval '30 days');
+  return app_private.signed_in_of(v_session, v_is_new);
+end
+$function$;
+comment on function app_hidden.sign_in(text,text) is 'Opens a session for the address that the host has verified; AC011, AC013 or AC016 otherwise.';
+grant execute on function app_hidden.sign_in(text,text) to app_account;
+grant execute on function app_hidden.sign_in(text,text) to app_anonymous;
+grant execute on function app_hidden.sign_in(text,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.sign_in_message(address text, nonce text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (((((('millrace-api: sign in'::text || '
+'::text) || 'Address: '::text) || address) || '
+'::text) || 'Nonce: '::text) || nonce);
+comment on function app_hidden.sign_in_message(text,text) is 'What the holder of an address signs in order to sign in.';
+grant execute on function app_hidden.sign_in_message(text,text) to app_account;
+grant execute on function app_hidden.sign_in_message(text,text) to app_anonymous;
+grant execute on function app_hidden.sign_in_message(text,text) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.trending_score(published_at timestamp with time zone, activity bigint)
  RETURNS double precision
  LANGUAGE sql
@@ -8118,6 +11159,30 @@ grant execute on function app_hidden.trending_score(timestamp with time zone,big
 grant execute on function app_hidden.trending_score(timestamp with time zone,bigint) to app_anonymous;
 grant execute on function app_hidden.trending_score(timestamp with time zone,bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.unfollow_between(other_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.current_account_id();
+begin
+  update app_public.agent_follow f
+    set unfollowed_at = now()
+    from app_public.agent a
+    where a.id = f.agent_id and f.unfollowed_at is null
+      and (a.owner_id, f.account_id) in (
+        (v_account_id, unfollow_between.other_id), (unfollow_between.other_id, v_account_id)
+      );
+end
+$function$;
+comment on function app_hidden.unfollow_between(bigint) is 'Ends the follows between the account of the request and another, both ways.';
+grant execute on function app_hidden.unfollow_between(bigint) to app_account;
+grant execute on function app_hidden.unfollow_between(bigint) to app_anonymous;
+grant execute on function app_hidden.unfollow_between(bigint) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.unread_message_count()
  RETURNS bigint
  LANGUAGE sql
@@ -8127,6 +11192,451 @@ comment on function app_hidden.unread_message_count() is 'How many direct messag
 grant execute on function app_hidden.unread_message_count() to app_account;
 grant execute on function app_hidden.unread_message_count() to app_anonymous;
 grant execute on function app_hidden.unread_message_count() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_hidden.unread_update_count()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (SELECT count(*) AS count FROM app_public.agent_feed_item_live f WHERE ((f.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (NOT f.is_read)));
+comment on function app_hidden.unread_update_count() is 'How many updates of the agents that it follows the account of the request has not read.';
+grant execute on function app_hidden.unread_update_count() to app_account;
+grant execute on function app_hidden.unread_update_count() to app_anonymous;
+grant execute on function app_hidden.unread_update_count() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_operator.add_webhook(url text)
+ RETURNS app_operator.new_webhook
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook app_operator.new_webhook;
+begin
+  if add_webhook.url !~ '^https?://[^[:space:]/]+[^[:space:]]*$'
+    or char_length(add_webhook.url) > 2000
+  then
+    raise exception 'This is no address to send to' using
+      errcode = 'OP028',
+      detail = format('url %L', left(add_webhook.url, 200)),
+      hint = 'https://host/path, at most 2,000 characters.';
+  end if;
+  insert into app_operator.webhook as w (url, secret)
+    values (
+      add_webhook.url,
+      -- two random uuids: 244 bits of the server's strong random source
+      pg_catalog.replace(
+        pg_catalog.gen_random_uuid()::text || pg_catalog.gen_random_uuid()::text, '-', ''))
+    on conflict on constraint webhook_url_key do nothing
+    returning w.id, w.url, w.secret into v_webhook;
+  if not found then
+    raise exception 'This address is told already' using
+      errcode = 'OP029',
+      detail = format('url %L', add_webhook.url),
+      hint = 'Remove it first to get another secret.';
+  end if;
+  return v_webhook;
+end
+$function$;
+comment on function app_operator.add_webhook(text) is 'Adds an address that alerts are sent to; returns the secret that signs them, this once. OP028 for no address, OP029 for one that is there.';
+grant execute on function app_operator.add_webhook(text) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.clear_cache()
+ RETURNS boolean
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select pg_catalog.pg_notify('millrace', '{"relation": "*", "keys": null}');
+  select true;
+$function$;
+comment on function app_operator.clear_cache() is 'Empties the cache of responses of every host.';
+grant execute on function app_operator.clear_cache() to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.jobs(state text DEFAULT NULL::text)
+ RETURNS SETOF app_operator.job
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if jobs.state is not null
+    and jobs.state not in ('ready', 'scheduled', 'running', 'failing', 'dead')
+  then
+    raise exception 'There is no such state of a job' using
+      errcode = 'OP024',
+      detail = format('state %L', jobs.state),
+      hint = 'ready, scheduled, running, failing or dead.';
+  end if;
+  if to_regclass('graphile_worker.jobs') is not null then
+    return query execute
+      'select q.*
+      from (
+        select ''graphile_worker'', j.id::text, j.task_identifier,
+          case
+            when j.locked_at is not null then ''running''
+            when j.attempts >= j.max_attempts then ''dead''
+            when j.attempts > 0 then ''failing''
+            when j.run_at > now() then ''scheduled''
+            else ''ready''
+          end as state,
+          j.attempts::integer, j.max_attempts::integer, j.run_at, j.locked_at, j.last_error
+        from graphile_worker.jobs j
+      ) q
+      where $1 is null or q.state = $1
+      order by q.run_at, q.id'
+      using jobs.state;
+  end if;
+  if jobs.state is null or jobs.state = 'dead' then
+    return query
+      select d.queue, d.id, d.task, 'dead', d.attempts, d.attempts, d.at, null::timestamptz,
+        d.last_error
+      from app_private.dead_jobs() d where d.queue = 'pgboss';
+  end if;
+end
+$function$;
+comment on function app_operator.jobs(text) is 'Background jobs, by state if one is given: ready, scheduled, running, failing or dead.';
+grant execute on function app_operator.jobs(text) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.optimize(table_name text DEFAULT NULL::text)
+ RETURNS app_operator.queued_job
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_relation regclass;
+  v_job app_operator.queued_job;
+begin
+  if optimize.table_name is null then
+    select array_agg(w.relation order by w.relation), array_agg(w.reason order by w.relation)
+      into v_job.tables, v_job.reasons
+    from app_private.wants_upkeep() w;
+  else
+    v_relation := pg_catalog.to_regclass(optimize.table_name);
+    if v_relation is null or not exists (
+      select from pg_catalog.pg_class c
+      where c.oid = v_relation and c.relkind in ('r', 'p', 'm')
+        and pg_catalog.pg_has_role(c.relowner, 'member')
+    ) then
+      raise exception 'There is no such table of this project' using
+        errcode = 'OP022',
+        detail = format('table %L', optimize.table_name),
+        hint = 'Write schema.table, as relationSizes names it.';
+    end if;
+    v_job.tables := array[app_hidden.relation_name(v_relation)];
+    v_job.reasons := array['asked for'];
+  end if;
+  v_job.task := 'optimize';
+  if v_job.tables is not null then
+    v_job.id := app_private.queue_optimize(v_job.tables);
+  end if;
+  return v_job;
+end
+$function$;
+comment on function app_operator.optimize(text) is 'Vacuums and analyzes the tables that want it, or the one named, in a job. OP022 for an unknown table.';
+grant execute on function app_operator.optimize(text) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.pause(name text)
+ RETURNS app_operator.derivation
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_derivation app_operator.derivation;
+begin
+  perform millrace.pause(pause.name);
+  select d.* into v_derivation from app_operator.derivation d where d.name = pause.name;
+  return v_derivation;
+end
+$function$;
+comment on function app_operator.pause(text) is 'Stops keeping a derivation until it is resumed; exact reads recount meanwhile. MR012 for an unknown name.';
+grant execute on function app_operator.pause(text) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.reconcile(name text DEFAULT NULL::text, repair boolean DEFAULT false)
+ RETURNS app_operator.queued_job
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_job app_operator.queued_job;
+begin
+  if reconcile.name is not null then
+    perform millrace.derivation_named(reconcile.name);
+  end if;
+  v_job.task := 'reconcile';
+  v_job.id := millrace.add_job('reconcile', jsonb_build_object(
+    'name', reconcile.name, 'repair', coalesce(reconcile.repair, false)),
+    concat_ws(':', 'operator', reconcile.name), max_attempts => 3);
+  return v_job;
+end
+$function$;
+comment on function app_operator.reconcile(text,boolean) is 'Compares one derivation, or all, with a recount, in a job; repair puts right what differs. MR012 for an unknown name.';
+grant execute on function app_operator.reconcile(text,boolean) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.remove_webhook(id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from app_operator.webhook w where w.id = remove_webhook.id;
+  if not found then
+    raise exception 'There is no such webhook' using
+      errcode = 'OP030',
+      detail = format('webhook %s', remove_webhook.id),
+      hint = 'webhooks lists them.';
+  end if;
+  return true;
+end
+$function$;
+comment on function app_operator.remove_webhook(bigint) is 'Removes a webhook and its deliveries. OP030 for an unknown one.';
+grant execute on function app_operator.remove_webhook(bigint) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.reset_statistics()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_reset text;
+begin
+  if not pg_catalog.has_function_privilege('pg_catalog.pg_stat_reset()', 'execute') then
+    raise exception 'The statistics of Postgres cannot be reset by this role' using
+      errcode = 'OP023',
+      detail = format('Role %s may not execute pg_stat_reset().', current_user),
+      hint = 'As a superuser: grant execute on function pg_catalog.pg_stat_reset() to app_owner;';
+  end if;
+  -- planner and autovacuum live on the row counts that go with them: they are told again
+  perform pg_catalog.pg_stat_reset();
+  delete from app_private.slow_statement;
+  delete from app_private.database_sample;
+  select format('select %I.pg_stat_statements_reset(0, %s, 0)', n.nspname, d.oid) into v_reset
+  from pg_catalog.pg_extension e
+  join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+  join pg_catalog.pg_proc p on p.pronamespace = n.oid and p.proname = 'pg_stat_statements_reset'
+  join pg_catalog.pg_database d on d.datname = current_database()
+  where e.extname = 'pg_stat_statements'
+    and pg_catalog.has_function_privilege(p.oid, 'execute')
+    and 'pg_stat_statements' = any (pg_catalog.regexp_split_to_array(
+      coalesce(current_setting('shared_preload_libraries', true), ''), '\s*,\s*'));
+  if v_reset is not null then
+    execute v_reset;
+  end if;
+  return true;
+end
+$function$;
+comment on function app_operator.reset_statistics() is 'Starts the counting of Postgres and of slow statements afresh. OP023 without the right to.';
+grant execute on function app_operator.reset_statistics() to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.resume(name text)
+ RETURNS app_operator.derivation
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_derivation app_operator.derivation;
+begin
+  perform millrace.resume(resume.name);
+  select d.* into v_derivation from app_operator.derivation d where d.name = resume.name;
+  return v_derivation;
+end
+$function$;
+comment on function app_operator.resume(text) is 'Keeps a paused or failed derivation again. MR012 for an unknown name.';
+grant execute on function app_operator.resume(text) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.retry_delivery(id bigint)
+ RETURNS app_operator.alert_delivery
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_delivery app_operator.alert_delivery;
+begin
+  update app_operator.alert_delivery d set state = 'pending'
+    where d.id = retry_delivery.id and d.state = 'dead'
+    returning d.* into v_delivery;
+  if not found then
+    raise exception 'There is no such dead delivery' using
+      errcode = 'OP031',
+      detail = format('delivery %s', retry_delivery.id),
+      hint = 'alertDeliveries shows which are dead; pending ones are tried by themselves.';
+  end if;
+  perform millrace.add_job('deliver_alert', jsonb_build_object('delivery', v_delivery.id),
+    v_delivery.id::text, max_attempts => 10);
+  return v_delivery;
+end
+$function$;
+comment on function app_operator.retry_delivery(bigint) is 'Sends a dead delivery again. OP031 when it is not dead.';
+grant execute on function app_operator.retry_delivery(bigint) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.run_now(name text)
+ RETURNS app_operator.derivation
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_derivation app_operator.derivation;
+begin
+  perform millrace.run_now(run_now.name);
+  select d.* into v_derivation from app_operator.derivation d where d.name = run_now.name;
+  return v_derivation;
+end
+$function$;
+comment on function app_operator.run_now(text) is 'Brings a derivation up to date at once. MR012 for an unknown name, MR015 for a paused one.';
+grant execute on function app_operator.run_now(text) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.server_overview()
+ RETURNS app_operator.server
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH may AS (
+          SELECT pg_has_role('pg_read_all_stats'::name, 'usage'::text) AS see,
+             ((EXISTS ( SELECT
+                    FROM pg_extension e
+                   WHERE (e.extname = 'pg_stat_statements'::name))) AND ('pg_stat_statements'::text = ANY (regexp_split_to_array(COALESCE(current_setting('shared_preload_libraries'::text, true), ''::text), '\s*,\s*'::text)))) AS statements,
+             has_function_privilege('app_owner'::name, 'pg_catalog.pg_stat_reset()'::text, 'execute'::text) AS reset
+         )
+  SELECT current_setting('server_version'::text) AS current_setting,
+     pg_postmaster_start_time() AS pg_postmaster_start_time,
+     pg_is_in_recovery() AS pg_is_in_recovery,
+     ( SELECT (sum(o.numbackends))::integer AS sum
+            FROM pg_stat_database o) AS sum,
+     (current_setting('max_connections'::text))::integer AS current_setting,
+     pg_database_size(d.datid) AS pg_database_size,
+     ((100.0 * (d.blks_hit)::numeric) / (NULLIF((d.blks_hit + d.blks_read), 0))::numeric),
+     d.xact_commit,
+     d.xact_rollback,
+     d.deadlocks,
+     d.temp_bytes,
+     ( SELECT (max(age(o.datfrozenxid)))::bigint AS max
+            FROM pg_database o) AS max,
+     ( SELECT (EXTRACT(epoch FROM (clock_timestamp() - min(a.xact_start))))::double precision AS "extract"
+            FROM pg_stat_activity a
+           WHERE ((a.datid = d.datid) AND (a.backend_type = 'client backend'::text) AND (a.pid <> pg_backend_pid()))) AS "extract",
+     d.stats_reset,
+     m.see,
+     m.statements,
+     array_remove(ARRAY[
+         CASE
+             WHEN (NOT m.see) THEN 'sessions and statements of other roles: grant pg_monitor to app_operator, app_owner'::text
+             ELSE NULL::text
+         END,
+         CASE
+             WHEN (NOT m.statements) THEN 'statements of the server: shared_preload_libraries = ''pg_stat_statements'', then create extension pg_stat_statements'::text
+             ELSE NULL::text
+         END,
+         CASE
+             WHEN (NOT m.reset) THEN 'resetStatistics: grant execute on function pg_catalog.pg_stat_reset() to app_owner'::text
+             ELSE NULL::text
+         END], NULL::text) AS array_remove
+    FROM (pg_stat_database d
+      CROSS JOIN may m)
+   WHERE (d.datname = current_database());
+END;
+comment on function app_operator.server_overview() is 'The database server at a glance, and what keeps these answers from being whole.';
+grant execute on function app_operator.server_overview() to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.set_alert_rule(name text, threshold double precision DEFAULT NULL::double precision, clear_threshold double precision DEFAULT NULL::double precision, fire_after integer DEFAULT NULL::integer, clear_after integer DEFAULT NULL::integer, is_enabled boolean DEFAULT NULL::boolean)
+ RETURNS app_operator.alert_rule
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_rule app_operator.alert_rule;
+begin
+  select r.* into v_rule from app_operator.alert_rule r
+    where r.name = set_alert_rule.name for no key update;
+  if not found then
+    raise exception 'There is no such alert rule' using
+      errcode = 'OP026',
+      detail = format('rule %L', set_alert_rule.name),
+      hint = 'alertRules lists them.';
+  end if;
+  v_rule.threshold := coalesce(set_alert_rule.threshold, v_rule.threshold);
+  v_rule.clear_threshold := coalesce(set_alert_rule.clear_threshold, v_rule.clear_threshold);
+  if coalesce(set_alert_rule.fire_after, 1) not between 1 and 1440
+    or coalesce(set_alert_rule.clear_after, 1) not between 1 and 1440
+    or v_rule.threshold in ('NaN', 'Infinity', '-Infinity')
+    or (v_rule.comparison = 'above' and v_rule.clear_threshold > v_rule.threshold)
+    or (v_rule.comparison = 'below' and v_rule.clear_threshold < v_rule.threshold)
+  then
+    raise exception 'These values make no alert rule' using
+      errcode = 'OP027',
+      detail = format('threshold %s, clear_threshold %s, %s the threshold is a breach',
+        v_rule.threshold, v_rule.clear_threshold, v_rule.comparison),
+      hint = 'The clear threshold lies on the good side of the threshold; fire_after and '
+        'clear_after are from 1 to 1440.';
+  end if;
+  update app_operator.alert_rule r
+    set threshold = v_rule.threshold,
+      clear_threshold = v_rule.clear_threshold,
+      fire_after = coalesce(set_alert_rule.fire_after, r.fire_after),
+      clear_after = coalesce(set_alert_rule.clear_after, r.clear_after),
+      is_enabled = coalesce(set_alert_rule.is_enabled, r.is_enabled),
+      breaches = 0,
+      clears = 0
+    where r.name = v_rule.name
+    returning r.* into v_rule;
+  if not v_rule.is_enabled then
+    update app_operator.alert a set resolved_at = clock_timestamp()
+      where a.rule_name = v_rule.name and a.resolved_at is null;
+  end if;
+  return v_rule;
+end
+$function$;
+comment on function app_operator.set_alert_rule(text,double precision,double precision,integer,integer,boolean) is 'Changes an alert rule; what is not given stays. One that is disabled is resolved without telling anybody. OP026 for an unknown rule, OP027 for values that make no sense.';
+grant execute on function app_operator.set_alert_rule(text,double precision,double precision,integer,integer,boolean) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.slowest_statements(min_mean_ms double precision DEFAULT 0)
+ RETURNS SETOF app_operator.statement_statistics
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema name;
+begin
+  select n.nspname into v_schema
+  from pg_catalog.pg_extension e
+  join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+  where e.extname = 'pg_stat_statements';
+  if not found or not 'pg_stat_statements' = any (
+    pg_catalog.regexp_split_to_array(
+      coalesce(current_setting('shared_preload_libraries', true), ''), '\s*,\s*'))
+  then
+    raise exception 'pg_stat_statements is not there' using
+      errcode = 'OP021',
+      detail = case
+        when v_schema is null then 'The extension is not in this database.'
+        else 'The server has not loaded it.'
+      end,
+      hint = 'Add it to shared_preload_libraries, restart, create extension pg_stat_statements. '
+        'Until then slowStatements has what the hosts of the API have measured.';
+  end if;
+  return query execute format(
+    'select s.queryid::text, s.query, pg_catalog.pg_get_userbyid(s.userid)::text, s.calls,
+      s.total_exec_time, s.mean_exec_time, s.max_exec_time, s.rows,
+      100.0::double precision * s.shared_blks_hit
+        / nullif(s.shared_blks_hit + s.shared_blks_read, 0)
+    from %I.pg_stat_statements s
+    where s.dbid = (
+        select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+      and s.mean_exec_time >= $1
+    order by s.total_exec_time desc, s.queryid',
+    v_schema) using coalesce(slowest_statements.min_mean_ms, 0);
+end
+$function$;
+comment on function app_operator.slowest_statements(double precision) is 'Statements by the time they took in all, with a mean of at least min_mean_ms, as pg_stat_statements counts them. OP021 where it is not installed.';
+grant execute on function app_operator.slowest_statements(double precision) to app_operator;
 
 CREATE OR REPLACE FUNCTION app_private.claim_analysis(conversation_id bigint)
  RETURNS TABLE(generation bigint, read_at timestamp with time zone, voter_ids bigint[], voted_ids bigint[], choices smallint[], opinion_ids bigint[], contents text[], moderated_ids bigint[], earlier_ids bigint[], earlier_x double precision[], earlier_y double precision[], earlier_groups smallint[])
@@ -8175,6 +11685,350 @@ BEGIN ATOMIC
 END;
 comment on function app_private.claim_analysis(bigint) is 'What an analysis of a conversation starts from, in one snapshot; no row if there is no such conversation.';
 
+CREATE OR REPLACE FUNCTION app_private.clean_up_operations()
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with samples as (
+    delete from app_private.host_sample s
+    where s.minute < clock_timestamp() - interval '2 days' returning 1
+  ),
+  counters as (
+    delete from app_private.database_sample s
+    where s.sampled_at < clock_timestamp() - interval '2 days' returning 1
+  ),
+  statements as (
+    delete from app_private.slow_statement s
+    where s.last_seen_at < clock_timestamp() - interval '14 days' returning 1
+  ),
+  alerts as (
+    delete from app_operator.alert a
+    where a.fired_at < clock_timestamp() - interval '180 days' and a.resolved_at is not null
+    returning 1
+  ),
+  runs as (
+    delete from millrace.run_log r
+    where r.finished_at < clock_timestamp() - interval '1 day'
+      and r.kind = 'schedule' and r.error is null
+      and r.name in ('monitor', 'expire_access', 'watch_statistics', 'expire_intro_requests')
+    returning 1
+  ),
+  indexes as (
+    delete from app_private.index_use u
+    where not exists (select from pg_catalog.pg_class c where c.oid = u.index_id) returning 1
+  )
+  select count(*) from (
+    table samples union all table counters union all table statements union all table alerts
+    union all table runs union all table indexes
+  ) gone;
+$function$;
+comment on function app_private.clean_up_operations() is 'Deletes old samples, slow statements, alerts and runs; returns how many rows.';
+
+CREATE OR REPLACE FUNCTION app_private.clear_rate_limits()
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+with gone as (
+  delete from app_private.rate_limit l where l.expires_at <= clock_timestamp() returning 1
+)
+select count(*) from gone
+$function$;
+comment on function app_private.clear_rate_limits() is 'Removes rate limits whose period is over; returns how many.';
+
+CREATE OR REPLACE FUNCTION app_private.dead_jobs()
+ RETURNS TABLE(queue text, id text, task text, attempts integer, last_error text, at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if to_regclass('graphile_worker.jobs') is not null then
+    return query execute
+      'select ''graphile_worker'', j.id::text, j.task_identifier, j.attempts::integer,
+        j.last_error, j.updated_at
+      from graphile_worker.jobs j
+      where j.attempts >= j.max_attempts and j.locked_at is null';
+  end if;
+  if to_regclass('pgboss.job') is not null then
+    return query execute
+      'select ''pgboss'', j.id::text, j.name, j.retry_count::integer, j.output::text, j.created_on
+      from pgboss.job j
+      join pgboss.queue q on q.dead_letter = j.name
+      where j.state in (''created'', ''retry'', ''active'')';
+  end if;
+end
+$function$;
+comment on function app_private.dead_jobs() is 'Jobs of both queues that have used up their attempts.';
+
+CREATE OR REPLACE FUNCTION app_private.default_partition_rows(OUT relation text, OUT rows bigint)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_partition regclass;
+begin
+  for v_partition in
+    select p.partdefid::regclass
+    from pg_catalog.pg_partitioned_table p
+    where p.partdefid <> 0 and pg_catalog.has_table_privilege(p.partdefid, 'select')
+  loop
+    execute format('select count(*) from (select from %s limit 10000) q', v_partition)
+      into default_partition_rows.rows;
+    relation := v_partition::text;
+    return next;
+  end loop;
+end
+$function$;
+comment on function app_private.default_partition_rows() is 'Default partitions, and the rows in each, counted up to 10,000.';
+
+CREATE OR REPLACE FUNCTION app_private.delivery_request(delivery bigint)
+ RETURNS TABLE(url text, secret text, body jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT w.url,
+     w.secret,
+     jsonb_build_object('delivery', d.id, 'event', d.event, 'alert', a.id, 'rule', r.name, 'description', r.description, 'unit', r.unit, 'threshold', r.threshold, 'value',
+         CASE d.event
+             WHEN 'firing'::text THEN a.value
+             ELSE a.last_value
+         END, 'worstValue', a.worst_value, 'detail', a.detail, 'firedAt', a.fired_at, 'resolvedAt', a.resolved_at) AS jsonb_build_object
+    FROM (((app_operator.alert_delivery d
+      JOIN app_operator.webhook w ON ((w.id = d.webhook_id)))
+      JOIN app_operator.alert a ON ((a.id = d.alert_id)))
+      JOIN app_operator.alert_rule r ON ((r.name = a.rule_name)))
+   WHERE ((d.id = delivery_request.delivery) AND (d.state <> 'delivered'::text) AND w.is_enabled);
+END;
+comment on function app_private.delivery_request(bigint) is 'Address, secret and body of a delivery; no row when there is nothing to be sent.';
+
+CREATE OR REPLACE FUNCTION app_private.derivation_status()
+ RETURNS SETOF millrace.status
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT s.name,
+     s.kind,
+     s.strategy,
+     s.state,
+     s.target,
+     s.source,
+     s.through,
+     s.pending_rows,
+     s.waiting_keys,
+     s.lag,
+     s.last_drained_at,
+     s.last_run_at,
+     s.running,
+     s.last_reconciled_at,
+     s.last_error,
+     s.last_error_at,
+     s.failures,
+     s.failed_keys,
+     s.dead_keys,
+     s.retry_at,
+     s.module,
+     s.declared_at
+    FROM millrace.status s;
+END;
+comment on function app_private.derivation_status() is 'millrace.status, for the operator.';
+grant execute on function app_private.derivation_status() to app_operator;
+
+CREATE OR REPLACE FUNCTION app_private.estimate_bloat(OUT relation oid, OUT table_bloat_bytes bigint, OUT index_bloat_bytes bigint)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH page AS (
+          SELECT (current_setting('block_size'::text))::integer AS size
+         ), width AS (
+          SELECT a.attrelid,
+             a.attnum,
+             COALESCE(max((((1)::double precision - s.null_frac) * (s.avg_width)::double precision)), (0)::double precision) AS bytes,
+             (count(s.attname) > 0) AS is_known,
+             (COALESCE(max(s.null_frac), (0)::real) > (0)::double precision) AS has_nulls
+            FROM (((pg_attribute a
+              JOIN pg_class c ON (((c.oid = a.attrelid) AND (c.relkind = ANY (ARRAY['r'::"char", 'm'::"char"])))))
+              JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+              LEFT JOIN pg_stats s ON (((s.schemaname = n.nspname) AND (s.tablename = c.relname) AND (s.attname = a.attname) AND (NOT s.inherited))))
+           WHERE ((a.attnum > 0) AND (NOT a.attisdropped) AND (n.nspname <> ALL (ARRAY['pg_catalog'::name, 'information_schema'::name])) AND (n.nspname !~ '^pg_toast'::text))
+           GROUP BY a.attrelid, a.attnum
+         ), heap AS (
+          SELECT c.oid,
+             (c.relpages)::bigint AS pages,
+             ceil(((GREATEST(c.reltuples, (0)::real) * ((((4)::numeric + ((8)::numeric * ceil((((23 +
+                 CASE
+                     WHEN bool_or(w.has_nulls) THEN ((count(*) + 7) / 8)
+                     ELSE (0)::bigint
+                 END))::numeric / 8.0)))))::double precision + ((8)::double precision * ceil((sum(w.bytes) / (8.0)::double precision))))) / (((((p_1.size - 24))::numeric * COALESCE(( SELECT (o.option_value)::numeric AS option_value
+                    FROM pg_options_to_table(c.reloptions) o(option_name, option_value)
+                   WHERE (o.option_name = 'fillfactor'::text)), (100)::numeric)) / 100.0))::double precision)) AS needed
+            FROM ((pg_class c
+              JOIN width w ON ((w.attrelid = c.oid)))
+              CROSS JOIN page p_1)
+           WHERE (c.reltuples > (0)::double precision)
+           GROUP BY c.oid, p_1.size
+          HAVING bool_and(w.is_known)
+         ), tree AS (
+          SELECT i.indrelid AS oid,
+             (x.relpages)::bigint AS pages,
+             ((1)::double precision + ceil(((GREATEST(x.reltuples, (0)::real) * (((4 + 8))::double precision + ((8)::double precision * ceil((sum(w.bytes) / (8.0)::double precision))))) / (((((p_1.size - 40))::numeric * COALESCE(( SELECT (o.option_value)::numeric AS option_value
+                    FROM pg_options_to_table(x.reloptions) o(option_name, option_value)
+                   WHERE (o.option_name = 'fillfactor'::text)), (90)::numeric)) / 100.0))::double precision))) AS needed
+            FROM (((((pg_index i
+              JOIN pg_class x ON ((x.oid = i.indexrelid)))
+              JOIN pg_am m ON (((m.oid = x.relam) AND (m.amname = 'btree'::name))))
+              CROSS JOIN LATERAL unnest((i.indkey)::smallint[]) k(attnum))
+              JOIN width w ON (((w.attrelid = i.indrelid) AND (w.attnum = k.attnum) AND w.is_known)))
+              CROSS JOIN page p_1)
+           WHERE ((x.reltuples > (0)::double precision) AND (0 <> ALL ((i.indkey)::smallint[])))
+           GROUP BY i.indexrelid, i.indrelid, i.indnatts, x.relpages, x.reltuples, x.reloptions, p_1.size
+          HAVING (count(*) = i.indnatts)
+         )
+  SELECT h.oid,
+     ((GREATEST(((h.pages)::double precision - h.needed), (0)::double precision) * (p.size)::double precision))::bigint AS int8,
+     ( SELECT ((sum(GREATEST(((t.pages)::double precision - t.needed), (0)::double precision)) * (p.size)::double precision))::bigint AS int8
+            FROM tree t
+           WHERE (t.oid = h.oid)) AS int8
+    FROM (heap h
+      CROSS JOIN page p);
+END;
+comment on function app_private.estimate_bloat() is 'Estimated bloat in bytes of each table that was analyzed, and of its B-tree indexes.';
+grant execute on function app_private.estimate_bloat() to app_operator;
+
+CREATE OR REPLACE FUNCTION app_private.evaluate_alerts(measures jsonb DEFAULT NULL::jsonb)
+ RETURNS TABLE(rule_name text, event text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_rule record;
+  v_alert bigint;
+  v_event text;
+begin
+  if not pg_catalog.pg_try_advisory_xact_lock(
+    pg_catalog.hashtextextended('app_private.evaluate_alerts', 0))
+  then
+    return;
+  end if;
+  for v_rule in
+    with measured as materialized (
+      select m.measure, m.value, m.detail
+      from app_private.measure_alerts() m
+      where evaluate_alerts.measures is null
+      union all
+      select g.key, (g.value ->> 'value')::double precision, g.value ->> 'detail'
+      from jsonb_each(evaluate_alerts.measures) g
+    ),
+    judged as (
+      select
+        r.name, m.value, m.detail, o.id as open_id,
+        coalesce(
+          case r.comparison when 'above' then m.value > r.threshold else m.value < r.threshold end,
+          false) as is_breach,
+        coalesce(
+          case r.comparison
+            when 'above' then m.value <= coalesce(r.clear_threshold, r.threshold)
+            else m.value >= coalesce(r.clear_threshold, r.threshold)
+          end,
+          true) as is_clear
+      from app_operator.alert_rule r
+      join measured m on m.measure = r.measure
+      left join app_operator.alert o on o.rule_name = r.name and o.resolved_at is null
+      where r.is_enabled
+    )
+    update app_operator.alert_rule r
+      set value = j.value, detail = j.detail, evaluated_at = clock_timestamp(),
+        breaches = case when j.is_breach then r.breaches + 1 when j.is_clear then 0 else r.breaches
+          end,
+        clears = case when j.is_clear then r.clears + 1 when j.is_breach then 0 else r.clears end
+      from judged j
+      where r.name = j.name
+      returning r.*, j.open_id, j.is_breach
+  loop
+    v_event := null;
+    if v_rule.open_id is null and v_rule.is_breach and v_rule.breaches >= v_rule.fire_after then
+      insert into app_operator.alert as a
+        (rule_name, fired_at, value, worst_value, last_value, detail)
+        values (v_rule.name, clock_timestamp(), v_rule.value, v_rule.value, v_rule.value,
+          v_rule.detail)
+        returning a.id into v_alert;
+      v_event := 'firing';
+    elsif v_rule.open_id is not null then
+      v_alert := v_rule.open_id;
+      update app_operator.alert a
+        set last_value = v_rule.value,
+          worst_value = case v_rule.comparison
+            when 'above' then greatest(a.worst_value, v_rule.value)
+            else least(a.worst_value, v_rule.value)
+          end,
+          detail = case
+            when v_rule.comparison = 'above' and v_rule.value > a.worst_value
+              or v_rule.comparison = 'below' and v_rule.value < a.worst_value
+            then v_rule.detail
+            else a.detail
+          end,
+          resolved_at = case when v_rule.clears >= v_rule.clear_after then clock_timestamp() end
+        where a.id = v_alert;
+      if v_rule.clears >= v_rule.clear_after then
+        v_event := 'resolved';
+      end if;
+    end if;
+    if v_event is not null then
+      perform app_private.queue_deliveries(v_alert, v_event);
+      rule_name := v_rule.name;
+      event := v_event;
+      return next;
+    end if;
+  end loop;
+end
+$function$;
+comment on function app_private.evaluate_alerts(jsonb) is 'Evaluates the alert rules; returns those that fire or are resolved from now on.';
+
+CREATE OR REPLACE FUNCTION app_private.expire_access(batch_size bigint DEFAULT 10000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_nonces bigint;
+  v_ended bigint;
+  v_deleted bigint;
+begin
+  with expired as (
+    select n.nonce from app_private.nonce n where n.expires_at <= pg_catalog.now()
+    order by n.expires_at limit expire_access.batch_size for update skip locked
+  )
+  delete from app_private.nonce n using expired where n.nonce = expired.nonce;
+  get diagnostics v_nonces = row_count;
+  with expired as (
+    select s.id from app_public.session s
+    where s.ended_at is null and s.expires_at <= pg_catalog.now()
+    order by s.expires_at limit expire_access.batch_size for update skip locked
+  )
+  update app_public.session s set ended_at = s.expires_at from expired where s.id = expired.id;
+  get diagnostics v_ended = row_count;
+  with old as (
+    select s.id from app_public.session s
+    where s.ended_at is not null and s.ended_at < pg_catalog.now() - interval '30 days'
+    order by s.ended_at limit expire_access.batch_size for update skip locked
+  )
+  delete from app_public.session s using old where s.id = old.id;
+  get diagnostics v_deleted = row_count;
+  return pg_catalog.jsonb_build_object(
+    'nonces', v_nonces, 'sessions_ended', v_ended, 'sessions_deleted', v_deleted);
+end
+$function$;
+comment on function app_private.expire_access(bigint) is 'Ends and deletes what has expired of challenges and sessions; how many of each.';
+
 CREATE OR REPLACE FUNCTION app_private.expire_overdue_intro_requests(size integer DEFAULT 10000)
  RETURNS bigint
  LANGUAGE sql
@@ -8221,22 +12075,609 @@ AS $function$
 $function$;
 comment on function app_private.is_analysis_due(bigint) is 'Whether the published result does not cover the last request for an analysis.';
 
-CREATE OR REPLACE FUNCTION app_private.prune_analysis(conversation_id bigint, keep integer)
- RETURNS bigint
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION app_private.keep_telemetry(retain interval DEFAULT NULL::interval)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_table constant regclass := 'app_public.telemetry_event'::regclass;
+  v_setting app_private.telemetry_setting;
+  v_name text;
+  v_first timestamptz;
+begin
+  update app_private.telemetry_setting s
+    set retain = coalesce(keep_telemetry.retain, s.retain)
+    returning s.* into strict v_setting;
+  perform set_config('millrace.module', 'telemetry', true);
+  v_name := millrace.partition_by_time('app_public.telemetry_event',
+    column_name => 'occurred_at', period => '1 month', premake => 3,
+    retain => v_setting.retain, retention => 'drop', keep_derived => true);
+  loop
+    select min(b.from_time) into v_first from millrace.partition_bounds(v_table) b;
+    exit when v_first <= now() - v_setting.max_age;
+    perform millrace.partition_create(v_table, v_first - interval '1 month', v_first);
+  end loop;
+  return v_name;
+end
+$function$;
+comment on function app_private.keep_telemetry(interval) is 'Declares the partitions of telemetry_event: monthly, kept as long as telemetry_setting says, or as long as is said here from now on. Returns the table''s name. MR045 for a retention that makes no sense.';
+
+CREATE OR REPLACE FUNCTION app_private.lock_report(report_id bigint)
+ RETURNS app_public.report
+ LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  with gone as (
-    delete from app_public.analysis_run r
-    where r.id in (
-      select k.id from app_public.analysis_run k
-      where k.conversation_id = prune_analysis.conversation_id and not k.is_published
-      order by k.id desc
-      offset greatest(prune_analysis.keep - 1, 0)
+#variable_conflict use_column
+declare
+  v_report app_public.report;
+begin
+  select r.* into v_report from app_public.report r
+    where r.id = lock_report.report_id for no key update;
+  if not found then
+    raise exception 'There is no such report' using
+      errcode = 'AC020',
+      detail = pg_catalog.format('report %s', lock_report.report_id),
+      hint = 'Reload the list of reports.';
+  end if;
+  return v_report;
+end
+$function$;
+comment on function app_private.lock_report(bigint) is 'The report, locked; AC020 where there is none.';
+
+CREATE OR REPLACE FUNCTION app_private.log_task(task text, duration interval, note text, error text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO millrace.run_log (kind, name, started_at, note, error)
+   VALUES ('schedule'::text, log_task.task, (clock_timestamp() - log_task.duration), log_task.note, "left"(log_task.error, 2000));
+END;
+comment on function app_private.log_task(text,interval,text,text) is 'Notes a run of a scheduled task in millrace.run_log, as kind schedule.';
+
+CREATE OR REPLACE FUNCTION app_private.measure_alerts()
+ RETURNS TABLE(measure text, value double precision, detail text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH recent AS (
+          SELECT s.host,
+             s.minute,
+             s.requests,
+             s.errors,
+             s.request_p95_ms,
+             s.statements,
+             s.statement_p95_ms,
+             s.statement_max_ms,
+             s.pool_size,
+             s.pool_used_max,
+             s.pool_acquisitions,
+             s.pool_waits,
+             s.pool_wait_max_ms,
+             s.cache_hits,
+             s.cache_misses,
+             s.cache_entries,
+             s.event_loop_p99_ms,
+             s.memory_bytes
+            FROM app_private.host_sample s
+           WHERE (s.minute >= (date_trunc('minute'::text, clock_timestamp()) - '00:05:00'::interval))
+         ), pressed AS (
+          SELECT r.host,
+             sum(r.pool_waits) AS waits,
+             sum(r.pool_acquisitions) AS acquisitions,
+             max(r.pool_wait_max_ms) AS longest
+            FROM recent r
+           WHERE (r.minute >= (date_trunc('minute'::text, clock_timestamp()) - '00:02:00'::interval))
+           GROUP BY r.host
+          HAVING (sum(r.pool_acquisitions) >= 20)
+         ), blocks AS (
+          SELECT (last_value(d.blocks_hit) OVER w - first_value(d.blocks_hit) OVER w) AS hit,
+             (last_value(d.blocks_read) OVER w - first_value(d.blocks_read) OVER w) AS read
+            FROM app_private.database_sample d
+           WHERE (d.sampled_at >= (clock_timestamp() - '00:06:00'::interval))
+           WINDOW w AS (ORDER BY d.sampled_at ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+          LIMIT 1
+         )
+  SELECT 'statement_p95'::text,
+     s.value,
+     s.host
+    FROM (( VALUES (1)) always(one)
+      LEFT JOIN LATERAL ( SELECT (max(r.statement_p95_ms))::double precision AS value,
+             r.host
+            FROM recent r
+           WHERE (r.statements >= 20)
+           GROUP BY r.host
+           ORDER BY ((max(r.statement_p95_ms))::double precision) DESC
+          LIMIT 1) s ON (true))
+ UNION ALL
+  SELECT 'error_rate'::text,
+         CASE
+             WHEN (sum(r.requests) >= 20) THEN ((100.0 * (sum(r.errors))::numeric) / (sum(r.requests))::numeric)
+             ELSE NULL::numeric
+         END AS "case",
+     format('%s of %s requests'::text, COALESCE(sum(r.errors), (0)::bigint), COALESCE(sum(r.requests), (0)::bigint)) AS format
+    FROM recent r
+ UNION ALL
+  SELECT 'cache_hit'::text,
+     ((100.0 * (b.hit)::numeric) / ((b.hit + b.read))::numeric),
+         CASE
+             WHEN (b.hit IS NOT NULL) THEN format('%s of %s blocks'::text, b.hit, (b.hit + b.read))
+             ELSE NULL::text
+         END AS "case"
+    FROM (( VALUES (1)) always(one)
+      LEFT JOIN blocks b ON (((b.hit >= 0) AND (b.read >= 0) AND ((b.hit + b.read) >= 10000))))
+ UNION ALL
+  SELECT 'pool_wait'::text,
+     p.value,
+     p.detail
+    FROM (( VALUES (1)) always(one)
+      LEFT JOIN LATERAL ( SELECT ((100.0 * (q.waits)::numeric) / (q.acquisitions)::numeric) AS value,
+             format('%s: %s of %s waited, the longest %s ms'::text, q.host, q.waits, q.acquisitions, round((q.longest)::double precision)) AS detail
+            FROM pressed q
+           ORDER BY ((100.0 * (q.waits)::numeric) / (q.acquisitions)::numeric) DESC
+          LIMIT 1) p ON (true))
+ UNION ALL
+  SELECT 'staleness'::text,
+     d.value,
+     d.name
+    FROM (( VALUES (1)) always(one)
+      LEFT JOIN LATERAL ( SELECT (EXTRACT(epoch FROM t.lag))::double precision AS value,
+             t.name
+            FROM millrace.status t
+           WHERE (t.state <> 'paused'::text)
+           ORDER BY t.lag DESC, t.name
+          LIMIT 1) d ON (true))
+ UNION ALL
+  SELECT 'drift'::text,
+     (COALESCE(sum(d.keys_drifted), (0)::numeric))::double precision AS "coalesce",
+     string_agg(DISTINCT ((d.name || ': '::text) || d.cause), '; '::text) AS string_agg
+    FROM millrace.drift_log d
+   WHERE (d.found_at > (clock_timestamp() - '01:00:00'::interval))
+ UNION ALL
+  SELECT 'dead_jobs'::text,
+     (count(*))::double precision AS count,
+     string_agg(DISTINCT j.task, ', '::text) AS string_agg
+    FROM app_private.dead_jobs() j(queue, id, task, attempts, last_error, at)
+ UNION ALL
+  SELECT 'default_partition_rows'::text,
+     (COALESCE(sum(p.rows), (0)::numeric))::double precision AS "coalesce",
+     string_agg(p.relation, ', '::text ORDER BY p.relation) FILTER (WHERE (p.rows > 0)) AS string_agg
+    FROM app_private.default_partition_rows() p(relation, rows)
+ UNION ALL
+  SELECT 'partitions_ahead'::text,
+     (min((p.ahead + GREATEST((2 - p.premake), 0))))::double precision AS min,
+     (array_agg(p.table_name ORDER BY (p.ahead + GREATEST((2 - p.premake), 0)), p.table_name))[1] AS array_agg
+    FROM millrace.partition_status p
+ UNION ALL
+  SELECT 'failed_derivations'::text,
+     (sum(((((t.state = 'failed'::text))::integer + t.failed_keys) + t.dead_keys)))::double precision AS sum,
+     string_agg(t.name, ', '::text ORDER BY t.name) FILTER (WHERE ((t.state = 'failed'::text) OR ((t.failed_keys + t.dead_keys) > 0))) AS string_agg
+    FROM millrace.status t
+ UNION ALL
+  SELECT 'transaction_age'::text,
+     a.value,
+     a.detail
+    FROM (( VALUES (1)) always(one)
+      LEFT JOIN LATERAL ( SELECT (EXTRACT(epoch FROM (clock_timestamp() - c.xact_start)))::double precision AS value,
+             format('process %s, %s, %s'::text, c.pid, c.application_name, c.state) AS detail
+            FROM pg_stat_activity c
+           WHERE ((c.datname = current_database()) AND (c.backend_type = 'client backend'::text) AND (c.pid <> pg_backend_pid()) AND (c.xact_start IS NOT NULL))
+           ORDER BY c.xact_start
+          LIMIT 1) a ON (true))
+ UNION ALL
+  SELECT 'transaction_id_age'::text,
+     (max(GREATEST(age(d.datfrozenxid), mxid_age(d.datminmxid))))::double precision AS max,
+     (array_agg(d.datname ORDER BY GREATEST(age(d.datfrozenxid), mxid_age(d.datminmxid)) DESC))[1] AS array_agg
+    FROM pg_database d
+ UNION ALL
+  SELECT 'security_findings'::text,
+     (count(*))::double precision AS count,
+     string_agg(((f.object || ': '::text) || f.problem), '; '::text ORDER BY f.object, f.problem) AS string_agg
+    FROM app_private.security_finding f;
+END;
+comment on function app_private.measure_alerts() is 'The measures of alert rules as they are now, and what each value came from; null where there is nothing to measure.';
+
+CREATE OR REPLACE FUNCTION app_private.merge_guest(guest_id bigint, account_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_guest constant bigint := merge_guest.guest_id;
+  v_account constant bigint := merge_guest.account_id;
+begin
+  if v_guest = v_account then
+    return;
+  end if;
+  perform from app_public.account a where a.id = v_account for update;
+  perform app_private.merge_guest_votes(v_guest, v_account);
+  perform app_private.merge_guest_discovery(v_guest, v_account);
+  perform app_private.merge_guest_agents(v_guest, v_account);
+  perform app_private.merge_guest_messages(v_guest, v_account);
+
+  insert into app_public.block (blocker_id, blocked_id, created_at)
+    select case b.blocker_id when v_guest then v_account else b.blocker_id end,
+      case b.blocked_id when v_guest then v_account else b.blocked_id end, b.created_at
+    from app_public.block b
+    where (b.blocker_id = v_guest and b.blocked_id <> v_account)
+      or (b.blocked_id = v_guest and b.blocker_id <> v_account)
+    on conflict (blocker_id, blocked_id) do nothing;
+  delete from app_public.block b where b.blocker_id = v_guest or b.blocked_id = v_guest;
+  update app_public.account_suspension s set account_id = v_account where s.account_id = v_guest;
+  -- An undecided report of the same thing by both: the account's own is enough.
+  delete from app_public.report r using app_public.report o
+    where r.reporter_id = v_guest and o.reporter_id = v_account and o.subject = r.subject
+      and o.subject_id = r.subject_id and r.state in ('open', 'reviewing')
+      and o.state in ('open', 'reviewing');
+  update app_public.report r set reporter_id = v_account where r.reporter_id = v_guest;
+  update app_public.report r set account_id = v_account where r.account_id = v_guest;
+  update app_public.report r set subject_id = v_account
+    where r.subject = 'account' and r.account_id = v_account and r.subject_id = v_guest
+      and r.state not in ('open', 'reviewing');
+  update app_public.session s set ended_at = pg_catalog.now()
+    where s.account_id = v_guest and s.ended_at is null;
+  update app_public.account a
+    set display_name = (select g.display_name from app_public.account g where g.id = v_guest)
+    where a.id = v_account and a.display_name is null;
+  update app_public.account a set display_name = null, deleted_at = pg_catalog.now()
+    where a.id = v_guest;
+  insert into app_private.account_merge (guest_id, account_id) values (v_guest, v_account);
+end
+$function$;
+comment on function app_private.merge_guest(bigint,bigint) is 'Makes everything of a guest the accounts, and deletes the guest.';
+
+CREATE OR REPLACE FUNCTION app_private.merge_guest_agents(guest_id bigint, account_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_guest constant bigint := merge_guest_agents.guest_id;
+  v_account constant bigint := merge_guest_agents.account_id;
+begin
+  update app_public.agent a set owner_id = v_account, request_id = null
+    where a.owner_id = v_guest;
+  update app_public.agent_follow t
+    set unfollowed_at = null, followed_at = g.followed_at
+    from app_public.agent_follow g
+    where g.account_id = v_guest and g.unfollowed_at is null
+      and t.account_id = v_account and t.agent_id = g.agent_id and t.unfollowed_at is not null;
+  delete from app_public.agent_follow g using app_public.agent_follow t
+    where g.account_id = v_guest and t.account_id = v_account and t.agent_id = g.agent_id;
+  update app_public.agent_follow t set account_id = v_account where t.account_id = v_guest;
+  update app_public.post_like t
+    set withdrawn_at = null, created_at = g.created_at
+    from app_public.post_like g
+    where g.account_id = v_guest and g.withdrawn_at is null
+      and t.account_id = v_account and t.post_id = g.post_id and t.withdrawn_at is not null;
+  delete from app_public.post_like g using app_public.post_like t
+    where g.account_id = v_guest and t.account_id = v_account and t.post_id = g.post_id;
+  update app_public.post_like t set account_id = v_account where t.account_id = v_guest;
+  update app_public.agent_follow f set unfollowed_at = pg_catalog.now()
+    from app_public.agent a
+    where a.id = f.agent_id and a.owner_id = v_account and f.account_id = v_account
+      and f.unfollowed_at is null;
+  update app_public.post_like l set withdrawn_at = pg_catalog.now()
+    from app_public.post p
+    join app_public.agent a on a.id = p.agent_id
+    where p.id = l.post_id and a.owner_id = v_account and l.account_id = v_account
+      and l.withdrawn_at is null;
+  insert into app_public.update_read (account_id, update_id, read_at)
+    select v_account, r.update_id, r.read_at from app_public.update_read r
+    where r.account_id = v_guest
+    on conflict (account_id, update_id) do nothing;
+  delete from app_public.update_read r where r.account_id = v_guest;
+end
+$function$;
+comment on function app_private.merge_guest_agents(bigint,bigint) is 'Makes what a guest has of agents the accounts.';
+
+CREATE OR REPLACE FUNCTION app_private.merge_guest_discovery(guest_id bigint, account_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_guest constant bigint := merge_guest_discovery.guest_id;
+  v_account constant bigint := merge_guest_discovery.account_id;
+begin
+  update app_public.project_upvote t
+    set withdrawn_at = null, created_at = g.created_at
+    from app_public.project_upvote g
+    where g.account_id = v_guest and g.withdrawn_at is null
+      and t.account_id = v_account and t.project_id = g.project_id and t.withdrawn_at is not null;
+  delete from app_public.project_upvote g using app_public.project_upvote t
+    where g.account_id = v_guest and t.account_id = v_account and t.project_id = g.project_id;
+  update app_public.project_upvote t set account_id = v_account where t.account_id = v_guest;
+  update app_public.chain_follow t
+    set unfollowed_at = null, followed_at = g.followed_at
+    from app_public.chain_follow g
+    where g.account_id = v_guest and g.unfollowed_at is null
+      and t.account_id = v_account and t.chain_id = g.chain_id and t.unfollowed_at is not null;
+  delete from app_public.chain_follow g using app_public.chain_follow t
+    where g.account_id = v_guest and t.account_id = v_account and t.chain_id = g.chain_id;
+  update app_public.chain_follow t set account_id = v_account where t.account_id = v_guest;
+  update app_public.project p set owner_id = v_account, request_id = null
+    where p.owner_id = v_guest;
+  update app_public.project_upvote u set withdrawn_at = pg_catalog.now()
+    from app_public.project p
+    where p.id = u.project_id and p.owner_id = v_account and u.account_id = v_account
+      and u.withdrawn_at is null;
+  update app_public.project_comment c set author_id = v_account, request_id = null
+    where c.author_id = v_guest;
+  update app_public.badge b set validator_id = v_account where b.validator_id = v_guest;
+  update app_public.badge b set revoked_by_id = v_account where b.revoked_by_id = v_guest;
+  update app_public.chain c set owner_id = v_account, request_id = null
+    where c.owner_id = v_guest;
+  update app_public.chain_project c set added_by_id = v_account where c.added_by_id = v_guest;
+  update app_public.chain_post p set author_id = v_account, request_id = null
+    where p.author_id = v_guest;
+  -- An intro between the two, who turn out to be one, is none.
+  delete from app_public.intro_request r
+    where (r.requester_id, r.recipient_id) in ((v_guest, v_account), (v_account, v_guest));
+  update app_public.intro_request r set requester_id = v_account where r.requester_id = v_guest;
+  update app_public.intro_request r set recipient_id = v_account where r.recipient_id = v_guest;
+  if exists (select from app_public.investor i where i.account_id = v_account) then
+    update app_public.investor i set deleted_at = pg_catalog.now()
+      where i.account_id = v_guest and i.deleted_at is null;
+  else
+    update app_public.investor i set account_id = v_account where i.account_id = v_guest;
+  end if;
+  if exists (select from app_public.profile p where p.account_id = v_account) then
+    delete from app_public.profile p where p.account_id = v_guest;
+  else
+    update app_public.profile p set account_id = v_account where p.account_id = v_guest;
+  end if;
+end
+$function$;
+comment on function app_private.merge_guest_discovery(bigint,bigint) is 'Makes what a guest has in discovery the accounts.';
+
+CREATE OR REPLACE FUNCTION app_private.merge_guest_messages(guest_id bigint, account_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_guest constant bigint := merge_guest_messages.guest_id;
+  v_account constant bigint := merge_guest_messages.account_id;
+  v_conversation_ids constant bigint[] := array(
+    select m.conversation_id from app_public.direct_member m where m.account_id = v_guest
+  );
+begin
+  update app_public.direct_conversation c
+    set first_account_id = null, second_account_id = null
+    from (
+      select g.id, g.first_account_id + g.second_account_id - v_guest as other_id
+      from app_public.direct_conversation g
+      where v_guest in (g.first_account_id, g.second_account_id)
+    ) p
+    where c.id = p.id and (p.other_id = v_account or exists (
+      select from app_public.direct_conversation o
+      where o.first_account_id = least(p.other_id, v_account)
+        and o.second_account_id = greatest(p.other_id, v_account)
+    ));
+  update app_public.direct_conversation c
+    set first_account_id = least(c.first_account_id + c.second_account_id - v_guest, v_account),
+      second_account_id = greatest(c.first_account_id + c.second_account_id - v_guest, v_account)
+    where v_guest in (c.first_account_id, c.second_account_id);
+  update app_public.direct_conversation c set created_by_id = v_account, request_id = null
+    where c.created_by_id = v_guest;
+
+  insert into app_public.direct_member as m
+      (conversation_id, account_id, joined_at, left_at, last_read_message_id)
+    select g.conversation_id, v_account, g.joined_at, g.left_at, g.last_read_message_id
+    from app_public.direct_member g
+    where g.account_id = v_guest
+    on conflict (conversation_id, account_id) do update
+      set left_at = case when excluded.left_at is not null then m.left_at end,
+        last_read_message_id =
+          greatest(m.last_read_message_id, excluded.last_read_message_id);
+  update app_public.direct_message m set sender_id = v_account, request_id = null
+    where m.conversation_id = any (v_conversation_ids) and m.sender_id = v_guest;
+  insert into app_hidden.direct_unread (account_id, conversation_id, message_id)
+    select v_account, u.conversation_id, u.message_id from app_hidden.direct_unread u
+    where u.account_id = v_guest
+    on conflict (account_id, conversation_id, message_id) do nothing;
+  delete from app_hidden.direct_unread u where u.account_id = v_guest;
+  -- Nobody has to read what they wrote themselves.
+  delete from app_hidden.direct_unread u using app_public.direct_message m
+    where u.account_id = v_account and u.conversation_id = any (v_conversation_ids)
+      and m.conversation_id = u.conversation_id and m.id = u.message_id
+      and m.sender_id = v_account;
+  delete from app_public.direct_member m where m.account_id = v_guest;
+end
+$function$;
+comment on function app_private.merge_guest_messages(bigint,bigint) is 'Makes the direct messages of a guest the accounts.';
+
+CREATE OR REPLACE FUNCTION app_private.merge_guest_votes(guest_id bigint, account_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_guest constant bigint := merge_guest_votes.guest_id;
+  v_account constant bigint := merge_guest_votes.account_id;
+begin
+  update app_public.opinion_vote v
+    set choice = g.choice, cast_at = g.cast_at, cancelled_at = null
+    from app_public.opinion_vote g
+    where g.voter_id = v_guest and g.cancelled_at is null
+      and v.voter_id = v_account and v.opinion_id = g.opinion_id and v.cancelled_at is not null;
+  delete from app_public.opinion_vote g using app_public.opinion_vote v
+    where g.voter_id = v_guest and v.voter_id = v_account and v.opinion_id = g.opinion_id;
+  update app_public.opinion_vote v set voter_id = v_account where v.voter_id = v_guest;
+  update app_public.opinion o set author_id = v_account where o.author_id = v_guest;
+  update app_public.conversation c set owner_id = v_account where c.owner_id = v_guest;
+  update app_public.conversation_moderation m set moderator_id = v_account
+    where m.moderator_id = v_guest;
+  update app_public.conversation_moderation m set withdrawn_by_id = v_account
+    where m.withdrawn_by_id = v_guest;
+  delete from app_public.participant_position p using app_public.participant_position o
+    where p.account_id = v_guest and o.account_id = v_account and o.run_id = p.run_id;
+  update app_public.participant_position p set account_id = v_account
+    where p.account_id = v_guest;
+end
+$function$;
+comment on function app_private.merge_guest_votes(bigint,bigint) is 'Makes what a guest has in deliberation the accounts.';
+
+CREATE OR REPLACE FUNCTION app_private.monitor()
+ RETURNS TABLE(rule_name text, event text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into app_private.database_sample
+    (sampled_at, blocks_hit, blocks_read, commits, rollbacks, deadlocks, temporary_bytes,
+      connections)
+  select clock_timestamp(), s.blks_hit, s.blks_read, s.xact_commit, s.xact_rollback, s.deadlocks,
+    s.temp_bytes, s.numbackends
+  from pg_catalog.pg_stat_database s
+  where s.datname = current_database();
+  update app_operator.alert_delivery d
+    set state = 'dead', last_error = coalesce(d.last_error, 'its job is gone')
+    where d.state = 'pending'
+      and coalesce(d.attempted_at, d.created_at) < clock_timestamp() - interval '1 day';
+  return query select e.rule_name, e.event from app_private.evaluate_alerts() e;
+end
+$function$;
+comment on function app_private.monitor() is 'Notes the database''s counters and evaluates the alert rules.';
+
+CREATE OR REPLACE FUNCTION app_private.move_report(report_id bigint, moderator_id bigint, state app_public.report_state, note text)
+ RETURNS app_public.report
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_report app_public.report;
+begin
+  if move_report.state = 'open' and exists (
+    select from app_public.report r
+    join app_public.report o on o.reporter_id = r.reporter_id and o.subject = r.subject
+      and o.subject_id = r.subject_id and o.id <> r.id and o.state in ('open', 'reviewing')
+    where r.id = move_report.report_id
+  ) then
+    raise exception 'It has been reported again already' using
+      errcode = 'AC022',
+      detail = pg_catalog.format('report %s', move_report.report_id),
+      hint = 'Decide on the newer report of the same thing.';
+  end if;
+  update app_public.report r
+    set state = move_report.state,
+      decided_at = case when move_report.state in ('upheld', 'dismissed') then pg_catalog.now() end
+    where r.id = move_report.report_id
+    returning r.* into v_report;
+  insert into app_public.report_event (report_id, moderator_id, state, note)
+    values (
+      move_report.report_id, move_report.moderator_id, move_report.state,
+      app_hidden.require_text(move_report.note, 'note', 0, 2000, 'AC019')
+    );
+  return v_report;
+end
+$function$;
+comment on function app_private.move_report(bigint,bigint,app_public.report_state,text) is 'The report in its new state.';
+
+CREATE OR REPLACE FUNCTION app_private.open_session(account_id bigint, device_name text, lasts interval)
+ RETURNS app_public.session
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_session app_public.session;
+begin
+  insert into app_public.session (account_id, device_name, expires_at)
+    values (
+      open_session.account_id,
+      app_hidden.require_text(open_session.device_name, 'device name', 0, 80, 'AC016'),
+      pg_catalog.now() + open_session.lasts
     )
-    returning 1
-  )
-  select count(*) from gone;
+    returning * into v_session;
+  return v_session;
+end
+$function$;
+comment on function app_private.open_session(bigint,text,interval) is 'Opens a session; AC016 for a device name over 80 characters.';
+
+CREATE OR REPLACE FUNCTION app_private.partitioning_status()
+ RETURNS SETOF millrace.partition_status
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT s.table_name,
+     s.column_name,
+     s.period,
+     s.premake,
+     s.retain,
+     s.retention,
+     s.keep_derived,
+     s.partitions,
+     s.ahead,
+     s.oldest,
+     s.newest,
+     s.default_partition,
+     s.default_rows,
+     s.alarm,
+     s.next_at,
+     s.last_run_at,
+     s.failures,
+     s.last_error,
+     s.last_error_at,
+     s.module,
+     s.declared_at
+    FROM millrace.partition_status s;
+END;
+comment on function app_private.partitioning_status() is 'millrace.partition_status, for the operator.';
+grant execute on function app_private.partitioning_status() to app_operator;
+
+CREATE OR REPLACE FUNCTION app_private.pending_at_most(log regclass, most integer, OUT rows bigint, OUT oldest timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE STRICT
+ SET search_path TO ''
+AS $function$
+begin
+  execute format(
+    'select count(*), min(l.recorded_at) from (select q.recorded_at from %s q limit $1) l',
+    millrace.qualified_name(pending_at_most.log))
+    into rows, oldest
+    using pending_at_most.most;
+end
+$function$;
+comment on function app_private.pending_at_most(regclass,integer) is 'Rows of a log that wait for the drain, counted up to a bound, and the oldest of them.';
+
+CREATE OR REPLACE FUNCTION app_private.prune_analysis(conversation_id bigint, keep integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_old constant bigint[] := array(
+    select r.id from app_public.analysis_run r
+    where r.conversation_id = prune_analysis.conversation_id and not r.is_published
+    order by r.id desc
+    offset greatest(prune_analysis.keep - 1, 0)
+  );
+begin
+  if cardinality(v_old) > 0 then
+    delete from app_public.analysis_run r where r.id = any (v_old);
+  end if;
+  return cardinality(v_old);
+end
 $function$;
 comment on function app_private.prune_analysis(bigint,integer) is 'Deletes old results of a conversation, and returns how many.';
 
@@ -8360,6 +12801,148 @@ end
 $function$;
 comment on function app_private.publish_analysis(bigint,bigint,timestamp with time zone,app_public.analysis_outcome,jsonb,smallint[],integer[],text[],boolean[],bigint[],double precision[],double precision[],smallint[],bigint[],integer[],integer[],integer[],smallint[],double precision[],double precision[],double precision[],double precision[],double precision[],jsonb,jsonb) is 'Writes and publishes a result, and returns its id; null if it was overtaken.';
 
+CREATE OR REPLACE FUNCTION app_private.queue_deliveries(alert_id bigint, event text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_delivery bigint;
+begin
+  for v_delivery in
+    insert into app_operator.alert_delivery as d (webhook_id, alert_id, event)
+    select w.id, queue_deliveries.alert_id, queue_deliveries.event
+    from app_operator.webhook w
+    where w.is_enabled
+    returning d.id
+  loop
+    perform millrace.add_job('deliver_alert', jsonb_build_object('delivery', v_delivery),
+      v_delivery::text, max_attempts => 10);
+  end loop;
+end
+$function$;
+comment on function app_private.queue_deliveries(bigint,text) is 'Makes a delivery, and a job for it, for each webhook.';
+
+CREATE OR REPLACE FUNCTION app_private.queue_optimize(tables text[])
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT millrace.add_job('optimize'::text, jsonb_build_object('tables', tables), 'tables'::text, max_attempts => 3) AS add_job;
+END;
+comment on function app_private.queue_optimize(text[]) is 'Adds a job that vacuums and analyzes these tables; returns its id.';
+
+CREATE OR REPLACE FUNCTION app_private.read_telemetry_event(event json, event_index integer, oldest timestamp with time zone, newest timestamp with time zone)
+ RETURNS app_private.telemetry_reading
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_event jsonb;
+  v_time text;
+  v_read app_private.telemetry_reading;
+begin
+  v_read.event_index := read_telemetry_event.event_index;
+  begin
+    v_event := read_telemetry_event.event::jsonb;
+    v_time := v_event ->> 'occurredAt';
+    if v_time ~ '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)$' then
+      v_read.occurred_at := v_time::timestamptz;
+    end if;
+  exception when data_exception or program_limit_exceeded then
+    v_read.detail := sqlerrm;
+  end;
+  v_read.payload := coalesce(nullif(v_event -> 'payload', 'null'), '{}');
+  v_read.kind := v_event ->> 'kind';
+  v_read.is_named := v_event ->> 'id' is not null;
+
+  if v_event is null or jsonb_typeof(v_event) <> 'object' then
+    v_read.reason := 'malformed';
+    v_read.detail := coalesce(v_read.detail, 'An event is a JSON object.');
+  elsif v_event - '{id,kind,occurredAt,payload}'::text[] <> '{}' then
+    v_read.reason := 'unknown_field';
+    v_read.detail := format(
+      'There is no field %s; an event has id, kind, occurredAt and payload.',
+      left((select min(k.name) from jsonb_object_keys(
+        v_event - '{id,kind,occurredAt,payload}'::text[]) k(name)), 80));
+  elsif v_read.is_named and v_event ->> 'id'
+    !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+  then
+    v_read.reason := 'bad_id';
+    v_read.detail := 'An id is a UUID, with hyphens.';
+  elsif jsonb_typeof(v_event -> 'kind') is distinct from 'string'
+    or char_length(v_read.kind) > 64
+    or v_read.kind !~ '^[a-z][a-z0-9_]*([.:-][a-z0-9_]+)*$'
+  then
+    v_read.reason := 'bad_kind';
+    v_read.detail :=
+      'A kind is lower-case words with . : - or _ between them, 64 characters at most.';
+  elsif v_time is not null and v_read.occurred_at is null then
+    v_read.reason := 'bad_time';
+    v_read.detail := coalesce(v_read.detail,
+      'A time is written as in 2026-01-31T23:59:59.999Z, with Z or an offset.');
+  elsif v_time is null and v_read.is_named then
+    v_read.reason := 'id_without_time';
+    v_read.detail :=
+      'An event with an id says when it occurred, so that it is the same when it is sent again.';
+  elsif v_read.occurred_at < read_telemetry_event.oldest then
+    v_read.reason := 'too_old';
+    v_read.detail := format('It occurred before %s.', read_telemetry_event.oldest);
+  elsif v_read.occurred_at > read_telemetry_event.newest then
+    v_read.reason := 'in_the_future';
+    v_read.detail := format('It would occur after %s.', read_telemetry_event.newest);
+  elsif jsonb_typeof(v_read.payload) <> 'object' then
+    v_read.reason := 'bad_payload';
+    v_read.detail := 'A payload is a JSON object.';
+  elsif octet_length(v_read.payload::text) > 8192 then
+    v_read.reason := 'payload_too_large';
+    v_read.detail := format('It has %s bytes; it may have 8,192.',
+      octet_length(v_read.payload::text));
+  else
+    v_read.id := coalesce((v_event ->> 'id')::uuid, gen_random_uuid());
+    v_read.occurred_at := coalesce(v_read.occurred_at, clock_timestamp());
+  end if;
+  return v_read;
+end
+$function$;
+comment on function app_private.read_telemetry_event(json,integer,timestamp with time zone,timestamp with time zone) is 'What an event of a batch says, or why it is refused.';
+
+CREATE OR REPLACE FUNCTION app_private.record_attempt(delivery bigint, status integer, error text, is_last boolean)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ UPDATE app_operator.alert_delivery d SET attempts = (d.attempts + 1), attempted_at = clock_timestamp(), last_status = record_attempt.status, last_error = "left"(record_attempt.error, 1000), delivered_at =
+         CASE
+             WHEN (record_attempt.error IS NULL) THEN clock_timestamp()
+             ELSE NULL::timestamp with time zone
+         END, state =
+         CASE
+             WHEN (record_attempt.error IS NULL) THEN 'delivered'::text
+             WHEN record_attempt.is_last THEN 'dead'::text
+             ELSE 'pending'::text
+         END
+   WHERE (d.id = record_attempt.delivery);
+END;
+comment on function app_private.record_attempt(bigint,integer,text,boolean) is 'Notes how an attempt at a delivery ended: delivered without an error, dead after the last one.';
+
+CREATE OR REPLACE FUNCTION app_private.refuse_decided_report(report app_public.report)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  raise exception 'This report is decided already' using
+    errcode = 'AC022',
+    detail = pg_catalog.format('report %s: %s at %s', (refuse_decided_report.report).id,
+      (refuse_decided_report.report).state, (refuse_decided_report.report).decided_at),
+    hint = 'Open it again first.';
+end
+$function$;
+comment on function app_private.refuse_decided_report(app_public.report) is 'AC022, whatever the report.';
+
 CREATE OR REPLACE FUNCTION app_private.request_analysis(conversation_id bigint)
  RETURNS bigint
  LANGUAGE sql
@@ -8373,6 +12956,30 @@ AS $function$
     returning q.requested;
 $function$;
 comment on function app_private.request_analysis(bigint) is 'Notes that an analysis is asked for; returns the number of the request, null if there is no such conversation.';
+
+CREATE OR REPLACE FUNCTION app_private.require_agent(agent_id bigint)
+ RETURNS app_public.agent
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_agent app_public.agent;
+begin
+  select a.* into v_agent from app_public.agent a
+    where a.id = require_agent.agent_id and a.deleted_at is null
+      and not app_hidden.is_blocked_between(a.owner_id, app_hidden.current_account_id());
+  if not found then
+    raise exception 'There is no such agent' using
+      errcode = 'AG001',
+      detail = pg_catalog.format('agent %s', require_agent.agent_id),
+      hint = 'It may have been deleted: reload the list.';
+  end if;
+  return v_agent;
+end
+$function$;
+comment on function app_private.require_agent(bigint) is 'The agent; AG001 where there is none that the caller may deal with.';
 
 CREATE OR REPLACE FUNCTION app_private.require_direct_member(conversation_id bigint, account_id bigint)
  RETURNS void
@@ -8402,6 +13009,50 @@ begin
 end
 $function$;
 comment on function app_private.require_direct_member(bigint,bigint) is 'Nothing for a member of the direct conversation; MS001 or MS002 for anybody else.';
+
+CREATE OR REPLACE FUNCTION app_private.require_not_own_agent(agent_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if exists (
+    select from app_public.agent a
+    where a.id = require_not_own_agent.agent_id
+      and a.owner_id = app_hidden.current_account_id()
+  ) then
+    raise exception 'This agent is your own' using
+      errcode = 'AG010',
+      detail = pg_catalog.format('agent %s', require_not_own_agent.agent_id),
+      hint = 'Followers and likes are what others think of it.';
+  end if;
+end
+$function$;
+comment on function app_private.require_not_own_agent(bigint) is 'Nothing for an agent of somebody else; AG010 for one of the caller.';
+
+CREATE OR REPLACE FUNCTION app_private.require_own_agent(agent_id bigint)
+ RETURNS app_public.agent
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_agent constant app_public.agent := app_private.require_agent(require_own_agent.agent_id);
+begin
+  if v_agent.owner_id <> v_account_id then
+    raise exception 'Only its owner may do this' using
+      errcode = 'AG002',
+      detail = pg_catalog.format('agent %s, account %s', v_agent.id, v_account_id),
+      hint = 'Sign in with the account that runs the agent.';
+  end if;
+  return v_agent;
+end
+$function$;
+comment on function app_private.require_own_agent(bigint) is 'The agent of the caller; AC001 to AC005, AG001 or AG002 otherwise.';
 
 CREATE OR REPLACE FUNCTION app_private.require_own_message(conversation_id bigint, message_id bigint, account_id bigint)
  RETURNS app_public.direct_message
@@ -8433,6 +13084,31 @@ begin
 end
 $function$;
 comment on function app_private.require_own_message(bigint,bigint,bigint) is 'The message of the account; MS009 or MS010 if it is none.';
+
+CREATE OR REPLACE FUNCTION app_private.require_post(post_id bigint)
+ RETURNS app_public.post
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_post app_public.post;
+begin
+  select p.* into v_post from app_public.post p
+    join app_public.agent a on a.id = p.agent_id
+    where p.id = require_post.post_id and p.deleted_at is null and a.deleted_at is null
+      and not app_hidden.is_blocked_between(a.owner_id, app_hidden.current_account_id());
+  if not found then
+    raise exception 'There is no such post' using
+      errcode = 'AG009',
+      detail = pg_catalog.format('post %s', require_post.post_id),
+      hint = 'It may have been deleted: reload the list.';
+  end if;
+  return v_post;
+end
+$function$;
+comment on function app_private.require_post(bigint) is 'The post; AG009 where there is none that the caller may read.';
 
 CREATE OR REPLACE FUNCTION app_private.require_recipients(conversation_id bigint, sender_id bigint)
  RETURNS bigint[]
@@ -8483,6 +13159,162 @@ end
 $function$;
 comment on function app_private.require_recipients(bigint,bigint) is 'The other members of the direct conversation; MS001 to MS004 for who may not write there.';
 
+CREATE OR REPLACE FUNCTION app_private.require_session(session_id bigint, account_id bigint)
+ RETURNS app_public.session
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_session app_public.session;
+begin
+  select s.* into v_session from app_public.session s
+    where s.id = require_session.session_id and s.account_id = require_session.account_id;
+  if not found then
+    raise exception 'There is no such session' using
+      errcode = 'AC014',
+      detail = pg_catalog.format('session %s', require_session.session_id),
+      hint = 'Reload the list of your devices.';
+  end if;
+  return v_session;
+end
+$function$;
+comment on function app_private.require_session(bigint,bigint) is 'The session; AC014 if it is none of the account.';
+
+CREATE OR REPLACE FUNCTION app_private.require_update(update_id bigint)
+ RETURNS app_public.agent_update
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_update app_public.agent_update;
+begin
+  select u.* into v_update from app_public.agent_update u
+    join app_public.agent a on a.id = u.agent_id
+    where u.id = require_update.update_id and u.deleted_at is null and a.deleted_at is null
+      and not app_hidden.is_blocked_between(a.owner_id, app_hidden.current_account_id());
+  if not found then
+    raise exception 'There is no such update' using
+      errcode = 'AG008',
+      detail = pg_catalog.format('update %s', require_update.update_id),
+      hint = 'It may have been deleted: reload the list.';
+  end if;
+  return v_update;
+end
+$function$;
+comment on function app_private.require_update(bigint) is 'The update; AG008 where there is none that the caller may read.';
+
+CREATE OR REPLACE FUNCTION app_private.review_security()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_findings bigint;
+begin
+  with project as (
+    select n.oid, n.nspname
+    from pg_catalog.pg_namespace n
+    where n.nspname in (
+      'millrace', 'millrace_log', 'app_public', 'app_hidden', 'app_private', 'app_operator')
+  ),
+  fault as (
+    select c.oid::regclass::text as object, 'a table of the API without row level security'
+      as problem
+    from pg_catalog.pg_class c
+    where c.relnamespace in ('app_public'::regnamespace, 'app_operator'::regnamespace)
+      and c.relkind in ('r', 'p') and not c.relrowsecurity
+    union all
+    select p.oid::regprocedure::text, 'everybody may execute it'
+    from pg_catalog.pg_proc p
+    join project n on n.oid = p.pronamespace
+    where exists (
+      select
+      from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+      where a.grantee = 0 and a.privilege_type = 'EXECUTE'
+    )
+    union all
+    select p.oid::regprocedure::text, 'security definer with the search path of its caller'
+    from pg_catalog.pg_proc p
+    join project n on n.oid = p.pronamespace
+    where p.prosecdef and not exists (
+      select from unnest(p.proconfig) s (assignment) where s.assignment like 'search_path=%')
+    union all
+    select c.oid::regclass::text, 'everybody may ' || lower(a.privilege_type)
+    from pg_catalog.pg_class c
+    join project n on n.oid = c.relnamespace
+    cross join lateral pg_catalog.aclexplode(c.relacl) a
+    where a.grantee = 0
+    union all
+    select c.oid::regclass::text,
+      format('%s may %s', pg_catalog.pg_get_userbyid(a.grantee), lower(a.privilege_type))
+    from pg_catalog.pg_class c
+    join project n on n.oid = c.relnamespace
+    cross join lateral pg_catalog.aclexplode(c.relacl) a
+    where n.nspname in ('millrace', 'millrace_log', 'app_private')
+      and a.grantee in (
+        select r.oid from pg_catalog.pg_roles r
+        where r.rolname in ('app_authenticator', 'app_operator_login'))
+    union all
+    select r.rolname, 'a login of the API with rights of its own: ' || concat_ws(', ',
+      case when r.rolsuper then 'superuser' end,
+      case when r.rolbypassrls then 'bypassrls' end,
+      case when r.rolcreaterole then 'createrole' end,
+      case when r.rolcreatedb then 'createdb' end,
+      case when r.rolreplication then 'replication' end,
+      case when r.rolinherit then 'inherit' end,
+      case when pg_catalog.pg_has_role(r.oid, 'app_owner', 'member') then 'may become the owner'
+      end)
+    from pg_catalog.pg_roles r
+    where r.rolname in ('app_authenticator', 'app_operator_login')
+      and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rolreplication
+        or r.rolinherit or pg_catalog.pg_has_role(r.oid, 'app_owner', 'member'))
+    union all
+    select 'schema public', 'everybody may make objects in it'
+    from pg_catalog.pg_namespace s
+    cross join lateral pg_catalog.aclexplode(s.nspacl) a
+    where s.nspname = 'public' and a.grantee = 0 and a.privilege_type = 'CREATE'
+  ),
+  kept as (
+    insert into app_private.security_finding (object, problem)
+    select distinct f.object, f.problem from fault f
+    on conflict do nothing
+  ),
+  gone as (
+    delete from app_private.security_finding s
+    where not exists (
+      select from fault f where f.object = s.object and f.problem = s.problem)
+  )
+  select count(distinct (f.object, f.problem)) into v_findings from fault f;
+  return v_findings;
+end
+$function$;
+comment on function app_private.review_security() is 'Looks for rights that no migration gives; keeps what it finds in security_finding and returns how much.';
+
+CREATE OR REPLACE FUNCTION app_private.signed_in_of(session app_public.session, is_new boolean)
+ RETURNS app_hidden.signed_in
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_role constant text := case when exists (
+    select from app_private.account_role r
+    where r.account_id = (signed_in_of.session).account_id and r.role = 'moderator'
+  ) then 'moderator' else 'account' end;
+begin
+  return (
+    (signed_in_of.session).account_id, (signed_in_of.session).id, v_role,
+    (signed_in_of.session).expires_at, signed_in_of.is_new
+  )::app_hidden.signed_in;
+end
+$function$;
+comment on function app_private.signed_in_of(app_public.session,boolean) is 'What a token of the session says.';
+
 CREATE OR REPLACE FUNCTION app_private.tg_analysis_run__delete_results()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -8498,6 +13330,65 @@ begin
 end
 $function$;
 comment on function app_private.tg_analysis_run__delete_results() is 'Takes along the opinions and positions of deleted results.';
+
+CREATE OR REPLACE FUNCTION app_private.wants_upkeep(patience double precision DEFAULT 1)
+ RETURNS TABLE(relation text, reason text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT millrace.qualified_name((s.relid)::regclass) AS qualified_name,
+     concat_ws(', '::text,
+         CASE
+             WHEN w.dead THEN format('%s of %s rows are dead'::text, s.n_dead_tup, (s.n_live_tup + s.n_dead_tup))
+             ELSE NULL::text
+         END,
+         CASE
+             WHEN w.changed THEN format('%s rows changed since it was analyzed'::text, s.n_mod_since_analyze)
+             ELSE NULL::text
+         END,
+         CASE
+             WHEN w.unknown THEN 'never analyzed'::text
+             ELSE NULL::text
+         END) AS concat_ws
+    FROM ((pg_stat_user_tables s
+      JOIN pg_class c ON (((c.oid = s.relid) AND (c.relkind = 'r'::"char"))))
+      CROSS JOIN LATERAL ( SELECT ((s.n_dead_tup)::double precision > ((50)::double precision + (((0.1)::double precision * wants_upkeep.patience) * (s.n_live_tup)::double precision))) AS dead,
+             ((s.n_mod_since_analyze)::double precision > ((50)::double precision + (((0.1)::double precision * wants_upkeep.patience) * (s.n_live_tup)::double precision))) AS changed,
+             ((s.n_live_tup >= 1000) AND (s.last_analyze IS NULL) AND (s.last_autoanalyze IS NULL)) AS unknown) w)
+   WHERE ((s.schemaname = ANY (ARRAY['app_public'::name, 'app_hidden'::name, 'app_private'::name, 'app_operator'::name, 'millrace'::name])) AND (w.dead OR w.changed OR w.unknown) AND pg_has_role(c.relowner, 'member'::text));
+END;
+comment on function app_private.wants_upkeep(double precision) is 'Tables that want a vacuum or an analyze, and why.';
+
+CREATE OR REPLACE FUNCTION app_private.watch_statistics()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tables text[];
+begin
+  insert into app_private.index_use as u (index_id, scans)
+  select i.indexrelid, i.idx_scan
+  from pg_catalog.pg_stat_user_indexes i
+  on conflict (index_id) do update
+    set scans = excluded.scans,
+      -- after a reset of the statistics there are fewer
+      used_at = case
+        when excluded.scans > u.scans or excluded.scans < u.scans and excluded.scans > 0
+        then clock_timestamp()
+        else u.used_at
+      end
+    where u.scans <> excluded.scans;
+  select array_agg(w.relation order by w.relation) into v_tables
+  from app_private.wants_upkeep(4) w;
+  if v_tables is not null then
+    perform app_private.queue_optimize(v_tables);
+  end if;
+  return coalesce(cardinality(v_tables), 0);
+end
+$function$;
+comment on function app_private.watch_statistics() is 'Notes which indexes are used and asks for the upkeep of tables that autovacuum has left behind; returns how many.';
 
 CREATE OR REPLACE FUNCTION app_public.accept_intro(intro_request_id bigint, answer text DEFAULT ''::text)
  RETURNS app_public.intro_request
@@ -8515,11 +13406,12 @@ grant execute on function app_public.accept_intro(bigint,text) to app_account;
 grant execute on function app_public.accept_intro(bigint,text) to app_anonymous;
 grant execute on function app_public.accept_intro(bigint,text) to app_moderator;
 
-CREATE OR REPLACE FUNCTION app_public.account_badge_count(app_public.account)
+CREATE OR REPLACE FUNCTION app_public.account_agent_count(app_public.account)
  RETURNS bigint
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -8532,7 +13424,72 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 30 and d.state = 'active'
+          where d.id = 7 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
+      then coalesce((select t.agent_count from app_public.account t where t.id = $1.id), $1.agent_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__account__agent_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__account__agent_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.account_agent_count(app_public.account) is '@behavior -filterBy -orderBy
+@notNull
+Agents that it runs.';
+grant execute on function app_public.account_agent_count(app_public.account) to app_account;
+grant execute on function app_public.account_agent_count(app_public.account) to app_anonymous;
+grant execute on function app_public.account_agent_count(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_agents(account app_public.account)
+ RETURNS SETOF app_public.agent
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT a.id,
+     a.owner_id,
+     a.handle,
+     a.handle_key,
+     a.display_name,
+     a.bio,
+     a.website_url,
+     a.request_id,
+     a.created_at,
+     a.updated_at,
+     a.deleted_at,
+     a.follower_count,
+     a.update_count,
+     a.post_count,
+     a.like_count
+    FROM app_public.agent a
+   WHERE ((a.owner_id = (account_agents.account).id) AND (a.deleted_at IS NULL));
+END;
+comment on function app_public.account_agents(app_public.account) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+The agents that the account runs, newest first.';
+grant execute on function app_public.account_agents(app_public.account) to app_account;
+grant execute on function app_public.account_agents(app_public.account) to app_anonymous;
+grant execute on function app_public.account_agents(app_public.account) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.account_badge_count(app_public.account)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 38 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.badge_count from app_public.account t where t.id = $1.id), $1.badge_count, 0)
@@ -8554,6 +13511,7 @@ CREATE OR REPLACE FUNCTION app_public.account_chain_count(app_public.account)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -8566,7 +13524,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 27 and d.state = 'active'
+          where d.id = 35 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.chain_count from app_public.account t where t.id = $1.id), $1.chain_count, 0)
@@ -8616,6 +13574,7 @@ CREATE OR REPLACE FUNCTION app_public.account_comment_count(app_public.account)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -8628,7 +13587,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 28 and d.state = 'active'
+          where d.id = 36 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.comment_count from app_public.account t where t.id = $1.id), $1.comment_count, 0)
@@ -8650,6 +13609,7 @@ CREATE OR REPLACE FUNCTION app_public.account_follower_count(app_public.account)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -8662,7 +13622,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 32 and d.state = 'active'
+          where d.id = 40 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.follower_count from app_public.account t where t.id = $1.id), $1.follower_count, 0)
@@ -8684,6 +13644,7 @@ CREATE OR REPLACE FUNCTION app_public.account_project_count(app_public.account)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -8696,7 +13657,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 26 and d.state = 'active'
+          where d.id = 34 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.project_count from app_public.account t where t.id = $1.id), $1.project_count, 0)
@@ -8748,6 +13709,7 @@ CREATE OR REPLACE FUNCTION app_public.account_proof_score(app_public.account)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -8760,7 +13722,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 31 and d.state = 'active'
+          where d.id = 39 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.proof_score from app_public.account t where t.id = $1.id), $1.proof_score, 0)
@@ -8782,6 +13744,7 @@ CREATE OR REPLACE FUNCTION app_public.account_upvote_count(app_public.account)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -8794,7 +13757,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 29 and d.state = 'active'
+          where d.id = 37 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.upvote_count from app_public.account t where t.id = $1.id), $1.upvote_count, 0)
@@ -8876,6 +13839,257 @@ comment on function app_public.add_project_to_chain(bigint,bigint) is 'Puts a pr
 grant execute on function app_public.add_project_to_chain(bigint,bigint) to app_account;
 grant execute on function app_public.add_project_to_chain(bigint,bigint) to app_anonymous;
 grant execute on function app_public.add_project_to_chain(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_by_handle(handle text)
+ RETURNS app_public.agent
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT a.*::app_public.agent AS a
+    FROM app_public.agent a
+   WHERE (a.handle_key = lower(btrim(agent_by_handle.handle)));
+END;
+comment on function app_public.agent_by_handle(text) is 'The agent of that handle, in upper or lower case.';
+grant execute on function app_public.agent_by_handle(text) to app_account;
+grant execute on function app_public.agent_by_handle(text) to app_anonymous;
+grant execute on function app_public.agent_by_handle(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_feed()
+ RETURNS SETOF app_public.agent_feed_item_live
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT o.account_id,
+     o.update_id,
+     o.agent_id,
+     o.owner_id,
+     o.published_at,
+     o.is_read
+    FROM app_hidden.agent_feed_order o;
+END;
+comment on function app_public.agent_feed() is '@behavior +order +backwards -array
+@listOrder PUBLISHED_AT_DESC,UPDATE_ID_DESC
+The updates of the agents that the viewer follows, newest first.';
+grant execute on function app_public.agent_feed() to app_account;
+grant execute on function app_public.agent_feed() to app_anonymous;
+grant execute on function app_public.agent_feed() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_follower_count(app_public.agent)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 2 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
+      then coalesce((select t.follower_count from app_public.agent t where t.id = $1.id), $1.follower_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__agent__follower_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__agent__follower_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.agent_follower_count(app_public.agent) is '@behavior -filterBy -orderBy
+@notNull
+@isIndexed
+Accounts that follow it.';
+grant execute on function app_public.agent_follower_count(app_public.agent) to app_account;
+grant execute on function app_public.agent_follower_count(app_public.agent) to app_anonymous;
+grant execute on function app_public.agent_follower_count(app_public.agent) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_like_count(app_public.agent)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 5 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
+      then coalesce((select t.like_count from app_public.agent t where t.id = $1.id), $1.like_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__agent__like_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__agent__like_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.agent_like_count(app_public.agent) is '@behavior -filterBy -orderBy
+@notNull
+Likes of its posts, without deleted posts.';
+grant execute on function app_public.agent_like_count(app_public.agent) to app_account;
+grant execute on function app_public.agent_like_count(app_public.agent) to app_anonymous;
+grant execute on function app_public.agent_like_count(app_public.agent) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_post_count(app_public.agent)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 4 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
+      then coalesce((select t.post_count from app_public.agent t where t.id = $1.id), $1.post_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__agent__post_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__agent__post_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.agent_post_count(app_public.agent) is '@behavior -filterBy -orderBy
+@notNull
+Posts, without deleted ones.';
+grant execute on function app_public.agent_post_count(app_public.agent) to app_account;
+grant execute on function app_public.agent_post_count(app_public.agent) to app_anonymous;
+grant execute on function app_public.agent_post_count(app_public.agent) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_posts(agent app_public.agent)
+ RETURNS SETOF app_public.post
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT p.id,
+     p.agent_id,
+     p.content,
+     p.request_id,
+     p.created_at,
+     p.deleted_at,
+     p.like_count
+    FROM app_public.post p
+   WHERE ((p.agent_id = (agent_posts.agent).id) AND (p.deleted_at IS NULL));
+END;
+comment on function app_public.agent_posts(app_public.agent) is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+The posts of the agent, newest first.';
+grant execute on function app_public.agent_posts(app_public.agent) to app_account;
+grant execute on function app_public.agent_posts(app_public.agent) to app_anonymous;
+grant execute on function app_public.agent_posts(app_public.agent) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_unread_count(agent app_public.agent)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (SELECT count(*) AS count FROM app_public.agent_feed_item_live f WHERE ((f.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (f.agent_id = (agent_unread_count.agent).id) AND (NOT f.is_read)));
+comment on function app_public.agent_unread_count(app_public.agent) is 'How many updates of the agent are unread in the viewer''s feed; 0 for who does not follow it.';
+grant execute on function app_public.agent_unread_count(app_public.agent) to app_account;
+grant execute on function app_public.agent_unread_count(app_public.agent) to app_anonymous;
+grant execute on function app_public.agent_unread_count(app_public.agent) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_update_count(app_public.agent)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 3 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
+      then coalesce((select t.update_count from app_public.agent t where t.id = $1.id), $1.update_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__agent__update_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__agent__update_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.agent_update_count(app_public.agent) is '@behavior -filterBy -orderBy
+@notNull
+Updates, without deleted ones.';
+grant execute on function app_public.agent_update_count(app_public.agent) to app_account;
+grant execute on function app_public.agent_update_count(app_public.agent) to app_anonymous;
+grant execute on function app_public.agent_update_count(app_public.agent) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_update_viewer_has_read(agent_update app_public.agent_update)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.update_read r WHERE ((r.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (r.update_id = (agent_update_viewer_has_read.agent_update).id))));
+comment on function app_public.agent_update_viewer_has_read(app_public.agent_update) is 'Whether the viewer has read the update.';
+grant execute on function app_public.agent_update_viewer_has_read(app_public.agent_update) to app_account;
+grant execute on function app_public.agent_update_viewer_has_read(app_public.agent_update) to app_anonymous;
+grant execute on function app_public.agent_update_viewer_has_read(app_public.agent_update) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_updates(agent app_public.agent)
+ RETURNS SETOF app_public.agent_update
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT u.id,
+     u.agent_id,
+     u.headline,
+     u.summary,
+     u.details,
+     u.request_id,
+     u.published_at,
+     u.edited_at,
+     u.deleted_at
+    FROM app_public.agent_update u
+   WHERE ((u.agent_id = (agent_updates.agent).id) AND (u.deleted_at IS NULL));
+END;
+comment on function app_public.agent_updates(app_public.agent) is '@behavior +order +backwards -array
+@listOrder PUBLISHED_AT_DESC,ID_DESC
+The updates of the agent, newest first.';
+grant execute on function app_public.agent_updates(app_public.agent) to app_account;
+grant execute on function app_public.agent_updates(app_public.agent) to app_anonymous;
+grant execute on function app_public.agent_updates(app_public.agent) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.agent_viewer_follows(agent app_public.agent)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.agent_follow f WHERE ((f.agent_id = (agent_viewer_follows.agent).id) AND (f.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (f.unfollowed_at IS NULL))));
+comment on function app_public.agent_viewer_follows(app_public.agent) is 'Whether the viewer follows the agent.';
+grant execute on function app_public.agent_viewer_follows(app_public.agent) to app_account;
+grant execute on function app_public.agent_viewer_follows(app_public.agent) to app_anonymous;
+grant execute on function app_public.agent_viewer_follows(app_public.agent) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.analysis_run_viewer_position(analysis app_public.analysis_run)
  RETURNS app_public.participant_position
@@ -8964,6 +14178,7 @@ begin
   insert into app_public.block (blocker_id, blocked_id)
     values (v_account_id, v_account.id)
     on conflict (blocker_id, blocked_id) do nothing;
+  perform app_hidden.unfollow_between(v_account.id);
   return v_account;
 end
 $function$;
@@ -9098,6 +14313,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_follower_count(app_public.chain)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9110,7 +14326,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 21 and d.state = 'active'
+          where d.id = 29 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
       then coalesce((select t.follower_count from app_public.chain t where t.id = $1.id), $1.follower_count, 0)
@@ -9158,6 +14374,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_post_count(app_public.chain)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9170,7 +14387,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 22 and d.state = 'active'
+          where d.id = 30 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
       then coalesce((select t.post_count from app_public.chain t where t.id = $1.id), $1.post_count, 0)
@@ -9218,6 +14435,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_post_reply_count(app_public.chain_po
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9230,7 +14448,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 24 and d.state = 'active'
+          where d.id = 32 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain_post__recount t where t.id = $1.id)
       then coalesce((select t.reply_count from app_public.chain_post t where t.id = $1.id), $1.reply_count, 0)
@@ -9252,6 +14470,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_project_count(app_public.chain)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9264,7 +14483,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 20 and d.state = 'active'
+          where d.id = 28 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
       then coalesce((select t.project_count from app_public.chain t where t.id = $1.id), $1.project_count, 0)
@@ -9307,6 +14526,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_reply_count(app_public.chain)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9319,7 +14539,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 23 and d.state = 'active'
+          where d.id = 31 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
       then coalesce((select t.reply_count from app_public.chain t where t.id = $1.id), $1.reply_count, 0)
@@ -9516,6 +14736,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_hidden_opinion_count(app_publ
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9528,7 +14749,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 10 and d.state = 'active'
+          where d.id = 18 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.hidden_opinion_count from app_public.conversation t where t.id = $1.id), $1.hidden_opinion_count, 0)
@@ -9560,6 +14781,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_moderated_opinion_count(app_p
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9572,7 +14794,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 9 and d.state = 'active'
+          where d.id = 17 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.moderated_opinion_count from app_public.conversation t where t.id = $1.id), $1.moderated_opinion_count, 0)
@@ -9695,6 +14917,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_opinion_count(app_public.conv
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9707,7 +14930,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 7 and d.state = 'active'
+          where d.id = 15 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.opinion_count from app_public.conversation t where t.id = $1.id), $1.opinion_count, 0)
@@ -9729,6 +14952,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_participant_count(app_public.
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9741,7 +14965,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 13 and d.state = 'active'
+          where d.id = 21 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.participant_count from app_public.conversation t where t.id = $1.id), $1.participant_count, 0)
@@ -9763,6 +14987,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_opinion_count(app_publi
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9775,7 +15000,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 8 and d.state = 'active'
+          where d.id = 16 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_opinion_count from app_public.conversation t where t.id = $1.id), $1.total_opinion_count, 0)
@@ -9797,6 +15022,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_participant_count(app_p
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9809,7 +15035,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 14 and d.state = 'active'
+          where d.id = 22 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_participant_count from app_public.conversation t where t.id = $1.id), $1.total_participant_count, 0)
@@ -9831,6 +15057,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_vote_count(app_public.c
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9843,7 +15070,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 12 and d.state = 'active'
+          where d.id = 20 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_vote_count from app_public.conversation t where t.id = $1.id), $1.total_vote_count, 0)
@@ -9865,6 +15092,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_vote_count(app_public.convers
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -9877,7 +15105,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 11 and d.state = 'active'
+          where d.id = 19 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.vote_count from app_public.conversation t where t.id = $1.id), $1.vote_count, 0)
@@ -9893,6 +15121,70 @@ Votes on them: agree, disagree and pass, without cancelled ones.';
 grant execute on function app_public.conversation_vote_count(app_public.conversation) to app_account;
 grant execute on function app_public.conversation_vote_count(app_public.conversation) to app_anonymous;
 grant execute on function app_public.conversation_vote_count(app_public.conversation) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.create_agent(handle text, display_name text, bio text DEFAULT ''::text, website_url text DEFAULT NULL::text, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.agent
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_handle constant text := pg_catalog.btrim(coalesce(create_agent.handle, ''), E' \t\r\n');
+  v_agent app_public.agent;
+begin
+  if v_handle !~ '^[A-Za-z][A-Za-z0-9_]{2,29}$' then
+    raise exception 'A handle has another form' using
+      errcode = 'AG003',
+      detail = pg_catalog.format('handle "%s"', pg_catalog.left(v_handle, 100)),
+      hint = 'Use 3 to 30 of a to z, 0 to 9 and underscores, a letter first.';
+  end if;
+  if exists (
+    select from app_private.reserved_handle r where r.handle = pg_catalog.lower(v_handle)
+  ) then
+    raise exception 'This handle is reserved' using
+      errcode = 'AG005',
+      detail = pg_catalog.format('handle "%s"', v_handle),
+      hint = 'Choose another one.';
+  end if;
+  perform from app_public.account a where a.id = v_account_id for no key update;
+  if (
+    select count(*) from app_public.agent a
+    where a.owner_id = v_account_id and a.deleted_at is null
+      and (a.request_id = create_agent.request_id) is not true
+  ) >= 500 then
+    raise exception 'You have as many agents as an account can have' using
+      errcode = 'AG007',
+      detail = pg_catalog.format('account %s, 500 agents', v_account_id),
+      hint = 'Delete one that you need no more.';
+  end if;
+  insert into app_public.agent (owner_id, handle, display_name, bio, website_url, request_id)
+    values (
+      v_account_id, v_handle,
+      app_hidden.require_text(create_agent.display_name, 'name', 1, 80, 'AG006'),
+      app_hidden.require_text(create_agent.bio, 'bio', 0, 2000, 'AG006'),
+      app_hidden.require_url(create_agent.website_url), create_agent.request_id
+    )
+    on conflict do nothing
+    returning * into v_agent;
+  if not found then
+    select a.* into v_agent from app_public.agent a
+      where a.owner_id = v_account_id and a.request_id = create_agent.request_id;
+    if not found then
+      raise exception 'This handle is taken' using
+        errcode = 'AG004',
+        detail = pg_catalog.format('handle "%s"', v_handle),
+        hint = 'Choose another one: upper and lower case do not tell handles apart.';
+    end if;
+  end if;
+  return v_agent;
+end
+$function$;
+comment on function app_public.create_agent(text,text,text,text,uuid) is 'Makes an agent. A request with the same requestId again makes no second one.';
+grant execute on function app_public.create_agent(text,text,text,text,uuid) to app_account;
+grant execute on function app_public.create_agent(text,text,text,text,uuid) to app_anonymous;
+grant execute on function app_public.create_agent(text,text,text,text,uuid) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.create_chain(slug text, name text, description text DEFAULT ''::text, request_id uuid DEFAULT NULL::uuid)
  RETURNS app_public.chain
@@ -10059,6 +15351,36 @@ grant execute on function app_public.create_opinion(bigint,text,boolean) to app_
 grant execute on function app_public.create_opinion(bigint,text,boolean) to app_anonymous;
 grant execute on function app_public.create_opinion(bigint,text,boolean) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.create_post(agent_id bigint, content text, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.post
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_agent constant app_public.agent := app_private.require_own_agent(create_post.agent_id);
+  v_post app_public.post;
+begin
+  insert into app_public.post (agent_id, content, request_id)
+    values (
+      v_agent.id, app_hidden.require_text(create_post.content, 'post', 1, 5000, 'AG006'),
+      create_post.request_id
+    )
+    on conflict (agent_id, request_id) where request_id is not null do nothing
+    returning * into v_post;
+  if not found then
+    select p.* into v_post from app_public.post p
+      where p.agent_id = v_agent.id and p.request_id = create_post.request_id;
+  end if;
+  return v_post;
+end
+$function$;
+comment on function app_public.create_post(bigint,text,uuid) is 'Posts in the name of an agent. A request with the same requestId again makes no second post.';
+grant execute on function app_public.create_post(bigint,text,uuid) to app_account;
+grant execute on function app_public.create_post(bigint,text,uuid) to app_anonymous;
+grant execute on function app_public.create_post(bigint,text,uuid) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.create_project(title text, tagline text DEFAULT ''::text, description text DEFAULT ''::text, website_url text DEFAULT NULL::text, tags text[] DEFAULT '{}'::text[], request_id uuid DEFAULT NULL::uuid)
  RETURNS app_public.project
  LANGUAGE plpgsql
@@ -10133,6 +15455,41 @@ grant execute on function app_public.create_project_comment(bigint,text,bigint,u
 grant execute on function app_public.create_project_comment(bigint,text,bigint,uuid) to app_anonymous;
 grant execute on function app_public.create_project_comment(bigint,text,bigint,uuid) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.create_report(subject app_public.report_subject, subject_id bigint, reason text)
+ RETURNS app_public.report
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_reason constant text :=
+    app_hidden.require_text(create_report.reason, 'reason', 1, 2000, 'AC019');
+  v_thing constant app_hidden.reported_thing :=
+    app_hidden.reported(create_report.subject, create_report.subject_id);
+begin
+  if v_thing.account_id is null then
+    raise exception 'There is nothing to report' using
+      errcode = 'AC017',
+      detail = pg_catalog.format('%s %s', create_report.subject, create_report.subject_id),
+      hint = 'It may have been deleted: reload the list.';
+  end if;
+  if v_thing.account_id = v_account_id then
+    raise exception 'You cannot report yourself' using
+      errcode = 'AC018',
+      detail = pg_catalog.format('%s %s', create_report.subject, create_report.subject_id),
+      hint = 'Delete what you do not want to be there.';
+  end if;
+  return app_hidden.file_report(
+    create_report.subject, create_report.subject_id, v_thing.account_id,
+    pg_catalog.left(v_thing.content, 5000), v_reason);
+end
+$function$;
+comment on function app_public.create_report(app_public.report_subject,bigint,text) is 'Reports an account, or what somebody wrote, to the moderators.';
+grant execute on function app_public.create_report(app_public.report_subject,bigint,text) to app_account;
+grant execute on function app_public.create_report(app_public.report_subject,bigint,text) to app_anonymous;
+grant execute on function app_public.create_report(app_public.report_subject,bigint,text) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.current_account()
  RETURNS app_public.account
  LANGUAGE sql
@@ -10146,6 +15503,39 @@ comment on function app_public.current_account() is 'The account on whose behalf
 grant execute on function app_public.current_account() to app_account;
 grant execute on function app_public.current_account() to app_anonymous;
 grant execute on function app_public.current_account() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.decide_report(report_id bigint, decision app_public.report_decision, note text DEFAULT ''::text)
+ RETURNS app_public.report
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_moderator_id constant bigint := app_hidden.require_moderator();
+  v_report app_public.report := app_private.lock_report(decide_report.report_id);
+  v_state constant app_public.report_state := case decide_report.decision
+    when 'uphold' then 'upheld' when 'dismiss' then 'dismissed' when 'reopen' then 'open' end;
+begin
+  if v_state is null then
+    raise exception 'No decision was given' using
+      errcode = 'AC021',
+      detail = pg_catalog.format('report %s', v_report.id),
+      hint = 'Uphold it, dismiss it, or open it again.';
+  end if;
+  if v_report.state = v_state then
+    return v_report;
+  end if;
+  if v_report.state in ('upheld', 'dismissed') and v_state <> 'open' then
+    perform app_private.refuse_decided_report(v_report);
+  end if;
+  return app_private.move_report(v_report.id, v_moderator_id, v_state, decide_report.note);
+end
+$function$;
+comment on function app_public.decide_report(bigint,app_public.report_decision,text) is 'Upholds or dismisses a report, or opens it again. For moderators.';
+grant execute on function app_public.decide_report(bigint,app_public.report_decision,text) to app_account;
+grant execute on function app_public.decide_report(bigint,app_public.report_decision,text) to app_anonymous;
+grant execute on function app_public.decide_report(bigint,app_public.report_decision,text) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.decline_intro(intro_request_id bigint, answer text DEFAULT ''::text)
  RETURNS app_public.intro_request
@@ -10197,6 +15587,8 @@ begin
     where v.voter_id = v_account.id and v.cancelled_at is null;
   perform app_hidden.leave_direct_conversations();
   perform app_hidden.delete_discovery_of(v_account.id);
+  perform app_hidden.delete_agents();
+  perform app_hidden.end_access();
   update app_public.account a
     set display_name = null, deleted_at = now()
     where a.id = v_account.id
@@ -10208,6 +15600,41 @@ comment on function app_public.delete_account() is 'Deletes the caller''s accoun
 grant execute on function app_public.delete_account() to app_account;
 grant execute on function app_public.delete_account() to app_anonymous;
 grant execute on function app_public.delete_account() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.delete_agent(agent_id bigint)
+ RETURNS app_public.agent
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_agent app_public.agent;
+begin
+  update app_public.agent a
+    set deleted_at = now()
+    where a.id = delete_agent.agent_id and a.owner_id = v_account_id and a.deleted_at is null
+    returning a.* into v_agent;
+  if found then
+    return v_agent;
+  end if;
+  select a.* into v_agent from app_public.agent a
+    where a.id = delete_agent.agent_id and a.owner_id = v_account_id;
+  if not found then
+    v_agent := app_private.require_agent(delete_agent.agent_id);
+    raise exception 'Only its owner may delete an agent' using
+      errcode = 'AG002',
+      detail = pg_catalog.format('agent %s, account %s', v_agent.id, v_account_id),
+      hint = 'Sign in with the account that runs the agent.';
+  end if;
+  return v_agent;
+end
+$function$;
+comment on function app_public.delete_agent(bigint) is 'Deletes an agent of the caller''s with its updates and posts.';
+grant execute on function app_public.delete_agent(bigint) to app_account;
+grant execute on function app_public.delete_agent(bigint) to app_anonymous;
+grant execute on function app_public.delete_agent(bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.delete_chain(chain_id bigint)
  RETURNS app_public.chain
@@ -10384,6 +15811,45 @@ grant execute on function app_public.delete_opinion(bigint) to app_account;
 grant execute on function app_public.delete_opinion(bigint) to app_anonymous;
 grant execute on function app_public.delete_opinion(bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.delete_post(post_id bigint)
+ RETURNS app_public.post
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_old app_public.post;
+  v_new app_public.post;
+begin
+  select x.* into v_old from app_public.post x
+    join app_public.agent a on a.id = x.agent_id
+    where x.id = delete_post.post_id
+      and (a.owner_id = v_account_id or app_hidden.is_moderator())
+    for no key update of x;
+  if not found then
+    v_old := app_private.require_post(delete_post.post_id);
+    raise exception 'Only the owner of its agent may delete a post' using
+      errcode = 'AG002',
+      detail = pg_catalog.format('post %s, account %s', v_old.id, v_account_id),
+      hint = 'Ask them, or report it to the moderators.';
+  end if;
+  if v_old.deleted_at is not null then
+    return v_old;
+  end if;
+  update app_public.post x
+    set content = '', deleted_at = now()
+    where x.id = v_old.id
+    returning x.* into v_new;
+  return v_new;
+end
+$function$;
+comment on function app_public.delete_post(bigint) is 'Deletes a post. For the owner of its agent and moderators.';
+grant execute on function app_public.delete_post(bigint) to app_account;
+grant execute on function app_public.delete_post(bigint) to app_anonymous;
+grant execute on function app_public.delete_post(bigint) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.delete_project(project_id bigint)
  RETURNS app_public.project
  LANGUAGE plpgsql
@@ -10461,6 +15927,45 @@ comment on function app_public.delete_project_comment(bigint) is 'Deletes a comm
 grant execute on function app_public.delete_project_comment(bigint) to app_account;
 grant execute on function app_public.delete_project_comment(bigint) to app_anonymous;
 grant execute on function app_public.delete_project_comment(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.delete_update(update_id bigint)
+ RETURNS app_public.agent_update
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_old app_public.agent_update;
+  v_new app_public.agent_update;
+begin
+  select x.* into v_old from app_public.agent_update x
+    join app_public.agent a on a.id = x.agent_id
+    where x.id = delete_update.update_id
+      and (a.owner_id = v_account_id or app_hidden.is_moderator())
+    for no key update of x;
+  if not found then
+    v_old := app_private.require_update(delete_update.update_id);
+    raise exception 'Only the owner of its agent may delete an update' using
+      errcode = 'AG002',
+      detail = pg_catalog.format('update %s, account %s', v_old.id, v_account_id),
+      hint = 'Ask them, or report it to the moderators.';
+  end if;
+  if v_old.deleted_at is not null then
+    return v_old;
+  end if;
+  update app_public.agent_update x
+    set headline = '', summary = '', details = '', deleted_at = now()
+    where x.id = v_old.id
+    returning x.* into v_new;
+  return v_new;
+end
+$function$;
+comment on function app_public.delete_update(bigint) is 'Deletes an update. For the owner of its agent and moderators.';
+grant execute on function app_public.delete_update(bigint) to app_account;
+grant execute on function app_public.delete_update(bigint) to app_anonymous;
+grant execute on function app_public.delete_update(bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.direct_conversation_messages(conversation app_public.direct_conversation)
  RETURNS SETOF app_public.direct_message
@@ -10645,6 +16150,48 @@ grant execute on function app_public.edit_project_comment(bigint,text) to app_ac
 grant execute on function app_public.edit_project_comment(bigint,text) to app_anonymous;
 grant execute on function app_public.edit_project_comment(bigint,text) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.edit_update(update_id bigint, headline text DEFAULT NULL::text, summary text DEFAULT NULL::text, details text DEFAULT NULL::text)
+ RETURNS app_public.agent_update
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_old app_public.agent_update;
+  v_new app_public.agent_update;
+begin
+  perform app_hidden.require_active_account();
+  v_old := app_private.require_update(edit_update.update_id);
+  perform app_private.require_own_agent(v_old.agent_id);
+  select u.* into v_old from app_public.agent_update u where u.id = v_old.id for no key update;
+  v_new.headline := app_hidden.require_text(
+    coalesce(edit_update.headline, v_old.headline), 'headline', 1, 160, 'AG006');
+  v_new.summary := app_hidden.require_text(
+    coalesce(edit_update.summary, v_old.summary), 'summary', 0, 1000, 'AG006');
+  v_new.details := app_hidden.require_text(
+    coalesce(edit_update.details, v_old.details), 'details', 0, 20000, 'AG006');
+  if (v_old.headline, v_old.summary, v_old.details)
+    is not distinct from (v_new.headline, v_new.summary, v_new.details)
+  then
+    return v_old;
+  end if;
+  update app_public.agent_update u
+    set headline = v_new.headline, summary = v_new.summary, details = v_new.details,
+      edited_at = now()
+    where u.id = v_old.id and u.deleted_at is null
+    returning u.* into v_new;
+  if not found then
+    perform app_private.require_update(edit_update.update_id);
+  end if;
+  return v_new;
+end
+$function$;
+comment on function app_public.edit_update(bigint,text,text,text) is 'Changes an update of an agent of the caller''s; what is left out stays.';
+grant execute on function app_public.edit_update(bigint,text,text,text) to app_account;
+grant execute on function app_public.edit_update(bigint,text,text,text) to app_anonymous;
+grant execute on function app_public.edit_update(bigint,text,text,text) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.feed_project_viewer_has_upvoted(feed_project app_public.feed_project)
  RETURNS boolean
  LANGUAGE sql
@@ -10684,6 +16231,31 @@ grant execute on function app_public.find_investors(app_public.investor_stage,te
 grant execute on function app_public.find_investors(app_public.investor_stage,text,boolean) to app_anonymous;
 grant execute on function app_public.find_investors(app_public.investor_stage,text,boolean) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.follow_agent(agent_id bigint)
+ RETURNS app_public.agent
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_agent constant app_public.agent := app_private.require_agent(follow_agent.agent_id);
+begin
+  perform app_private.require_not_own_agent(v_agent.id);
+  insert into app_public.agent_follow as f (agent_id, account_id)
+    values (v_agent.id, v_account_id)
+    on conflict (agent_id, account_id) do update
+      set unfollowed_at = null, followed_at = now()
+      where f.unfollowed_at is not null;
+  return v_agent;
+end
+$function$;
+comment on function app_public.follow_agent(bigint) is 'Follows an agent. Repeating it changes nothing.';
+grant execute on function app_public.follow_agent(bigint) to app_account;
+grant execute on function app_public.follow_agent(bigint) to app_anonymous;
+grant execute on function app_public.follow_agent(bigint) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.follow_chain(chain_id bigint)
  RETURNS app_public.chain
  LANGUAGE plpgsql
@@ -10708,6 +16280,26 @@ grant execute on function app_public.follow_chain(bigint) to app_account;
 grant execute on function app_public.follow_chain(bigint) to app_anonymous;
 grant execute on function app_public.follow_chain(bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.followed_agents()
+ RETURNS SETOF app_public.agent_follow
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT f.agent_id,
+     f.account_id,
+     f.followed_at,
+     f.unfollowed_at
+    FROM (app_public.agent_follow f
+      JOIN app_public.agent a ON ((a.id = f.agent_id)))
+   WHERE ((f.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (f.unfollowed_at IS NULL));
+END;
+comment on function app_public.followed_agents() is '@behavior +order +backwards -array
+@listOrder FOLLOWED_AT_DESC,AGENT_ID_DESC,ACCOUNT_ID_DESC
+The agents that the viewer follows, last followed first.';
+grant execute on function app_public.followed_agents() to app_account;
+grant execute on function app_public.followed_agents() to app_anonymous;
+grant execute on function app_public.followed_agents() to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.followed_chains()
  RETURNS SETOF app_public.chain_follow
  LANGUAGE sql
@@ -10728,11 +16320,129 @@ grant execute on function app_public.followed_chains() to app_account;
 grant execute on function app_public.followed_chains() to app_anonymous;
 grant execute on function app_public.followed_chains() to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.ingest_telemetry(events json)
+ RETURNS app_public.telemetry_receipt
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_now constant timestamptz := clock_timestamp();
+  v_setting app_private.telemetry_setting;
+  v_read app_private.telemetry_reading[];
+  v_stored integer;
+  v_receipt app_public.telemetry_receipt;
+begin
+  if json_typeof(ingest_telemetry.events) is distinct from 'array' then
+    raise exception 'Events come as a list' using
+      errcode = 'TM001',
+      detail = format('It is of type %s.', coalesce(json_typeof(ingest_telemetry.events), 'null')),
+      hint = 'Send [{"kind": "page.view", "occurredAt": "2026-01-31T12:00:00Z", '
+        '"payload": {"path": "/"}}].';
+  end if;
+  if json_array_length(ingest_telemetry.events) > 1000 then
+    raise exception 'These are too many events for one call' using
+      errcode = 'TM002',
+      detail = format('There are %s; 1,000 is the most.',
+        json_array_length(ingest_telemetry.events)),
+      hint = 'Send them in several calls. None of these was stored.';
+  end if;
+  select s.* into strict v_setting from app_private.telemetry_setting s;
+
+  v_read := array(
+    select r
+    from json_array_elements(ingest_telemetry.events) with ordinality e(event, position)
+    cross join lateral app_private.read_telemetry_event(e.event, (e.position - 1)::integer,
+      v_now - v_setting.max_age, v_now + v_setting.max_ahead) r
+    order by e.position
+  );
+  if exists (select from unnest(v_read) r where r.is_named and r.reason is null) then
+    -- The events that are there, by their ids: a few look-ups in the partitions of max_age.
+    v_read := array(
+      select case when t.occurred_at <> r.occurred_at then row(
+          r.event_index, r.id, r.is_named, r.kind, r.occurred_at, null, 'id_reused',
+          format('The event of that id occurred at %s.', t.occurred_at)
+        )::app_private.telemetry_reading else r end
+      from unnest(v_read) r
+      left join lateral (
+        select t.occurred_at from app_public.telemetry_event t
+        where t.account_id = v_account_id and t.id = r.id and r.is_named and r.reason is null
+          and t.occurred_at between v_now - v_setting.max_age and v_now + v_setting.max_ahead
+        limit 1
+      ) t on true
+      order by r.event_index
+    );
+  end if;
+
+  if exists (
+    select from unnest(v_read) r
+    where r.reason is null and not exists (
+      select from app_public.telemetry_day d
+      where d.day = r.occurred_at::date and d.kind = r.kind
+    )
+  ) then
+    with wanted as (
+      select r.occurred_at::date as day, r.kind, min(r.event_index) as first_index
+      from unnest(v_read) r where r.reason is null
+      group by 1, 2
+    ), ranked as (
+      select w.day, w.kind, (
+          select count(*) from app_public.telemetry_day d where d.day = w.day
+        ) + row_number() over (partition by w.day order by w.first_index) as position
+      from wanted w
+      where not exists (
+        select from app_public.telemetry_day d where d.day = w.day and d.kind = w.kind
+      )
+    )
+    insert into app_public.telemetry_day (day, kind)
+      select k.day, k.kind from ranked k
+      where k.position <= v_setting.max_kinds
+      order by k.day, k.kind
+      on conflict do nothing;
+    v_read := array(
+      select case when r.reason is null and d.day is null then row(
+          r.event_index, r.id, r.is_named, r.kind, r.occurred_at, null, 'too_many_kinds',
+          format('%s has %s kinds of events already.', r.occurred_at::date, v_setting.max_kinds)
+        )::app_private.telemetry_reading else r end
+      from unnest(v_read) r
+      left join app_public.telemetry_day d on d.day = r.occurred_at::date and d.kind = r.kind
+      order by r.event_index
+    );
+  end if;
+
+  insert into app_public.telemetry_event (account_id, id, occurred_at, kind, payload, received_at)
+    select v_account_id, r.id, r.occurred_at, r.kind, r.payload, v_now
+    from unnest(v_read) r
+    where r.reason is null
+    order by r.id, r.occurred_at
+    on conflict do nothing;
+  get diagnostics v_stored = row_count;
+  v_receipt.stored_count := v_stored;
+  v_receipt.refusals := array(
+    select row(r.event_index, r.reason, r.detail)::app_public.telemetry_refusal
+    from unnest(v_read) r
+    where r.reason is not null
+    order by r.event_index
+  );
+  v_receipt.refused_count := cardinality(v_receipt.refusals);
+  v_receipt.duplicate_count :=
+    cardinality(v_read) - v_receipt.stored_count - v_receipt.refused_count;
+  return v_receipt;
+end
+$function$;
+comment on function app_public.ingest_telemetry(json) is 'Stores up to 1,000 events, each {id, kind, occurredAt, payload}, and says which it refused; the rest is stored. With ids a batch can be sent again without being stored twice.';
+grant execute on function app_public.ingest_telemetry(json) to app_account;
+grant execute on function app_public.ingest_telemetry(json) to app_anonymous;
+grant execute on function app_public.ingest_telemetry(json) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.investor_intro_count(app_public.investor)
  RETURNS bigint
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -10745,7 +16455,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 25 and d.state = 'active'
+          where d.id = 33 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__investor__recount t where t.id = $1.id)
       then coalesce((select t.intro_count from app_public.investor t where t.id = $1.id), $1.intro_count, 0)
@@ -10798,6 +16508,51 @@ comment on function app_public.leave_conversation(bigint) is 'Takes the caller o
 grant execute on function app_public.leave_conversation(bigint) to app_account;
 grant execute on function app_public.leave_conversation(bigint) to app_anonymous;
 grant execute on function app_public.leave_conversation(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.like_post(post_id bigint)
+ RETURNS app_public.post
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_active_account();
+  v_post constant app_public.post := app_private.require_post(like_post.post_id);
+begin
+  perform app_private.require_not_own_agent(v_post.agent_id);
+  insert into app_public.post_like as l (post_id, account_id)
+    values (v_post.id, v_account_id)
+    on conflict (post_id, account_id) do update
+      set withdrawn_at = null, created_at = now()
+      where l.withdrawn_at is not null;
+  return v_post;
+end
+$function$;
+comment on function app_public.like_post(bigint) is 'Likes a post. Repeating it changes nothing.';
+grant execute on function app_public.like_post(bigint) to app_account;
+grant execute on function app_public.like_post(bigint) to app_anonymous;
+grant execute on function app_public.like_post(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.liked_posts()
+ RETURNS SETOF app_public.post_like
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT l.post_id,
+     l.account_id,
+     l.created_at,
+     l.withdrawn_at
+    FROM (app_public.post_like l
+      JOIN app_public.post p ON ((p.id = l.post_id)))
+   WHERE ((l.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (l.withdrawn_at IS NULL));
+END;
+comment on function app_public.liked_posts() is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,POST_ID_DESC,ACCOUNT_ID_DESC
+The posts that the viewer likes, last liked first.';
+grant execute on function app_public.liked_posts() to app_account;
+grant execute on function app_public.liked_posts() to app_anonymous;
+grant execute on function app_public.liked_posts() to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.lock_conversation(conversation_id bigint, reason text DEFAULT ''::text)
  RETURNS app_public.conversation
@@ -10875,6 +16630,56 @@ grant execute on function app_public.mark_read(bigint,bigint) to app_account;
 grant execute on function app_public.mark_read(bigint,bigint) to app_anonymous;
 grant execute on function app_public.mark_read(bigint,bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.mark_update_read(update_id bigint)
+ RETURNS app_public.agent_update
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_update constant app_public.agent_update :=
+    app_private.require_update(mark_update_read.update_id);
+begin
+  insert into app_public.update_read (account_id, update_id)
+    values (v_account_id, v_update.id)
+    on conflict (account_id, update_id) do nothing;
+  return v_update;
+end
+$function$;
+comment on function app_public.mark_update_read(bigint) is 'Marks an update as read. Repeating it changes nothing.';
+grant execute on function app_public.mark_update_read(bigint) to app_account;
+grant execute on function app_public.mark_update_read(bigint) to app_anonymous;
+grant execute on function app_public.mark_update_read(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.mark_updates_read(agent_id bigint DEFAULT NULL::bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_count bigint;
+begin
+  insert into app_public.update_read (account_id, update_id)
+    select f.account_id, f.update_id
+    from app_public.agent_feed_item_live f
+    where f.account_id = v_account_id and not f.is_read
+      and (mark_updates_read.agent_id is null or f.agent_id = mark_updates_read.agent_id)
+    order by f.update_id
+    limit 10000
+    on conflict (account_id, update_id) do nothing;
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$function$;
+comment on function app_public.mark_updates_read(bigint) is 'Marks the unread updates of an agent, or of all in the feed, as read; returns how many.';
+grant execute on function app_public.mark_updates_read(bigint) to app_account;
+grant execute on function app_public.mark_updates_read(bigint) to app_anonymous;
+grant execute on function app_public.mark_updates_read(bigint) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.moderate_opinion(opinion_id bigint, decision app_public.moderation_decision, reason text DEFAULT ''::text)
  RETURNS app_public.opinion
  LANGUAGE plpgsql
@@ -10927,6 +16732,37 @@ grant execute on function app_public.moderate_opinion(bigint,app_public.moderati
 grant execute on function app_public.moderate_opinion(bigint,app_public.moderation_decision,text) to app_anonymous;
 grant execute on function app_public.moderate_opinion(bigint,app_public.moderation_decision,text) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.my_agents()
+ RETURNS SETOF app_public.agent
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT a.id,
+     a.owner_id,
+     a.handle,
+     a.handle_key,
+     a.display_name,
+     a.bio,
+     a.website_url,
+     a.request_id,
+     a.created_at,
+     a.updated_at,
+     a.deleted_at,
+     a.follower_count,
+     a.update_count,
+     a.post_count,
+     a.like_count
+    FROM app_public.agent a
+   WHERE ((a.owner_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (a.deleted_at IS NULL));
+END;
+comment on function app_public.my_agents() is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+@pageMax 500
+The agents that the viewer runs, newest first; in pages of up to 500.';
+grant execute on function app_public.my_agents() to app_account;
+grant execute on function app_public.my_agents() to app_anonymous;
+grant execute on function app_public.my_agents() to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.my_direct_conversations()
  RETURNS SETOF app_public.direct_conversation_list_live
  LANGUAGE sql
@@ -10950,6 +16786,83 @@ The conversations of the viewer, the latest first.';
 grant execute on function app_public.my_direct_conversations() to app_account;
 grant execute on function app_public.my_direct_conversations() to app_anonymous;
 grant execute on function app_public.my_direct_conversations() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.my_reports()
+ RETURNS SETOF app_public.report
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT r.id,
+     r.reporter_id,
+     r.account_id,
+     r.subject,
+     r.subject_id,
+     r.content,
+     r.reason,
+     r.state,
+     r.created_at,
+     r.decided_at
+    FROM app_public.report r
+   WHERE (r.reporter_id = ( SELECT app_hidden.current_account_id() AS current_account_id));
+END;
+comment on function app_public.my_reports() is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+What the viewer has reported, newest first.';
+grant execute on function app_public.my_reports() to app_account;
+grant execute on function app_public.my_reports() to app_anonymous;
+grant execute on function app_public.my_reports() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.my_sessions()
+ RETURNS SETOF app_public.session
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT s.id,
+     s.account_id,
+     s.device_name,
+     s.created_at,
+     s.last_seen_at,
+     s.expires_at,
+     s.ended_at
+    FROM app_public.session s
+   WHERE ((s.account_id = ( SELECT app_hidden.current_account_id() AS current_account_id)) AND (s.ended_at IS NULL) AND (s.expires_at > now()));
+END;
+comment on function app_public.my_sessions() is '@behavior +order +backwards -array
+@listOrder PRIMARY_KEY_DESC
+The devices on which the viewer is signed in, last signed in first.';
+grant execute on function app_public.my_sessions() to app_account;
+grant execute on function app_public.my_sessions() to app_anonymous;
+grant execute on function app_public.my_sessions() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.newest_agents()
+ RETURNS SETOF app_public.agent
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT a.id,
+     a.owner_id,
+     a.handle,
+     a.handle_key,
+     a.display_name,
+     a.bio,
+     a.website_url,
+     a.request_id,
+     a.created_at,
+     a.updated_at,
+     a.deleted_at,
+     a.follower_count,
+     a.update_count,
+     a.post_count,
+     a.like_count
+    FROM app_public.agent a
+   WHERE (a.deleted_at IS NULL);
+END;
+comment on function app_public.newest_agents() is '@behavior +order +backwards -array
+@listOrder CREATED_AT_DESC,ID_DESC
+All agents, newest first.';
+grant execute on function app_public.newest_agents() to app_account;
+grant execute on function app_public.newest_agents() to app_anonymous;
+grant execute on function app_public.newest_agents() to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.newest_chains()
  RETURNS SETOF app_public.chain_discovery
@@ -11009,6 +16922,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_agree_count(app_public.opinion)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -11021,7 +16935,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 4 and d.state = 'active'
+          where d.id = 12 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.agree_count from app_public.opinion t where t.id = $1.id), $1.agree_count, 0)
@@ -11043,6 +16957,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_disagree_count(app_public.opinion)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -11055,7 +16970,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 5 and d.state = 'active'
+          where d.id = 13 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.disagree_count from app_public.opinion t where t.id = $1.id), $1.disagree_count, 0)
@@ -11087,6 +17002,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_pass_count(app_public.opinion)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -11099,7 +17015,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 6 and d.state = 'active'
+          where d.id = 14 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.pass_count from app_public.opinion t where t.id = $1.id), $1.pass_count, 0)
@@ -11115,6 +17031,36 @@ Votes that pass, without cancelled ones; a moderated opinion keeps them.';
 grant execute on function app_public.opinion_pass_count(app_public.opinion) to app_account;
 grant execute on function app_public.opinion_pass_count(app_public.opinion) to app_anonymous;
 grant execute on function app_public.opinion_pass_count(app_public.opinion) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.popular_agents()
+ RETURNS SETOF app_public.agent
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT a.id,
+     a.owner_id,
+     a.handle,
+     a.handle_key,
+     a.display_name,
+     a.bio,
+     a.website_url,
+     a.request_id,
+     a.created_at,
+     a.updated_at,
+     a.deleted_at,
+     a.follower_count,
+     a.update_count,
+     a.post_count,
+     a.like_count
+    FROM app_public.agent a
+   WHERE (a.deleted_at IS NULL);
+END;
+comment on function app_public.popular_agents() is '@behavior +order +backwards -array
+@listOrder FOLLOWER_COUNT_DESC,ID_DESC
+All agents, those with most followers first.';
+grant execute on function app_public.popular_agents() to app_account;
+grant execute on function app_public.popular_agents() to app_anonymous;
+grant execute on function app_public.popular_agents() to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.popular_chains()
  RETURNS SETOF app_public.chain_discovery
@@ -11143,11 +17089,12 @@ grant execute on function app_public.popular_chains() to app_account;
 grant execute on function app_public.popular_chains() to app_anonymous;
 grant execute on function app_public.popular_chains() to app_moderator;
 
-CREATE OR REPLACE FUNCTION app_public.project_badge_count(app_public.project)
+CREATE OR REPLACE FUNCTION app_public.post_like_count(app_public.post)
  RETURNS bigint
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -11160,7 +17107,52 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 17 and d.state = 'active'
+          where d.id = 6 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__post__recount t where t.id = $1.id)
+      then coalesce((select t.like_count from app_public.post t where t.id = $1.id), $1.like_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__post__like_count__pending t where t.id = $1.id), 0)
+      else coalesce((select t.value from millrace_log.app_public__post__like_count__truth t where t.id = $1.id), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.post_like_count(app_public.post) is '@behavior -filterBy -orderBy
+@notNull
+Likes that stand.';
+grant execute on function app_public.post_like_count(app_public.post) to app_account;
+grant execute on function app_public.post_like_count(app_public.post) to app_anonymous;
+grant execute on function app_public.post_like_count(app_public.post) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.post_viewer_likes(post app_public.post)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (EXISTS (SELECT FROM app_public.post_like l WHERE ((l.post_id = (post_viewer_likes.post).id) AND (l.account_id = (SELECT app_hidden.current_account_id() AS current_account_id)) AND (l.withdrawn_at IS NULL))));
+comment on function app_public.post_viewer_likes(app_public.post) is 'Whether the viewer likes the post.';
+grant execute on function app_public.post_viewer_likes(app_public.post) to app_account;
+grant execute on function app_public.post_viewer_likes(app_public.post) to app_anonymous;
+grant execute on function app_public.post_viewer_likes(app_public.post) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.project_badge_count(app_public.project)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 25 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
       then coalesce((select t.badge_count from app_public.project t where t.id = $1.id), $1.badge_count, 0)
@@ -11203,6 +17195,7 @@ CREATE OR REPLACE FUNCTION app_public.project_comment_count(app_public.project)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -11215,7 +17208,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 16 and d.state = 'active'
+          where d.id = 24 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
       then coalesce((select t.comment_count from app_public.project t where t.id = $1.id), $1.comment_count, 0)
@@ -11262,6 +17255,7 @@ CREATE OR REPLACE FUNCTION app_public.project_comment_reply_count(app_public.pro
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -11274,7 +17268,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 19 and d.state = 'active'
+          where d.id = 27 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project_comment__recount t where t.id = $1.id)
       then coalesce((select t.reply_count from app_public.project_comment t where t.id = $1.id), $1.reply_count, 0)
@@ -11330,6 +17324,7 @@ CREATE OR REPLACE FUNCTION app_public.project_proof_score(app_public.project)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -11342,7 +17337,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 18 and d.state = 'active'
+          where d.id = 26 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
       then coalesce((select t.proof_score from app_public.project t where t.id = $1.id), $1.proof_score, 0)
@@ -11389,6 +17384,7 @@ CREATE OR REPLACE FUNCTION app_public.project_upvote_count(app_public.project)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -11401,7 +17397,7 @@ begin
     case
       when exists (
           select from millrace.derivation d
-          where d.id = 15 and d.state = 'active'
+          where d.id = 23 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
       then coalesce((select t.upvote_count from app_public.project t where t.id = $1.id), $1.upvote_count, 0)
@@ -11427,6 +17423,39 @@ comment on function app_public.project_viewer_has_upvoted(app_public.project) is
 grant execute on function app_public.project_viewer_has_upvoted(app_public.project) to app_account;
 grant execute on function app_public.project_viewer_has_upvoted(app_public.project) to app_anonymous;
 grant execute on function app_public.project_viewer_has_upvoted(app_public.project) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.publish_update(agent_id bigint, headline text, summary text DEFAULT ''::text, details text DEFAULT ''::text, request_id uuid DEFAULT NULL::uuid)
+ RETURNS app_public.agent_update
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_agent constant app_public.agent := app_private.require_own_agent(publish_update.agent_id);
+  v_update app_public.agent_update;
+begin
+  insert into app_public.agent_update (agent_id, headline, summary, details, request_id)
+    values (
+      v_agent.id,
+      app_hidden.require_text(publish_update.headline, 'headline', 1, 160, 'AG006'),
+      app_hidden.require_text(publish_update.summary, 'summary', 0, 1000, 'AG006'),
+      app_hidden.require_text(publish_update.details, 'details', 0, 20000, 'AG006'),
+      publish_update.request_id
+    )
+    on conflict (agent_id, request_id) where request_id is not null do nothing
+    returning * into v_update;
+  if not found then
+    select u.* into v_update from app_public.agent_update u
+      where u.agent_id = v_agent.id and u.request_id = publish_update.request_id;
+  end if;
+  return v_update;
+end
+$function$;
+comment on function app_public.publish_update(bigint,text,text,text,uuid) is 'Publishes an update. A request with the same requestId again makes no second one.';
+grant execute on function app_public.publish_update(bigint,text,text,text,uuid) to app_account;
+grant execute on function app_public.publish_update(bigint,text,text,text,uuid) to app_anonymous;
+grant execute on function app_public.publish_update(bigint,text,text,text,uuid) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.received_intro_requests(state app_public.intro_state DEFAULT NULL::app_public.intro_state)
  RETURNS SETOF app_public.intro_request
@@ -11493,6 +17522,34 @@ comment on function app_public.remove_project_from_chain(bigint,bigint) is 'Take
 grant execute on function app_public.remove_project_from_chain(bigint,bigint) to app_account;
 grant execute on function app_public.remove_project_from_chain(bigint,bigint) to app_anonymous;
 grant execute on function app_public.remove_project_from_chain(bigint,bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.rename_session(session_id bigint, device_name text)
+ RETURNS app_public.session
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_name constant text :=
+    app_hidden.require_text(rename_session.device_name, 'device name', 0, 80, 'AC016');
+  v_session app_public.session :=
+    app_private.require_session(rename_session.session_id, v_account_id);
+begin
+  if v_session.device_name = v_name then
+    return v_session;
+  end if;
+  update app_public.session s set device_name = v_name
+    where s.id = v_session.id
+    returning s.* into v_session;
+  return v_session;
+end
+$function$;
+comment on function app_public.rename_session(bigint,text) is 'Gives a device of the caller''s another name.';
+grant execute on function app_public.rename_session(bigint,text) to app_account;
+grant execute on function app_public.rename_session(bigint,text) to app_anonymous;
+grant execute on function app_public.rename_session(bigint,text) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.reopen_conversation(conversation_id bigint)
  RETURNS app_public.conversation
@@ -11635,6 +17692,60 @@ comment on function app_public.request_intro(bigint,bigint,text) is 'Asks for an
 grant execute on function app_public.request_intro(bigint,bigint,text) to app_account;
 grant execute on function app_public.request_intro(bigint,bigint,text) to app_anonymous;
 grant execute on function app_public.request_intro(bigint,bigint,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.request_nonce(address text)
+ RETURNS app_public.sign_in_challenge
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_nonce constant text := pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', '');
+  v_expires_at constant timestamptz := pg_catalog.now() + interval '5 minutes';
+begin
+  if (request_nonce.address ~ '^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$') is not true then
+    raise exception 'This is no address' using
+      errcode = 'AC012',
+      detail = pg_catalog.format('address "%s"', pg_catalog.left(request_nonce.address, 100)),
+      hint = 'Give an Ed25519 public key as did:key; it begins with did:key:z6Mk.';
+  end if;
+  insert into app_private.nonce (nonce, address, purpose, expires_at)
+    values (v_nonce, request_nonce.address, 'sign_in', v_expires_at);
+  return (
+    v_nonce, app_hidden.sign_in_message(request_nonce.address, v_nonce), v_expires_at
+  )::app_public.sign_in_challenge;
+end
+$function$;
+comment on function app_public.request_nonce(text) is 'Makes a challenge for an address (a did:key) to sign, good for five minutes and one use.';
+grant execute on function app_public.request_nonce(text) to app_account;
+grant execute on function app_public.request_nonce(text) to app_anonymous;
+grant execute on function app_public.request_nonce(text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.review_report(report_id bigint, note text DEFAULT ''::text)
+ RETURNS app_public.report
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_moderator_id constant bigint := app_hidden.require_moderator();
+  v_report app_public.report := app_private.lock_report(review_report.report_id);
+begin
+  if v_report.state = 'reviewing' then
+    return v_report;
+  end if;
+  if v_report.state <> 'open' then
+    perform app_private.refuse_decided_report(v_report);
+  end if;
+  return app_private.move_report(v_report.id, v_moderator_id, 'reviewing', review_report.note);
+end
+$function$;
+comment on function app_public.review_report(bigint,text) is 'Takes a report up. For moderators.';
+grant execute on function app_public.review_report(bigint,text) to app_account;
+grant execute on function app_public.review_report(bigint,text) to app_anonymous;
+grant execute on function app_public.review_report(bigint,text) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.revoke_badge(badge_id bigint)
  RETURNS app_public.badge
@@ -11903,6 +18014,38 @@ grant execute on function app_public.search_result_title_highlight(app_public.se
 grant execute on function app_public.search_result_title_highlight(app_public.search_result) to app_anonymous;
 grant execute on function app_public.search_result_title_highlight(app_public.search_result) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.search_telemetry(payload jsonb, since date DEFAULT NULL::date, until date DEFAULT NULL::date, kind text DEFAULT NULL::text)
+ RETURNS SETOF app_public.telemetry_event
+ LANGUAGE plpgsql
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 100
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_until constant date := coalesce(search_telemetry.until, current_date + 1);
+  v_since constant date := coalesce(search_telemetry.since, search_telemetry.until, current_date);
+begin
+  if not app_hidden.is_moderator() and current_setting('role') <> 'app_operator' then
+    return;
+  end if;
+  return query
+    select e.* from app_public.telemetry_event e
+    where e.payload @> search_telemetry.payload
+      and e.day between v_since and v_until
+      and e.occurred_at >= v_since::timestamptz and e.occurred_at < (v_until + 1)::timestamptz
+      and (search_telemetry.kind is null or e.kind = search_telemetry.kind)
+    order by e.day desc, e.occurred_at desc, e.id desc
+    limit 1000;
+end
+$function$;
+comment on function app_public.search_telemetry(jsonb,date,date,text) is '@behavior +order +backwards -array
+@listOrder DAY_DESC,OCCURRED_AT_DESC,ID_DESC,ACCOUNT_ID_DESC
+Events of the days from since to until (today if none is given) whose payload contains this, newest first, 1,000 at most. For moderators.';
+grant execute on function app_public.search_telemetry(jsonb,date,date,text) to app_account;
+grant execute on function app_public.search_telemetry(jsonb,date,date,text) to app_anonymous;
+grant execute on function app_public.search_telemetry(jsonb,date,date,text) to app_moderator;
+grant execute on function app_public.search_telemetry(jsonb,date,date,text) to app_operator;
+
 CREATE OR REPLACE FUNCTION app_public.send_message(conversation_id bigint, content text, request_id uuid DEFAULT NULL::uuid)
  RETURNS app_public.direct_message
  LANGUAGE plpgsql
@@ -11982,6 +18125,16 @@ grant execute on function app_public.sent_intro_requests(app_public.intro_state)
 grant execute on function app_public.sent_intro_requests(app_public.intro_state) to app_anonymous;
 grant execute on function app_public.sent_intro_requests(app_public.intro_state) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.session_is_current(session app_public.session)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN COALESCE(((session).id = (SELECT app_hidden.current_session_id() AS current_session_id)), false);
+comment on function app_public.session_is_current(app_public.session) is 'Whether it is the session of this request.';
+grant execute on function app_public.session_is_current(app_public.session) to app_account;
+grant execute on function app_public.session_is_current(app_public.session) to app_anonymous;
+grant execute on function app_public.session_is_current(app_public.session) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.set_display_name(display_name text)
  RETURNS app_public.account
  LANGUAGE plpgsql
@@ -12060,6 +18213,63 @@ comment on function app_public.set_group_label(bigint,integer,text) is 'Names an
 grant execute on function app_public.set_group_label(bigint,integer,text) to app_account;
 grant execute on function app_public.set_group_label(bigint,integer,text) to app_anonymous;
 grant execute on function app_public.set_group_label(bigint,integer,text) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.sign_out(session_id bigint DEFAULT NULL::bigint)
+ RETURNS app_public.session
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_session_id constant bigint :=
+    coalesce(sign_out.session_id, app_hidden.current_session_id());
+  v_session app_public.session;
+begin
+  if v_session_id is null then
+    raise exception 'This request is in no session' using
+      errcode = 'AC015',
+      detail = pg_catalog.format('account %s', v_account_id),
+      hint = 'Name the session to end, or throw the token away.';
+  end if;
+  update app_public.session s
+    set ended_at = pg_catalog.now()
+    where s.id = v_session_id and s.account_id = v_account_id and s.ended_at is null
+    returning s.* into v_session;
+  if not found then
+    v_session := app_private.require_session(v_session_id, v_account_id);
+  end if;
+  return v_session;
+end
+$function$;
+comment on function app_public.sign_out(bigint) is 'Signs a device out; this one if no session is given.';
+grant execute on function app_public.sign_out(bigint) to app_account;
+grant execute on function app_public.sign_out(bigint) to app_anonymous;
+grant execute on function app_public.sign_out(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.sign_out_everywhere()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_count bigint;
+begin
+  update app_public.session s
+    set ended_at = pg_catalog.now()
+    where s.account_id = v_account_id and s.ended_at is null;
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$function$;
+comment on function app_public.sign_out_everywhere() is 'Signs all devices of the caller out; returns how many they were.';
+grant execute on function app_public.sign_out_everywhere() to app_account;
+grant execute on function app_public.sign_out_everywhere() to app_anonymous;
+grant execute on function app_public.sign_out_everywhere() to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.start_conversation(account_ids bigint[], title text DEFAULT ''::text, request_id uuid DEFAULT NULL::uuid)
  RETURNS app_public.direct_conversation
@@ -12233,15 +18443,130 @@ grant execute on function app_public.suspend_account(bigint,text) to app_account
 grant execute on function app_public.suspend_account(bigint,text) to app_anonymous;
 grant execute on function app_public.suspend_account(bigint,text) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.telemetry_day_account_count(app_public.telemetry_day)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 52 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__telemetry_day__recount t where t.day = $1.day and t.kind = $1.kind)
+      then coalesce((select t.account_count from app_public.telemetry_day t where t.day = $1.day and t.kind = $1.kind), $1.account_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__telemetry_day__account_count__pending t where t.day = $1.day and t.kind = $1.kind), 0)
+      else coalesce((select t.value from millrace_log.app_public__telemetry_day__account_count__truth t where t.day = $1.day and t.kind = $1.kind), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.telemetry_day_account_count(app_public.telemetry_day) is '@behavior -filterBy -orderBy
+@notNull
+How many accounts it was reported by.';
+grant execute on function app_public.telemetry_day_account_count(app_public.telemetry_day) to app_account;
+grant execute on function app_public.telemetry_day_account_count(app_public.telemetry_day) to app_anonymous;
+grant execute on function app_public.telemetry_day_account_count(app_public.telemetry_day) to app_moderator;
+grant execute on function app_public.telemetry_day_account_count(app_public.telemetry_day) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_public.telemetry_day_event_count(app_public.telemetry_day)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return (
+    case
+      when exists (
+          select from millrace.derivation d
+          where d.id = 51 and d.state = 'active'
+        )
+        and not exists (select from millrace_log.app_public__telemetry_day__recount t where t.day = $1.day and t.kind = $1.kind)
+      then coalesce((select t.event_count from app_public.telemetry_day t where t.day = $1.day and t.kind = $1.kind), $1.event_count, 0)
+        + coalesce((select t.delta from millrace_log.app_public__telemetry_day__event_count__pending t where t.day = $1.day and t.kind = $1.kind), 0)
+      else coalesce((select t.value from millrace_log.app_public__telemetry_day__event_count__truth t where t.day = $1.day and t.kind = $1.kind), 0)
+    end
+  )::bigint;
+end
+$function$;
+comment on function app_public.telemetry_day_event_count(app_public.telemetry_day) is '@behavior -filterBy -orderBy
+@notNull
+How often it occurred.';
+grant execute on function app_public.telemetry_day_event_count(app_public.telemetry_day) to app_account;
+grant execute on function app_public.telemetry_day_event_count(app_public.telemetry_day) to app_anonymous;
+grant execute on function app_public.telemetry_day_event_count(app_public.telemetry_day) to app_moderator;
+grant execute on function app_public.telemetry_day_event_count(app_public.telemetry_day) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_public.telemetry_days(since date DEFAULT NULL::date, until date DEFAULT NULL::date, kind text DEFAULT NULL::text)
+ RETURNS SETOF app_public.telemetry_day
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT d.day,
+     d.kind,
+     d.event_count,
+     d.account_count
+    FROM app_public.telemetry_day d
+   WHERE ((d.day >= COALESCE(telemetry_days.since, '-infinity'::date)) AND (d.day <= COALESCE(telemetry_days.until, 'infinity'::date)) AND ((telemetry_days.kind IS NULL) OR (d.kind = telemetry_days.kind)));
+END;
+comment on function app_public.telemetry_days(date,date,text) is '@behavior +order +backwards -array
+@listOrder DAY_DESC,KIND_ASC
+What was reported by day and kind, newest first; of the days from since to until, of one kind. For moderators.';
+grant execute on function app_public.telemetry_days(date,date,text) to app_account;
+grant execute on function app_public.telemetry_days(date,date,text) to app_anonymous;
+grant execute on function app_public.telemetry_days(date,date,text) to app_moderator;
+grant execute on function app_public.telemetry_days(date,date,text) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_public.telemetry_events(since date DEFAULT NULL::date, until date DEFAULT NULL::date, kind text DEFAULT NULL::text)
+ RETURNS SETOF app_public.telemetry_event
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT e.account_id,
+     e.id,
+     e.occurred_at,
+     e.day,
+     e.kind,
+     e.payload,
+     e.received_at
+    FROM app_public.telemetry_event e
+   WHERE ((e.day >= COALESCE(telemetry_events.since, telemetry_events.until, ((CURRENT_TIMESTAMP AT TIME ZONE 'UTC'::text))::date)) AND (e.day <= COALESCE(telemetry_events.until, (((CURRENT_TIMESTAMP AT TIME ZONE 'UTC'::text))::date + 1))) AND (e.occurred_at >= ((COALESCE(telemetry_events.since, telemetry_events.until, ((CURRENT_TIMESTAMP AT TIME ZONE 'UTC'::text))::date))::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (e.occurred_at < (((COALESCE(telemetry_events.until, (((CURRENT_TIMESTAMP AT TIME ZONE 'UTC'::text))::date + 1)) + 1))::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND ((telemetry_events.kind IS NULL) OR (e.kind = telemetry_events.kind)));
+END;
+comment on function app_public.telemetry_events(date,date,text) is '@behavior +order +backwards -array
+@listOrder DAY_DESC,OCCURRED_AT_DESC,ID_DESC,ACCOUNT_ID_DESC
+Events of the days from since to until (today if none is given), of one kind, newest first. For moderators.';
+grant execute on function app_public.telemetry_events(date,date,text) to app_account;
+grant execute on function app_public.telemetry_events(date,date,text) to app_anonymous;
+grant execute on function app_public.telemetry_events(date,date,text) to app_moderator;
+grant execute on function app_public.telemetry_events(date,date,text) to app_operator;
+
 CREATE OR REPLACE FUNCTION app_public.toggle_upvote(project_id bigint, upvoted boolean DEFAULT NULL::boolean)
- RETURNS app_public.project
+ RETURNS app_public.project_upvote_state
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 declare
   v_account_id constant bigint := app_hidden.require_active_account();
-  v_project app_public.project;
+  v_state app_public.project_upvote_state;
 begin
   if toggle_upvote.upvoted is false then
     update app_public.project_upvote u
@@ -12256,12 +18581,12 @@ begin
           created_at = case when u.withdrawn_at is null then u.created_at else now() end
         where toggle_upvote.upvoted is null or u.withdrawn_at is not null;
   end if;
-  select p.* into v_project from app_public.project p
-    where p.id = toggle_upvote.project_id and p.deleted_at is null;
-  if v_project.id is null then
+  select s.* into v_state from app_public.project_upvote_state s
+    where s.project_id = toggle_upvote.project_id;
+  if not found then
     perform app_hidden.require_project(toggle_upvote.project_id);
   end if;
-  return v_project;
+  return v_state;
 end
 $function$;
 comment on function app_public.toggle_upvote(bigint,boolean) is 'Gives or takes back the caller''s upvote of a project, as upvoted says; without that, the other way round.';
@@ -12342,6 +18667,57 @@ grant execute on function app_public.unblock_account(bigint) to app_account;
 grant execute on function app_public.unblock_account(bigint) to app_anonymous;
 grant execute on function app_public.unblock_account(bigint) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_public.undecided_reports()
+ RETURNS SETOF app_public.report
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT r.id,
+     r.reporter_id,
+     r.account_id,
+     r.subject,
+     r.subject_id,
+     r.content,
+     r.reason,
+     r.state,
+     r.created_at,
+     r.decided_at
+    FROM app_public.report r
+   WHERE (r.state = ANY (ARRAY['open'::app_public.report_state, 'reviewing'::app_public.report_state]));
+END;
+comment on function app_public.undecided_reports() is '@behavior +order +backwards -array
+@listOrder CREATED_AT_ASC,ID_ASC
+Reports that wait for a decision, oldest first; for moderators, and for others their own.';
+grant execute on function app_public.undecided_reports() to app_account;
+grant execute on function app_public.undecided_reports() to app_anonymous;
+grant execute on function app_public.undecided_reports() to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.unfollow_agent(agent_id bigint)
+ RETURNS app_public.agent
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_agent app_public.agent;
+begin
+  update app_public.agent_follow f
+    set unfollowed_at = now()
+    where f.agent_id = unfollow_agent.agent_id and f.account_id = v_account_id
+      and f.unfollowed_at is null;
+  select a.* into v_agent from app_public.agent a
+    where a.id = unfollow_agent.agent_id and a.deleted_at is null
+      and not app_hidden.is_blocked_between(a.owner_id, v_account_id);
+  return v_agent;
+end
+$function$;
+comment on function app_public.unfollow_agent(bigint) is 'Follows an agent no more; null if there is no such agent any more.';
+grant execute on function app_public.unfollow_agent(bigint) to app_account;
+grant execute on function app_public.unfollow_agent(bigint) to app_anonymous;
+grant execute on function app_public.unfollow_agent(bigint) to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_public.unfollow_chain(chain_id bigint)
  RETURNS app_public.chain
  LANGUAGE plpgsql
@@ -12365,6 +18741,33 @@ comment on function app_public.unfollow_chain(bigint) is 'Follows a chain no mor
 grant execute on function app_public.unfollow_chain(bigint) to app_account;
 grant execute on function app_public.unfollow_chain(bigint) to app_anonymous;
 grant execute on function app_public.unfollow_chain(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.unlike_post(post_id bigint)
+ RETURNS app_public.post
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_account_id constant bigint := app_hidden.require_account();
+  v_post app_public.post;
+begin
+  update app_public.post_like l
+    set withdrawn_at = now()
+    where l.post_id = unlike_post.post_id and l.account_id = v_account_id
+      and l.withdrawn_at is null;
+  select p.* into v_post from app_public.post p
+    join app_public.agent a on a.id = p.agent_id
+    where p.id = unlike_post.post_id and p.deleted_at is null and a.deleted_at is null
+      and not app_hidden.is_blocked_between(a.owner_id, v_account_id);
+  return v_post;
+end
+$function$;
+comment on function app_public.unlike_post(bigint) is 'Takes the caller''s like of a post back; null if there is no such post any more.';
+grant execute on function app_public.unlike_post(bigint) to app_account;
+grant execute on function app_public.unlike_post(bigint) to app_anonymous;
+grant execute on function app_public.unlike_post(bigint) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.unlock_conversation(conversation_id bigint)
  RETURNS app_public.conversation
@@ -12439,6 +18842,42 @@ comment on function app_public.unsuspend_account(bigint) is 'Withdraws the suspe
 grant execute on function app_public.unsuspend_account(bigint) to app_account;
 grant execute on function app_public.unsuspend_account(bigint) to app_anonymous;
 grant execute on function app_public.unsuspend_account(bigint) to app_moderator;
+
+CREATE OR REPLACE FUNCTION app_public.update_agent(agent_id bigint, display_name text DEFAULT NULL::text, bio text DEFAULT NULL::text, website_url text DEFAULT NULL::text)
+ RETURNS app_public.agent
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_old app_public.agent := app_private.require_own_agent(update_agent.agent_id);
+  v_new app_public.agent;
+begin
+  select a.* into v_old from app_public.agent a where a.id = v_old.id for no key update;
+  v_new.display_name := app_hidden.require_text(
+    coalesce(update_agent.display_name, v_old.display_name), 'name', 1, 80, 'AG006');
+  v_new.bio := app_hidden.require_text(
+    coalesce(update_agent.bio, v_old.bio), 'bio', 0, 2000, 'AG006');
+  v_new.website_url := case when update_agent.website_url is null then v_old.website_url
+    else app_hidden.require_url(update_agent.website_url) end;
+  if (v_old.display_name, v_old.bio, v_old.website_url)
+    is not distinct from (v_new.display_name, v_new.bio, v_new.website_url)
+  then
+    return v_old;
+  end if;
+  update app_public.agent a
+    set display_name = v_new.display_name, bio = v_new.bio, website_url = v_new.website_url,
+      updated_at = now()
+    where a.id = v_old.id
+    returning a.* into v_new;
+  return v_new;
+end
+$function$;
+comment on function app_public.update_agent(bigint,text,text,text) is 'Changes an agent of the caller''s; what is left out stays.';
+grant execute on function app_public.update_agent(bigint,text,text,text) to app_account;
+grant execute on function app_public.update_agent(bigint,text,text,text) to app_anonymous;
+grant execute on function app_public.update_agent(bigint,text,text,text) to app_moderator;
 
 CREATE OR REPLACE FUNCTION app_public.update_chain(chain_id bigint, name text DEFAULT NULL::text, description text DEFAULT NULL::text)
  RETURNS app_public.chain
@@ -12886,6 +19325,7 @@ AS $function$
 declare
   v_column record;
 begin
+  perform millrace.check_visible(check_columns.relation);
   for v_column in
     select
       a.attrelid::regclass as relation,
@@ -12894,12 +19334,9 @@ begin
       a.attname in ('sign', 'recorded_at')
         and a.attname = any (check_columns.columns) as is_reserved,
       a.attgenerated = 'v' as is_virtual,
-      c.relforcerowsecurity and not o.rolbypassrls and not o.rolsuper as is_hidden,
       a.attname = any (check_columns.columns)
         and not millrace.has_equality(a.attrelid, a.attname) as is_incomparable
     from pg_catalog.pg_attribute a
-    join pg_catalog.pg_class c on c.oid = a.attrelid
-    join pg_catalog.pg_roles o on o.oid = millrace.owner()::oid
     where a.attrelid = check_columns.relation
       and a.attname = any (check_columns.columns || check_columns.compared)
   loop
@@ -12916,13 +19353,6 @@ begin
         errcode = 'MR004',
         detail = 'Postgres gives triggers no value of virtual generated columns.',
         hint = 'Make it a stored generated column, or write its expression.';
-    end if;
-    if v_column.is_hidden then
-      raise exception 'Row level security is forced on %', v_column.relation using
-        errcode = 'MR016',
-        detail = format('%s, with whose rights the engine counts, may see only a part of the rows.',
-          millrace.owner()),
-        hint = format('alter table %s no force row level security;', v_column.relation);
     end if;
     if v_column.is_incomparable then
       raise exception 'The column % of % has type %, which has no equality',
@@ -13019,6 +19449,50 @@ end
 $function$;
 comment on function millrace.check_definition(regclass) is 'Refuses a definition that depends on more than rows: MR026.';
 
+CREATE OR REPLACE FUNCTION millrace.check_equality(relation regclass, columns name[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_column record;
+begin
+  for v_column in
+    with recursive part(name, oid, position) as (
+      select a.attname, a.atttypid, a.attnum
+      from pg_catalog.pg_attribute a
+      where a.attrelid = check_equality.relation and a.attname = any (check_equality.columns)
+      union all
+      select part.name, t.typbasetype, part.position
+      from part
+      join pg_catalog.pg_type t on t.oid = part.oid and t.typtype = 'd'
+    )
+    select part.name, format_type(part.oid, null) as type_name
+    from part
+    join pg_catalog.pg_opclass o on o.opcintype = part.oid and o.opcdefault
+    join pg_catalog.pg_am m on m.oid = o.opcmethod
+    join pg_catalog.pg_amop e
+      on e.amopfamily = o.opcfamily and e.amoplefttype = part.oid and e.amoprighttype = part.oid
+      and e.amopstrategy = case m.amname when 'btree' then 3 else 1 end
+    join pg_catalog.pg_operator x on x.oid = e.amopopr
+    where m.amname in ('btree', 'hash') and (
+      x.oprnamespace <> 'pg_catalog'::regnamespace or x.oprname <> '='
+    )
+    order by part.position
+    limit 1
+  loop
+    raise exception 'The column % of % has type %, which has an equality of its own',
+      v_column.name, check_equality.relation, v_column.type_name using
+      errcode = 'MR004',
+      detail = 'Keys, members and foreign keys are compared by the operators of pg_catalog.',
+      hint = 'Use another column that names the same row, or a generated column of a plain type: '
+        'lower(column::text) for citext.';
+  end loop;
+end
+$function$;
+comment on function millrace.check_equality(regclass,name[]) is 'Refuses columns whose type is compared by an equality outside pg_catalog: MR004.';
+
 CREATE OR REPLACE FUNCTION millrace.check_key(relation regclass, key text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -13035,6 +19509,7 @@ begin
       hint = 'Name the columns that identify a row, or for which a task runs: ''{id}''.';
   end if;
   perform millrace.check_names(check_key.relation, check_key.key);
+  perform millrace.check_equality(check_key.relation, check_key.key);
   for v_column in
     with recursive type(position, oid, typtype, typcategory, typbasetype) as (
       select k.position, t.oid, t.typtype, t.typcategory, t.typbasetype
@@ -13177,13 +19652,17 @@ CREATE OR REPLACE FUNCTION millrace.check_snapshot()
  SET search_path TO ''
 AS $function$
 declare
-  v_tables constant text := (
-    select string_agg(distinct millrace.qualified_name(r.relation), ', ') from millrace.reading r
-  );
+  v_tables text;
   v_truncated text;
   v_detached text;
 begin
-  if current_setting('transaction_isolation') = 'read committed' or v_tables is null then
+  if current_setting('transaction_isolation') = 'read committed' then
+    return;
+  end if;
+  v_tables := (
+    select string_agg(distinct millrace.qualified_name(r.relation), ', ') from millrace.reading r
+  );
+  if v_tables is null then
     return;
   end if;
   execute format('lock table %s in access share mode', v_tables);
@@ -13256,6 +19735,42 @@ begin
 end
 $function$;
 comment on function millrace.check_unread(regclass) is 'Refuses to take away a derived relation that other derivations read: MR031.';
+
+CREATE OR REPLACE FUNCTION millrace.check_visible(relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table record;
+begin
+  select c.relforcerowsecurity as is_forced, pg_get_userbyid(c.relowner) as owner
+    into v_table
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_roles o on o.oid = millrace.owner()::oid
+    where c.oid = check_visible.relation and not o.rolbypassrls and not o.rolsuper
+      and (
+        c.relforcerowsecurity
+        or c.relrowsecurity and not pg_has_role(o.oid, c.relowner, 'usage')
+      );
+  if found then
+    raise exception 'Row level security is % %',
+      case when v_table.is_forced then 'forced on' else 'in the engine''s way on' end,
+      check_visible.relation using
+      errcode = 'MR016',
+      detail = format('%s, with whose rights the engine counts, may see only a part of the rows.',
+        millrace.owner()),
+      hint = case
+        when v_table.is_forced
+        then format('alter table %s no force row level security;', check_visible.relation)
+        else format('Make it a member of the table''s owner: grant %I to %s; or give it bypassrls.',
+          v_table.owner, millrace.owner())
+      end;
+  end if;
+end
+$function$;
+comment on function millrace.check_visible(regclass) is 'Refuses a table with rows that the engine''s owner may not see: MR016.';
 
 CREATE OR REPLACE FUNCTION millrace.check_waits(debounce interval, max_wait interval, max_duty double precision DEFAULT NULL::double precision)
  RETURNS void
@@ -13486,6 +20001,14 @@ declare
     'value', counter.value,
     'through', counter.through,
     'distinct_on', to_jsonb(counter.distinct_on));
+  -- column names that generated tables, views and statements use beside those of the key
+  v_beside_values constant name[] := array['is_noted'] || array(
+    select 'member_' || m from generate_series(1, cardinality(counter.distinct_on)) m
+  );
+  v_beside_keys constant name[] := v_beside_values || array[
+    'column_name', 'delta', 'value', 'n', 'stored', 'pending', 'exact', 'truth', 'wrong',
+    'wrong_members', 'adjustment'
+  ];
   v_d millrace.derivation;
   v_old millrace.derivation;
   v_from text;
@@ -13525,6 +20048,13 @@ begin
       errcode = 'MR003',
       detail = 'Counts are kept for each row of the target, which its primary key names.',
       hint = 'Add a primary key to the target.';
+  end if;
+  if v_d.target_key && v_beside_keys or v_d.target_column = any (v_beside_values) then
+    raise exception 'A column of % has a name that the engine uses itself', v_d.target using
+      errcode = 'MR011',
+      detail = format('Primary key: %s. Counts stand beside keys in columns called %s.',
+        array_to_string(v_d.target_key, ', '), array_to_string(v_beside_keys, ', ')),
+      hint = 'Rename the column.';
   end if;
   v_type := millrace.column_type(v_d.target, v_d.target_column);
   if v_type is null then
@@ -13629,6 +20159,16 @@ begin
   v_d.through_columns := array(select distinct unnest(v_d.through_columns) as c order by c);
   perform millrace.check_columns(v_d.source, v_d.source_columns);
   perform millrace.check_columns(v_d.through, v_d.through_columns);
+  perform millrace.check_visible(v_d.target);
+  perform millrace.check_equality(
+      case c.side when 'source' then v_d.source else v_d.through end, array_agg(c.name))
+    from (
+      select split_part(k.name, '.', 1) as side, substr(k.name, strpos(k.name, '.') + 1) as name
+      from unnest(v_d.key || v_d.members) k(name)
+      union all
+      select 'source', k.name from unnest(v_d.source_key) k(name)
+    ) c
+    group by c.side;
 
   v_d.guarded := exists (
     select
@@ -13660,6 +20200,15 @@ begin
     perform millrace.declared_again(v_old.id, v_d.module, v_d.notifies);
     perform millrace.refresh_exact(v_old.name);
     return v_old.name;
+  end if;
+  if exists (
+    select from millrace.derivation d
+    where d.name = v_d.name and d.id is distinct from v_old.id
+  ) then
+    raise exception 'There is already a derivation named %', v_d.name using
+      errcode = 'MR025',
+      detail = 'A name stands for one derivation; names with dots in them can come out the same.',
+      hint = 'Rename the column, or drop the other derivation.';
   end if;
   perform millrace.check_acyclic(v_d);
 
@@ -13930,6 +20479,7 @@ CREATE OR REPLACE FUNCTION millrace.drain(slice integer DEFAULT 20000)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET row_security TO 'off'
 AS $function$
 declare
   v_started constant timestamptz := clock_timestamp();
@@ -14037,47 +20587,63 @@ CREATE OR REPLACE FUNCTION millrace.drain_plan(pending regclass[])
 AS $function$
 declare
   v_plan millrace.drain_plan;
+  v_name name;
+  v_body text;
 begin
   select p.* into v_plan from millrace.drain_plan p where p.pending = drain_plan.pending;
   if found then
     return v_plan;
   end if;
   if (select count(*) >= 200 from millrace.drain_plan p) then
-    perform millrace.forget_plans();
+    delete from millrace.drain_plan;
   end if;
   v_plan.pending := drain_plan.pending;
   v_plan.names := millrace.drained_together(drain_plan.pending);
   v_plan.unread := millrace.unread_logs(drain_plan.pending);
   v_plan.recounted := (
     select string_agg(distinct millrace.qualified_name(r.relation), ', ')
-    from millrace.derivation d
+    from millrace.target_logs() t
+    join millrace.derivation d on d.target = t.target and d.kind = 'counter'
     cross join unnest(array[d.source, d.through]) r(relation)
-    where d.kind = 'counter'
-      and to_regclass((millrace.generated(d)).recount) = any (drain_plan.pending)
+    where t.is_recount and t.log = any (drain_plan.pending)
   );
   if cardinality(v_plan.names) > 0 then
-    v_plan.statement := millrace.drain_sql(v_plan.names, 'slice');
-    v_plan.routine := format('millrace_log.%I',
-      'drain_' || left(md5(v_plan.pending::oid[]::text), 12));
-    execute format(
-      E'create or replace function %s(slice integer)\n'
-      '  returns table (rows jsonb, keys bigint, recount jsonb, changed jsonb)\n'
-      '  language plpgsql\n'
-      '  volatile\n'
-      '  set search_path to pg_catalog, pg_temp\n'
-      '  set plan_cache_mode to force_generic_plan\n'
-      '  set enable_hashjoin to off\n'
-      '  set enable_bitmapscan to off\n'
-      '  set enable_mergejoin to off\n'
-      'as $drain$\n'
+    v_name := 'drain_' || left(md5(v_plan.names::text), 12);
+    v_plan.routine := format('millrace_log.%I', v_name);
+    select p.statement into v_plan.statement
+      from millrace.drain_plan p where p.routine = v_plan.routine limit 1;
+    if not found then
+      v_plan.statement := millrace.drain_sql(v_plan.names, 'slice');
+    end if;
+    v_body := format(
+      E'\n'
       '#variable_conflict use_column\n'
       'begin\n'
       '  return query\n'
       '%s;\n'
-      'end\n'
-      '$drain$',
-      v_plan.routine, v_plan.statement);
-    execute format('revoke all on function %s(integer) from public', v_plan.routine);
+      'end\n',
+      v_plan.statement);
+    -- one that is as it should be is not replaced: sessions would plan it again
+    if not exists (
+      select from pg_catalog.pg_proc p
+      where p.pronamespace = 'millrace_log'::regnamespace and p.proname = v_name
+        and p.prosrc = v_body
+    ) then
+      execute format(
+        E'create or replace function %s(slice integer)\n'
+        '  returns table (rows jsonb, keys bigint, recount jsonb, changed jsonb)\n'
+        '  language plpgsql\n'
+        '  volatile\n'
+        '  set search_path to pg_catalog, pg_temp\n'
+        '  set plan_cache_mode to force_generic_plan\n'
+        '  set enable_seqscan to off\n'
+        '  set enable_hashjoin to off\n'
+        '  set enable_bitmapscan to off\n'
+        '  set enable_mergejoin to off\n'
+        'as %L',
+        v_plan.routine, v_body);
+      execute format('revoke all on function %s(integer) from public', v_plan.routine);
+    end if;
   end if;
   insert into millrace.drain_plan select v_plan.*;
   return v_plan;
@@ -14166,12 +20732,12 @@ begin
       millrace.qualified_name(d.target) as target_name,
       d.target_key,
       array_agg(d.target_column order by d.target_column) as columns,
-      min((millrace.generated(d)).carry) as carry,
+      format('millrace_log.%I', millrace.generated_name(d.target, '__carry')) as carry,
       quote_ident(millrace.generated_name(d.target, '__carried')) as carried,
       quote_ident(millrace.generated_name(d.target, '__delta')) as delta,
       quote_ident(millrace.generated_name(d.target, '__applied')) as applied,
       quote_ident(millrace.generated_name(d.target, '__recounted')) as recounted,
-      min((millrace.generated(d)).recount) as recount,
+      format('millrace_log.%I', millrace.generated_name(d.target, '__recount')) as recount,
       bool_or(d.notifies) as notifies
     from millrace.derivation d
     where d.name = any (drain_sql.names) and d.kind = 'counter'
@@ -14230,7 +20796,8 @@ begin
         v_members := v_d.target_key || millrace.member_names(v_d);
         v_ctes := v_ctes || format(
           E'%s as materialized (\n'
-          '  select %s, coalesce(m.n, 0) + c.delta as n, coalesce(m.n, 0) as stored\n'
+          '  select %s, coalesce(m.n, 0) + c.delta as n, coalesce(m.n, 0) as stored,\n'
+          '    m.row_id\n'
           '  from (\n'
           '    select %s, sum(%I) as delta\n'
           '    from (\n'
@@ -14239,7 +20806,9 @@ begin
           '    group by %3$s\n'
           '    having sum(%4$I) <> 0\n'
           '  ) c\n'
-          '  left join lateral (select m.n from %6$s m where %7$s offset 0) m on true\n'
+          '  left join lateral (\n'
+          '    select m.n, m.ctid as row_id from %6$s m where %7$s offset 0\n'
+          '  ) m on true\n'
           ')',
           v_cte,
           millrace.list(v_members, 'c.%I'),
@@ -14326,7 +20895,7 @@ CREATE OR REPLACE FUNCTION millrace.drained_together(pending regclass[])
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN ARRAY(WITH RECURSIVE reached(relation) AS (SELECT s.relation FROM millrace.source s WHERE ((s.log)::oid = ANY ((drained_together.pending)::oid[])) UNION SELECT d.target FROM (millrace.derivation d CROSS JOIN LATERAL millrace.generated(d.*) g(pending, pending_members, truth, truth_members, members, carry, recount, exact)) WHERE ((d.kind = 'counter'::text) AND (((to_regclass(g.carry))::oid = ANY ((drained_together.pending)::oid[])) OR ((to_regclass(g.recount))::oid = ANY ((drained_together.pending)::oid[]))))), closure(name) AS (SELECT r.name FROM millrace.reading r WHERE (r.is_drained AND (((r.relation)::oid IN (SELECT x.relation FROM reached x)) OR ((r.kind = 'counter'::text) AND ((r.target)::oid IN (SELECT x.relation FROM reached x))))) UNION SELECT other.name FROM ((closure c_1 JOIN millrace.reading r ON ((r.name = c_1.name))) JOIN millrace.reading other ON ((((other.relation)::oid = (r.relation)::oid) AND other.is_drained)))) SELECT c.name FROM closure c ORDER BY c.name);
+RETURN ARRAY(WITH RECURSIVE reached(relation) AS (SELECT s.relation FROM millrace.source s WHERE ((s.log)::oid = ANY ((drained_together.pending)::oid[])) UNION SELECT t.target FROM millrace.target_logs() t(target, is_recount, log) WHERE ((t.log)::oid = ANY ((drained_together.pending)::oid[]))), reading AS MATERIALIZED (SELECT r.name, r.kind, r.target, r.relation, r.is_drained FROM millrace.reading r), closure(name) AS (SELECT r.name FROM reading r WHERE (r.is_drained AND (((r.relation)::oid IN (SELECT x.relation FROM reached x)) OR ((r.kind = 'counter'::text) AND ((r.target)::oid IN (SELECT x.relation FROM reached x))))) UNION SELECT other.name FROM ((closure c_1 JOIN reading r ON ((r.name = c_1.name))) JOIN reading other ON ((((other.relation)::oid = (r.relation)::oid) AND other.is_drained)))) SELECT c.name FROM closure c ORDER BY c.name);
 comment on function millrace.drained_together(regclass[]) is 'The derivations that a drain of these logs serves.';
 
 CREATE OR REPLACE FUNCTION millrace.dress(id bigint)
@@ -14619,6 +21188,7 @@ begin
   if v_d.kind = 'counter' then
     perform millrace.refresh_target(v_d.target);
   end if;
+  perform millrace.give_back();
   delete from millrace.stem s
     where not exists (select from millrace.derivation d where d.target = s.relation)
       and not exists (select from millrace.source x where x.relation = s.relation);
@@ -14780,6 +21350,7 @@ begin
     '  stable\n'
     '  security definer\n'
     '  set search_path to pg_catalog, pg_temp\n'
+    '  set row_security to off\n'
     '  set plan_cache_mode to force_generic_plan\n'
     '  set enable_seqscan to off\n'
     '  set enable_bitmapscan to off\n'
@@ -15135,10 +21706,13 @@ begin
         d.name,
         d.kind,
         r.queued_at,
+        j.id as job_id,
         j.id is null as is_done,
         j.id is not null and j.attempts >= j.max_attempts and j.locked_at is null as is_dead,
         j.attempts - (j.locked_at is not null)::integer as failures,
-        j.last_error
+        j.last_error,
+        j.locked_at is null and j.run_at > clock_timestamp()
+          + (exp(least(j.attempts, 10)) + 5) * interval '1 second' as is_ahead
       from millrace.run r
       join millrace.derivation d on d.id = r.derivation
       left join graphile_worker.jobs j on j.id = r.job_id
@@ -15153,17 +21727,26 @@ begin
           f.key, f.failures, f.last_error) end
       from followed f
       where f.is_dead or f.is_done and f.kind = 'react'
+    ),
+    changed as (
+      update millrace.run r
+      set
+        job_id = case when f.is_done or f.is_dead then null else r.job_id end,
+        finished_at = case when f.is_done then clock_timestamp() else r.finished_at end,
+        failures = case when f.is_done then 0 else f.failures end,
+        last_error = case when f.is_done then null else f.last_error end,
+        dead_at = case when f.is_dead then clock_timestamp() else null end
+      from followed f
+      where r.derivation = f.derivation and r.key = f.key
+        and (f.is_done or f.is_dead or f.failures <> r.failures)
     )
-    update millrace.run r
-    set
-      job_id = case when f.is_done or f.is_dead then null else r.job_id end,
-      finished_at = case when f.is_done then clock_timestamp() else r.finished_at end,
-      failures = case when f.is_done then 0 else f.failures end,
-      last_error = case when f.is_done then null else f.last_error end,
-      dead_at = case when f.is_dead then clock_timestamp() else null end
+    select
+      graphile_worker.complete_jobs(array_agg(f.job_id) filter (where f.is_dead)),
+      graphile_worker.reschedule_jobs(
+        array_agg(f.job_id) filter (where f.is_ahead), run_at => clock_timestamp())
     from followed f
-    where r.derivation = f.derivation and r.key = f.key
-      and (f.is_done or f.is_dead or f.failures <> r.failures)
+    where f.is_dead or f.is_ahead
+    having count(*) > 0
   $sql$;
 end
 $function$;
@@ -15226,13 +21809,15 @@ CREATE OR REPLACE FUNCTION millrace.forget_plans()
  SET search_path TO ''
 AS $function$
 declare
-  v_routine text;
+  v_routine regprocedure;
 begin
   update millrace.generation g set number = g.number + 1;
-  for v_routine in delete from millrace.drain_plan p returning p.routine loop
-    if v_routine is not null then
-      execute format('drop function if exists %s(integer)', v_routine);
-    end if;
+  delete from millrace.drain_plan;
+  for v_routine in
+    select p.oid::regprocedure from pg_catalog.pg_proc p
+    where p.pronamespace = 'millrace_log'::regnamespace and p.proname ~ '^drain_[0-9a-f]{12}$'
+  loop
+    execute format('drop function %s', v_routine);
   end loop;
 end
 $function$;
@@ -15351,6 +21936,40 @@ CREATE OR REPLACE FUNCTION millrace.generated_name(relation regclass, suffix tex
 RETURN (SELECT millrace.fitting_name((COALESCE((SELECT s.stem FROM millrace.stem s WHERE ((s.relation)::oid = (generated_name.relation)::oid)), (SELECT concat(n.nspname, '__', c.relname) AS concat FROM (pg_class c JOIN pg_namespace n ON ((n.oid = c.relnamespace))) WHERE (c.oid = (generated_name.relation)::oid))) || suffix)) AS fitting_name);
 comment on function millrace.generated_name(regclass,text) is 'The name, in schema millrace_log, of what the engine generates for a table.';
 
+CREATE OR REPLACE FUNCTION millrace.give_back()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_grant record;
+begin
+  for v_grant in
+    delete from millrace.granted g
+    where not exists (
+      select
+      from millrace.derivation d
+      cross join lateral millrace.needed_grants(d) n
+      where (n.schema_id, n.relation_id, n.privilege)
+        = (g.schema_id, g.relation_id, g.privilege)
+    ) and coalesce(
+      has_schema_privilege(nullif(g.schema_id, 0), g.privilege || ' with grant option'),
+      has_table_privilege(nullif(g.relation_id, 0), g.privilege || ' with grant option'),
+      true)
+    returning g.privilege, coalesce(
+      (select format('schema %I', s.nspname) from pg_catalog.pg_namespace s
+        where s.oid = g.schema_id),
+      (select millrace.qualified_name(c.oid) from pg_catalog.pg_class c
+        where c.oid = g.relation_id)) as object
+  loop
+    continue when v_grant.object is null;
+    execute format('revoke %s on %s from %s',
+      v_grant.privilege, v_grant.object, millrace.owner());
+  end loop;
+end
+$function$;
+comment on function millrace.give_back() is 'Revokes what declarations have granted and nothing needs any more.';
+
 CREATE OR REPLACE FUNCTION millrace.hand_over(derivation millrace.derivation)
  RETURNS void
  LANGUAGE plpgsql
@@ -15359,10 +21978,40 @@ AS $function$
 declare
   v_d constant millrace.derivation := hand_over.derivation;
   v_owner constant regrole := millrace.owner();
+  v_schema text;
   v_object record;
 begin
   if v_owner = current_user::regrole then
     return;
+  end if;
+  for v_object in
+    select
+      g.schema_id,
+      g.relation_id,
+      g.privilege,
+      format('grant %s on %s to %s', g.privilege,
+        coalesce('schema ' || quote_ident(n.nspname), millrace.qualified_name(g.relation_id)),
+        v_owner) as statement
+    from millrace.needed_grants(v_d) g
+    left join pg_catalog.pg_namespace n on n.oid = g.schema_id
+    where not coalesce(
+      has_schema_privilege(v_owner, n.oid, g.privilege),
+      has_table_privilege(v_owner, g.relation_id, g.privilege))
+  loop
+    execute v_object.statement;
+    insert into millrace.granted (schema_id, relation_id, privilege)
+      values (v_object.schema_id, v_object.relation_id, v_object.privilege);
+  end loop;
+
+  -- whoever is given an object must be allowed to make one there
+  v_schema := (
+    select quote_ident(n.nspname)
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = v_d.target and not has_schema_privilege(v_owner, n.oid, 'create')
+  );
+  if v_schema is not null then
+    execute format('grant create on schema %s to %s', v_schema, v_owner);
   end if;
   for v_object in
     select format('alter %s %I.%I owner to %s',
@@ -15384,36 +22033,12 @@ begin
       or v_d.kind = 'counter' and p.oid = to_regprocedure(
         format('%s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target)))
     )
-    union all
-    select format('grant usage on schema %I to %s', n.nspname, v_owner)
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = v_d.target or c.oid in (
-      select r.relation from millrace.reading r where r.id = v_d.id)
-    union all
-    select format('grant create on schema %I to %s', n.nspname, v_owner)
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = v_d.target and v_d.kind = 'materialize'
-    union all
-    select format('grant select on %s to %s', millrace.qualified_name(r.relation), v_owner)
-    from (
-      select v_d.target
-      union
-      select r.relation from millrace.reading r where r.id = v_d.id
-      union
-      select r.relation
-      from millrace.definition_reads(
-        to_regclass((millrace.relation_names(v_d.name)).definition)) r
-      where v_d.kind = 'materialize'
-    ) r(relation)
-    where r.relation is not null
-    union all
-    select format('grant update on %s to %s', millrace.qualified_name(v_d.target), v_owner)
-    where v_d.kind = 'counter'
   loop
     execute v_object.statement;
   end loop;
+  if v_schema is not null then
+    execute format('revoke create on schema %s from %s', v_schema, v_owner);
+  end if;
 end
 $function$;
 comment on function millrace.hand_over(millrace.derivation) is 'Gives what a declaration has generated to the engine''s owner.';
@@ -15743,8 +22368,8 @@ AS $function$
 declare
   v_views text[];
   v_view text;
-  v_shared text;
-  v_exclusive text;
+  v_locks text[];
+  v_lock text;
   v_relations constant oid[] := lock_tables.shared || lock_tables.exclusive;
   v_timeout constant text := current_setting('lock_timeout');
   v_deadlock constant interval := current_setting('deadlock_timeout')::interval;
@@ -15753,16 +22378,16 @@ declare
     + coalesce(nullif(v_timeout::interval, interval '0'), interval '20 seconds');
   v_wait interval;
 begin
-  select
-      string_agg(millrace.qualified_name(r.relation), ', ') filter (where not r.is_exclusive),
-      string_agg(millrace.qualified_name(r.relation), ', ') filter (where r.is_exclusive)
-    into v_shared, v_exclusive
-    from (
-      select c.oid::regclass as relation, c.oid = any (lock_tables.exclusive) as is_exclusive
-      from pg_catalog.pg_class c
-      where c.oid = any (v_relations) and c.relkind <> 'm'
-      order by c.oid
-    ) r;
+  -- a log after its table, as a writer comes to them: who waited for the log would be in the
+  -- table's way, and every attempt fail while somebody writes
+  v_locks := array(
+    select format('lock table %s in %s mode', millrace.qualified_name(c.oid),
+      case when c.oid = any (lock_tables.exclusive) then 'access exclusive'
+        else 'share row exclusive' end)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_relations) and c.relkind <> 'm'
+    order by c.relnamespace = 'millrace_log'::regnamespace, c.oid
+  );
   v_views := array(
     select format('alter %s %s owner to %I',
       case c.relkind when 'm' then 'materialized view' else 'view' end,
@@ -15800,12 +22425,9 @@ begin
       foreach v_view in array v_views loop
         execute v_view;
       end loop;
-      if v_exclusive is not null then
-        execute format('lock table %s in access exclusive mode', v_exclusive);
-      end if;
-      if v_shared is not null then
-        execute format('lock table %s in share row exclusive mode', v_shared);
-      end if;
+      foreach v_lock in array v_locks loop
+        execute v_lock;
+      end loop;
       perform set_config('lock_timeout', v_timeout, true);
       return;
     exception when lock_not_available or deadlock_detected then
@@ -15813,9 +22435,8 @@ begin
       if clock_timestamp() >= v_until then
         raise exception 'Tables of the declaration are in use' using
           errcode = 'lock_not_available',
-          detail = format('Tried for %s to lock %s.', clock_timestamp() - v_started,
-            concat_ws(', ', v_exclusive, v_shared,
-              array_to_string(lock_tables.views::text[], ', '))),
+          detail = format('Tried for %s: %s.', clock_timestamp() - v_started,
+            array_to_string(v_locks || v_views, ', ')),
           hint = 'A transaction that has written them, or read the engine''s views of them, is '
             'still open. Try again when it has ended; declare one by one.';
       end if;
@@ -16149,6 +22770,7 @@ begin
     v_mapping.source := v_read.relation;
     v_mapping.columns := '{}';
     v_mapping.compared := v_read.columns;
+    perform millrace.check_visible(v_read.relation);
     if mappings.strategy = 'incremental' then
       select s.key as name, s.value into v_source
         from jsonb_each(mappings.sources) s where millrace.named(s.key) = v_read.relation;
@@ -16251,6 +22873,7 @@ CREATE OR REPLACE FUNCTION millrace.mark_rows(derivation millrace.derivation, ro
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET row_security TO 'off'
 AS $function$
 declare
   v_d constant millrace.derivation := mark_rows.derivation;
@@ -16507,16 +23130,15 @@ CREATE OR REPLACE FUNCTION millrace.members_sql(derivation millrace.derivation)
 BEGIN ATOMIC
  SELECT ARRAY[format('%s as (
   delete from %s m
-  using %s c
-  where %s and c.n = 0
+  where m.ctid = any (array(select c.row_id from %s c where c.n = 0))
   returning 1
-)'::text, quote_ident((millrace.generated_name((members_sql.derivation).target, (n.stem || '__gone'::text)))::text), n.members, n.change, millrace.list(n.columns, 'm.%1$I = c.%1$I'::text, ' and '::text)), format('%s as (
+)'::text, quote_ident((millrace.generated_name((members_sql.derivation).target, (n.stem || '__gone'::text)))::text), n.members, n.change), format('%s as (
   update %s m
   set n = c.n
   from %s c
-  where %s and c.stored <> 0 and c.n <> 0 and c.n <> c.stored
+  where m.ctid = c.row_id and c.stored <> 0 and c.n <> 0 and c.n <> c.stored
   returning 1
-)'::text, quote_ident((millrace.generated_name((members_sql.derivation).target, (n.stem || '__moved'::text)))::text), n.members, n.change, millrace.list(n.columns, 'm.%1$I = c.%1$I'::text, ' and '::text)), format('%s as (
+)'::text, quote_ident((millrace.generated_name((members_sql.derivation).target, (n.stem || '__moved'::text)))::text), n.members, n.change), format('%s as (
   insert into %s (%s, n)
   select %s, c.n
   from %s c
@@ -16568,6 +23190,49 @@ CREATE OR REPLACE FUNCTION millrace.named_now(written text, relation regclass)
  SET search_path TO ''
 RETURN CASE WHEN ((to_regclass(written))::oid = (relation)::oid) THEN written ELSE millrace.qualified_name(relation) END;
 comment on function millrace.named_now(text,regclass) is 'A table by the name it was declared under, or by its present one.';
+
+CREATE OR REPLACE FUNCTION millrace.needed_grants(derivation millrace.derivation)
+ RETURNS TABLE(schema_id oid, relation_id oid, privilege text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH reads(relation) AS (
+          SELECT ((needed_grants.derivation).target)::oid AS target
+         UNION
+          SELECT (r.relation)::oid AS relation
+            FROM millrace.reading r
+           WHERE (r.id = (needed_grants.derivation).id)
+         UNION
+          SELECT (r.relation)::oid AS relation
+            FROM millrace.definition_reads(to_regclass((millrace.relation_names((needed_grants.derivation).name)).definition)) r(relation, kind, columns)
+           WHERE ((needed_grants.derivation).kind = 'materialize'::text)
+         )
+  SELECT DISTINCT c.relnamespace,
+     (0)::oid AS oid,
+     'usage'::text
+    FROM (reads r
+      JOIN pg_class c ON ((c.oid = r.relation)))
+ UNION ALL
+  SELECT c.relnamespace,
+     (0)::oid AS oid,
+     'create'::text
+    FROM pg_class c
+   WHERE ((c.oid = ((needed_grants.derivation).target)::oid) AND ((needed_grants.derivation).kind = 'materialize'::text))
+ UNION ALL
+  SELECT (0)::oid AS oid,
+     c.oid,
+     'select'::text
+    FROM (reads r
+      JOIN pg_class c ON ((c.oid = r.relation)))
+ UNION ALL
+  SELECT (0)::oid AS oid,
+     c.oid,
+     'update'::text
+    FROM pg_class c
+   WHERE ((c.oid = ((needed_grants.derivation).target)::oid) AND ((needed_grants.derivation).kind = 'counter'::text));
+END;
+comment on function millrace.needed_grants(millrace.derivation) is 'The privileges on schemas and relations of others that a derivation needs.';
 
 CREATE OR REPLACE FUNCTION millrace.owner()
  RETURNS regrole
@@ -18793,6 +25458,7 @@ CREATE OR REPLACE FUNCTION millrace.rebuild(id bigint)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET client_min_messages TO 'warning'
+ SET row_security TO 'off'
 AS $function$
 declare
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
@@ -19043,6 +25709,7 @@ CREATE OR REPLACE FUNCTION millrace.recompute_batch(id bigint, after text[] DEFA
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET row_security TO 'off'
 AS $function$
 declare
   v_d millrace.derivation;
@@ -19104,17 +25771,34 @@ CREATE OR REPLACE FUNCTION millrace.recompute_keys(derivation millrace.derivatio
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
+  v_d constant millrace.derivation := recompute_keys.derivation;
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
+  v_statement name;
 begin
   perform set_config('millrace.writer', 'engine', true);
   if recompute_keys.listed is null then
-    execute millrace.recompute_sql(recompute_keys.derivation)
-      into keys, marks, last_key, changed
-      using recompute_keys.after, recompute_keys.size, recompute_keys.everything;
+    v_statement := format('millrace_recompute_%s_%s', v_d.id, left(md5(
+      row(v_d.name, v_d.edition, v_d.target, v_d.target_key, v_d.columns, v_d.work, v_d.debounce,
+        v_d.max_wait,
+        array(
+          select p.xmin from pg_proc p
+          where p.oid in (
+            'millrace.recompute_sql'::regproc, 'millrace.fresh_sql'::regproc,
+            'millrace.write_sql'::regproc, 'millrace.differs_sql'::regproc)
+          order by p.oid
+        ))::text), 12));
+    if not exists (select from pg_prepared_statements s where s.name = v_statement) then
+      execute format('prepare %I(text[], integer, boolean) as %s',
+        v_statement, millrace.recompute_sql(v_d));
+    end if;
+    execute format('execute %I(%L, %L, %L)', v_statement,
+        recompute_keys.after, recompute_keys.size, recompute_keys.everything)
+      into keys, marks, last_key, changed;
   else
-    execute millrace.recompute_sql(recompute_keys.derivation, true)
+    execute millrace.recompute_sql(v_d, true)
       into keys, marks, last_key, changed
       using recompute_keys.listed;
   end if;
@@ -19154,7 +25838,8 @@ begin
       '    and not exists (\n'
       '      select from millrace.failed_key f\n'
       '      where f.derivation = %6$s and f.key = jsonb_build_array(%1$s)\n'
-      '        and clock_timestamp() between f.last_error_at and f.retry_at\n'
+      '        and clock_timestamp()\n'
+      '          < millrace.tried_again_at(f.last_error_at, f.retry_at, max(w.marked_at))\n'
       '    )\n'
       '  )\n'
       '  order by %1$s\n'
@@ -19300,6 +25985,7 @@ declare
   v_after text[];
   v_results jsonb;
   v_started timestamptz;
+  v_failed text[] := '{}';
 begin
   if payload ->> 'name' is not null then
     perform millrace.derivation_named(payload ->> 'name');
@@ -19318,20 +26004,29 @@ begin
       then millrace.random_keys(v_item.target, v_sample) end;
     v_results := '{}';
     loop
-      if v_item.kind = 'react' then
-        perform millrace.lock_engine();
-        v_results := millrace.reconcile_reaction(v_item.id, v_repair);
-      elsif v_item.kind = 'materialize' then
-        perform millrace.lock_relation(v_item.id);
-        v_run := millrace.reconcile_relation(v_item.id, v_repair, v_after, v_size, v_listed);
-        v_results := millrace.add_results(v_results, coalesce(v_run.results, '{}'));
-        v_after := v_run.last_key;
-      else
-        perform millrace.lock_engine();
-        v_run := millrace.reconcile_target(v_item.names, v_repair, v_after, v_size, v_listed);
-        v_results := millrace.add_results(v_results, v_run.results);
-        v_after := case when v_run.checked = v_size then v_run.last_key end;
-      end if;
+      begin
+        if v_item.kind = 'react' then
+          perform millrace.lock_engine();
+          v_results := millrace.reconcile_reaction(v_item.id, v_repair);
+        elsif v_item.kind = 'materialize' then
+          perform millrace.lock_relation(v_item.id);
+          v_run := millrace.reconcile_relation(v_item.id, v_repair, v_after, v_size, v_listed);
+          v_results := millrace.add_results(v_results, coalesce(v_run.results, '{}'));
+          v_after := v_run.last_key;
+        else
+          perform millrace.lock_engine();
+          v_run := millrace.reconcile_target(v_item.names, v_repair, v_after, v_size, v_listed);
+          v_results := millrace.add_results(v_results, v_run.results);
+          v_after := case when v_run.checked = v_size then v_run.last_key end;
+        end if;
+      exception
+        when data_exception or raise_exception or syntax_error_or_access_rule_violation
+          or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
+        then
+          v_failed := v_failed
+            || format('%s: %s: %s', array_to_string(v_item.names, ', '), sqlstate, sqlerrm);
+          v_after := null;
+      end;
       commit;
       if v_rolling then
         -- with no lock held: a declaration writes these rows and waits for the relation's lock
@@ -19346,9 +26041,15 @@ begin
       v_results, v_repair, v_started, v_sample is null and not v_rolling);
     commit;
   end loop;
+  if cardinality(v_failed) > 0 then
+    raise exception 'Not everything could be compared' using
+      errcode = 'MR059',
+      detail = array_to_string(v_failed, E'\n'),
+      hint = 'What has no error was compared, and repaired if it was to be.';
+  end if;
 end
 $procedure$;
-comment on procedure millrace.reconcile_batches(jsonb) is 'Reconciles one derivation (name) or all, a transaction a batch; repairs unless told otherwise; a sample, or the next batch of each (rolling).';
+comment on procedure millrace.reconcile_batches(jsonb) is 'Reconciles one derivation (name) or all, a transaction a batch; repairs unless told otherwise; a sample, or the next batch of each (rolling). MR059 where one of them raises an error.';
 
 CREATE OR REPLACE FUNCTION millrace.reconcile_reaction(id bigint, repair boolean)
  RETURNS jsonb
@@ -19381,6 +26082,7 @@ CREATE OR REPLACE FUNCTION millrace.reconcile_relation(id bigint, repair boolean
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET row_security TO 'off'
 AS $function$
 declare
   v_d millrace.derivation;
@@ -19456,8 +26158,15 @@ declare
     when v_each then ' where ' || v_on
     when v_ranged then format(
       ' where (%1$s) >= (select %2$s from batch order by %2$s limit 1)'
-      ' and (%1$s) <= (select %2$s from batch order by %3$s limit 1)',
-      millrace.list(v_d.target_key, 'x.%I'), v_key, millrace.list(v_d.target_key, '%I desc'))
+      ' and (%1$s) <= (select %2$s from batch order by %3$s limit 1)%4$s',
+      millrace.list(v_d.target_key, 'x.%I'),
+      v_key,
+      millrace.list(v_d.target_key, '%I desc'),
+      case when cardinality(v_d.target_key) > 1 then format(
+        ' and x.%1$I >= (select %1$I from batch order by %1$I limit 1)'
+        ' and x.%1$I <= (select %1$I from batch order by %1$I desc limit 1)',
+        v_d.target_key[1])
+      else '' end)
     else ''
   end;
   v_look constant text := case when v_each
@@ -19467,7 +26176,6 @@ declare
   v_lateral constant text := case when v_each then 'left join lateral ' else 'left join ' end;
   v_columns constant name[] := array(select (d).target_column from unnest(v_derivations) d);
   v_members name[];
-  v_member_columns text;
   v_check text;
   v_ctes text[] := '{}';
   v_results text[] := '{}';
@@ -19539,19 +26247,20 @@ begin
         format(v_look, v_names.pending, 'p'));
     else
       v_members := millrace.member_names(v_d);
-      v_member_columns := millrace.list(v_members);
       v_ctes := v_ctes || format(
         E'%1$s as materialized (\n'
         '  select %2$s, %3$s,\n'
         '    sum(c.truth) - sum(c.pending) as n,\n'
-        '    sum(c.stored) as stored\n'
+        '    sum(c.stored) as stored,\n'
+        '    max(c.row_id) as row_id\n'
         '  from batch b\n'
         '  join %4$s(\n'
-        '    select x.*, n as truth, 0 as pending, 0 as stored from %5$s x%8$s\n'
+        '    select x.*, n as truth, 0 as pending, 0 as stored, null::tid as row_id\n'
+        '    from %5$s x%8$s\n'
         '    union all\n'
-        '    select x.*, 0, n, 0 from %6$s x%8$s\n'
+        '    select x.*, 0, n, 0, null from %6$s x%8$s\n'
         '    union all\n'
-        '    select x.*, 0, 0, n from %7$s x%8$s\n'
+        '    select x.*, 0, 0, n, x.ctid from %7$s x%8$s\n'
         '  ) c on %9$s\n'
         '  group by %2$s, %3$s\n'
         ')',
@@ -19676,6 +26385,7 @@ CREATE OR REPLACE FUNCTION millrace.reconcile_target(names text[], repair boolea
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET row_security TO 'off'
 AS $function$
 declare
   -- a drain that counts is a writer already, and stays one
@@ -19781,6 +26491,7 @@ CREATE OR REPLACE FUNCTION millrace.recount(keys jsonb)
 AS $function$
 declare
   v_target record;
+  v_name text;
 begin
   for v_target in
     select array_agg(d.name order by d.name) as names, k.value as listed
@@ -19790,7 +26501,25 @@ begin
     where jsonb_array_length(k.value) > 0
     group by k.key, k.value
   loop
-    perform millrace.reconcile_target(v_target.names, true, listed => v_target.listed);
+    begin
+      perform millrace.reconcile_target(v_target.names, true, listed => v_target.listed);
+      continue;
+    exception
+      when data_exception or raise_exception or syntax_error_or_access_rule_violation
+        or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
+      then
+        null;
+    end;
+    foreach v_name in array v_target.names loop
+      begin
+        perform millrace.reconcile_target(array[v_name], true, listed => v_target.listed);
+      exception
+        when data_exception or raise_exception or syntax_error_or_access_rule_violation
+          or integrity_constraint_violation or feature_not_supported or program_limit_exceeded
+        then
+          perform millrace.fail(v_name, sqlstate || ': ' || sqlerrm);
+      end;
+    end loop;
   end loop;
 end
 $function$;
@@ -19899,7 +26628,8 @@ begin
         else quote_ident(pg_get_userbyid(x.grantee))
       end as role_name
     from (
-      select c.relacl as acl from pg_catalog.pg_class c where c.oid = v_d.target
+      select coalesce(c.relacl, acldefault('r', c.relowner)) as acl
+      from pg_catalog.pg_class c where c.oid = v_d.target
       union all
       select a.attacl
       from pg_catalog.pg_attribute a
@@ -20159,7 +26889,7 @@ begin
       and t.tgfoid = 'millrace.tg_target__note_direct_write()'::regprocedure
       and not exists (
         select from unnest(v_columns) c(name)
-        where t.tgname = left('_900_millrace_note_' || c.name, 63)
+        where t.tgname = millrace.fitting_name('_900_millrace_note_' || c.name)
       )
   loop
     execute format('drop trigger %I on %s', v_column, v_target);
@@ -20203,7 +26933,7 @@ begin
       '  for each statement\n'
       '  when (current_setting(''millrace.writer'', true) is distinct from ''engine'')\n'
       '  execute function millrace.tg_target__note_direct_write(%L)',
-      left('_900_millrace_note_' || v_column, 63), v_column, v_target, v_column);
+      millrace.fitting_name('_900_millrace_note_' || v_column), v_column, v_target, v_column);
   end loop;
 
   execute format(
@@ -20519,10 +27249,11 @@ begin
   ) then
     return;
   end if;
+  update millrace.host h set seen_at = clock_timestamp()
+    where h.seen_at > clock_timestamp() + interval '10 seconds';
   with dead as (
     delete from millrace.host h
-    where clock_timestamp() not between h.seen_at - interval '10 seconds'
-      and h.seen_at + interval '10 seconds'
+    where h.seen_at < clock_timestamp() - interval '10 seconds'
     returning h.id
   )
   select array_agg(dead.id) into v_hosts from dead;
@@ -21092,6 +27823,22 @@ CREATE OR REPLACE FUNCTION millrace.table_size(VARIADIC relations regclass[])
 RETURN (SELECT (COALESCE(sum(COALESCE((SELECT sum(pg_table_size(t.relid)) AS sum FROM pg_partition_tree(r.relation) t(relid, parentrelid, isleaf, level)), (pg_table_size(r.relation))::numeric)), (0)::numeric))::bigint AS "coalesce" FROM (SELECT DISTINCT u.relation FROM unnest(table_size.relations) u(relation)) r);
 comment on function millrace.table_size(regclass[]) is 'Bytes of tables, with all of their partitions.';
 
+CREATE OR REPLACE FUNCTION millrace.target_logs()
+ RETURNS TABLE(target regclass, is_recount boolean, log regclass)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT t.target,
+     x.is_recount,
+     to_regclass(format('millrace_log.%I'::text, millrace.generated_name(t.target, x.suffix))) AS to_regclass
+    FROM (( SELECT DISTINCT d.target
+            FROM millrace.derivation d
+           WHERE (d.kind = 'counter'::text)) t
+      CROSS JOIN ( VALUES ('__carry'::text,false), ('__recount'::text,true)) x(suffix, is_recount));
+END;
+comment on function millrace.target_logs() is 'The carry tables and recount logs of all targets.';
+
 CREATE OR REPLACE FUNCTION millrace.text_array(list jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -21251,6 +27998,14 @@ end
 $function$;
 comment on function millrace.tick() is 'Drains and schedules what is due; to be called every 250 ms, at once again while the result has "more": true. Returns what drain returns, and in "vacuum" the logs that the caller should vacuum now.';
 
+CREATE OR REPLACE FUNCTION millrace.tried_again_at(last_error_at timestamp with time zone, retry_at timestamp with time zone, marked_at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN CASE WHEN ((clock_timestamp() < last_error_at) OR (clock_timestamp() > retry_at)) THEN NULL::timestamp with time zone WHEN (marked_at > last_error_at) THEN LEAST(retry_at, (last_error_at + '00:00:10'::interval)) ELSE retry_at END;
+comment on function millrace.tried_again_at(timestamp with time zone,timestamp with time zone,timestamp with time zone) is 'When a key that failed at this moment, and changed last at this one, is tried again.';
+
 CREATE OR REPLACE FUNCTION millrace.trigger_sql(source regclass, columns name[], compared name[])
  RETURNS TABLE(trigger_name name, trigger_sql text, function_name text, function_sql text)
  LANGUAGE sql
@@ -21266,11 +28021,16 @@ BEGIN ATOMIC
   language plpgsql
   security definer
   set search_path to pg_catalog, pg_temp
-as $trigger$
+%sas $trigger$
 begin
 %s  return null;
 end
-$trigger$'::text, f.function_name, o.body_sql) AS format
+$trigger$'::text, f.function_name,
+         CASE o.operation
+             WHEN 'truncate'::text THEN '  set row_security to off
+'::text
+             ELSE ''::text
+         END, o.body_sql) AS format
     FROM ((( SELECT ('millrace_log.'::text || quote_ident((millrace.generated_name(trigger_sql.source))::text)) AS log,
              millrace.qualified_name(trigger_sql.source) AS source,
              millrace.list(trigger_sql.columns) AS columns,
@@ -21306,14 +28066,15 @@ $trigger$'::text, f.function_name, o.body_sql) AS format
                  END, n.log, n.logged, millrace.comma('-1'::text, n.columns), millrace.comma('1'::text, n.columns), n.compared, n.limit_sql)), ('delete'::text,'after delete'::text,'referencing old table as old_rows '::text,format('  insert into %s (%s)
   select %s from old_rows%s;
 '::text, n.log, n.logged, millrace.comma('-1'::text, n.columns), n.limit_sql)), ('truncate'::text,'before truncate'::text,''::text,format('  if current_setting(''transaction_isolation'') <> ''read committed'' then
-    raise exception ''A truncate of %3$s can only be counted in read committed'' using
+    raise exception ''A truncate of %% can only be counted in read committed'',
+      %6$L using
       errcode = ''MR020'',
       detail = ''In this isolation level the transaction may not see all rows that it removes.'',
       hint = ''Truncate in a read committed transaction, or delete the rows.'';
   end if;
   insert into %1$s (%2$s)
   select %4$s from %3$s%5$s;
-'::text, n.log, n.logged, n.source, millrace.comma('-1'::text, n.columns), n.limit_sql))) o(operation, event_sql, referencing_sql, body_sql))
+'::text, n.log, n.logged, n.source, millrace.comma('-1'::text, n.columns), n.limit_sql, n.source))) o(operation, event_sql, referencing_sql, body_sql))
       CROSS JOIN LATERAL ( SELECT ('millrace_log.'::text || quote_ident((millrace.generated_name(trigger_sql.source, ('__'::text || o.operation)))::text)) AS function_name) f);
 END;
 comment on function millrace.trigger_sql(regclass,name[],name[]) is 'The triggers that log a table, and their functions, as SQL.';
@@ -21337,7 +28098,7 @@ CREATE OR REPLACE FUNCTION millrace.unread_logs(pending regclass[])
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN ARRAY(SELECT millrace.qualified_name(s.log) AS qualified_name FROM millrace.source s WHERE (((s.log)::oid = ANY ((unread_logs.pending)::oid[])) AND (NOT (EXISTS (SELECT FROM millrace.reading r WHERE (((r.relation)::oid = (s.relation)::oid) AND r.is_drained))))) UNION ALL SELECT l.log FROM (millrace.derivation d CROSS JOIN LATERAL unnest(ARRAY[(millrace.generated(d.*)).carry, (millrace.generated(d.*)).recount]) l(log)) WHERE ((d.kind = 'counter'::text) AND ((to_regclass(l.log))::oid = ANY ((unread_logs.pending)::oid[]))) GROUP BY l.log HAVING bool_and((d.state <> ALL (ARRAY['active'::text, 'backfilling'::text]))));
+RETURN ARRAY(SELECT millrace.qualified_name(s.log) AS qualified_name FROM millrace.source s WHERE (((s.log)::oid = ANY ((unread_logs.pending)::oid[])) AND (NOT (EXISTS (SELECT FROM millrace.reading r WHERE (((r.relation)::oid = (s.relation)::oid) AND r.is_drained))))) UNION ALL SELECT millrace.qualified_name(t.log) AS qualified_name FROM millrace.target_logs() t(target, is_recount, log) WHERE (((t.log)::oid = ANY ((unread_logs.pending)::oid[])) AND (NOT (EXISTS (SELECT FROM millrace.derivation d WHERE ((d.kind = 'counter'::text) AND ((d.target)::oid = (t.target)::oid) AND (d.state = ANY (ARRAY['active'::text, 'backfilling'::text]))))))));
 comment on function millrace.unread_logs(regclass[]) is 'The logs whose only readers are paused or failed.';
 
 CREATE OR REPLACE FUNCTION millrace.visible_sql(relation regclass)
@@ -21364,7 +28125,7 @@ begin
   return query execute format(
     E'select w.key, w.marks, w.first_at, w.marked_at, greatest(\n'
     '  millrace.due_at(w.first_at, w.marked_at, %1$L, %2$L),\n'
-    '  case when clock_timestamp() between f.last_error_at and f.retry_at then f.retry_at end,\n'
+    '  millrace.tried_again_at(f.last_error_at, f.retry_at, w.marked_at),\n'
     '  case when r.queued_at <= clock_timestamp() then r.queued_at + %3$L::interval end,\n'
     '  case when r.dead_at <= clock_timestamp() then r.dead_at + interval ''1 hour'' end,\n'
     '  case when p.finished_at <= clock_timestamp()\n'
@@ -21450,10 +28211,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_hidden__direct_unread__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_hidden.direct_unread can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_hidden.direct_unread' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -21526,10 +28289,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__account__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.account can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.account' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -21554,6 +28319,212 @@ begin
   union all
   select 1, id from (
     select badge_count, deleted_at, display_name, follower_count, id, is_guest, project_count, proof_score, upvote_count from new_rows except all select badge_count, deleted_at, display_name, follower_count, id, is_guest, project_count, proof_score, upvote_count from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent (sign, deleted_at, id, owner_id)
+  select -1, deleted_at, id, owner_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent (sign, deleted_at, id, owner_id)
+  select 1, deleted_at, id, owner_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__agent__recount (id) select id from app_public.agent;
+  else
+    insert into millrace_log.app_public__agent__recount (id) select id from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.agent' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__agent (sign, deleted_at, id, owner_id)
+  select -1, deleted_at, id, owner_id from app_public.agent;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent (sign, deleted_at, id, owner_id)
+  (select -1, deleted_at, id, owner_id from old_rows except all select -1, deleted_at, id, owner_id from new_rows)
+  union all
+  (select 1, deleted_at, id, owner_id from new_rows except all select 1, deleted_at, id, owner_id from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent_follow__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent_follow (sign, account_id, agent_id, followed_at, unfollowed_at)
+  select -1, account_id, agent_id, followed_at, unfollowed_at from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent_follow__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent_follow (sign, account_id, agent_id, followed_at, unfollowed_at)
+  select 1, account_id, agent_id, followed_at, unfollowed_at from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent_follow__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.agent_follow' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__agent_follow (sign, account_id, agent_id, followed_at, unfollowed_at)
+  select -1, account_id, agent_id, followed_at, unfollowed_at from app_public.agent_follow;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent_follow__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent_follow (sign, account_id, agent_id, followed_at, unfollowed_at)
+  (select -1, account_id, agent_id, followed_at, unfollowed_at from old_rows except all select -1, account_id, agent_id, followed_at, unfollowed_at from new_rows)
+  union all
+  (select 1, account_id, agent_id, followed_at, unfollowed_at from new_rows except all select 1, account_id, agent_id, followed_at, unfollowed_at from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent_update__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent_update (sign, agent_id, deleted_at, id)
+  select -1, agent_id, deleted_at, id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent_update__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent_update (sign, agent_id, deleted_at, id)
+  select 1, agent_id, deleted_at, id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent_update__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.agent_update' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__agent_update (sign, agent_id, deleted_at, id)
+  select -1, agent_id, deleted_at, id from app_public.agent_update;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__agent_update__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__agent_update (sign, agent_id, deleted_at, id)
+  select -1, agent_id, deleted_at, id from (
+    select agent_id, deleted_at, id, published_at from old_rows except all select agent_id, deleted_at, id, published_at from new_rows
+  ) gone
+  union all
+  select 1, agent_id, deleted_at, id from (
+    select agent_id, deleted_at, id, published_at from new_rows except all select agent_id, deleted_at, id, published_at from old_rows
   ) come;
   return null;
 end
@@ -21590,10 +28561,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__analysis_run__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.analysis_run can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.analysis_run' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -21654,10 +28627,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__badge__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.badge can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.badge' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -21734,10 +28709,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__chain__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.chain can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.chain' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -21798,10 +28775,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_follow__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.chain_follow can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.chain_follow' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -21874,10 +28853,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_post__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.chain_post can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.chain_post' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -21938,10 +28919,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__chain_project__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.chain_project can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.chain_project' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22018,10 +29001,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_conversation__truncat
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.direct_conversation can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.direct_conversation' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22082,10 +29067,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_member__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.direct_member can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.direct_member' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22146,10 +29133,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__direct_message__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.direct_message can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.direct_message' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22210,10 +29199,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__intro_request__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.intro_request can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.intro_request' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22286,10 +29277,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__investor__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.investor can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.investor' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22366,10 +29359,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__opinion__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.opinion can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.opinion' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22426,10 +29421,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__opinion_vote__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.opinion_vote can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.opinion_vote' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22451,6 +29448,146 @@ begin
   (select -1, cancelled_at, choice, conversation_id, opinion_id, voter_id from old_rows except all select -1, cancelled_at, choice, conversation_id, opinion_id, voter_id from new_rows)
   union all
   (select 1, cancelled_at, choice, conversation_id, opinion_id, voter_id from new_rows except all select 1, cancelled_at, choice, conversation_id, opinion_id, voter_id from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__post (sign, agent_id, deleted_at, id)
+  select -1, agent_id, deleted_at, id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__post (sign, agent_id, deleted_at, id)
+  select 1, agent_id, deleted_at, id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__post__recount (id) select id from app_public.post;
+  else
+    insert into millrace_log.app_public__post__recount (id) select id from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.post' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__post (sign, agent_id, deleted_at, id)
+  select -1, agent_id, deleted_at, id from app_public.post;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__post (sign, agent_id, deleted_at, id)
+  (select -1, agent_id, deleted_at, id from old_rows except all select -1, agent_id, deleted_at, id from new_rows)
+  union all
+  (select 1, agent_id, deleted_at, id from new_rows except all select 1, agent_id, deleted_at, id from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post_like__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__post_like (sign, post_id, withdrawn_at)
+  select -1, post_id, withdrawn_at from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post_like__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__post_like (sign, post_id, withdrawn_at)
+  select 1, post_id, withdrawn_at from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post_like__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.post_like' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__post_like (sign, post_id, withdrawn_at)
+  select -1, post_id, withdrawn_at from app_public.post_like;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__post_like__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__post_like (sign, post_id, withdrawn_at)
+  (select -1, post_id, withdrawn_at from old_rows except all select -1, post_id, withdrawn_at from new_rows)
+  union all
+  (select 1, post_id, withdrawn_at from new_rows except all select 1, post_id, withdrawn_at from old_rows);
   return null;
 end
 $function$;
@@ -22486,10 +29623,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__profile__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.profile can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.profile' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22566,10 +29705,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__project__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.project can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.project' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22646,10 +29787,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__project_comment__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.project_comment can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.project_comment' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22706,10 +29849,12 @@ CREATE OR REPLACE FUNCTION millrace_log.app_public__project_upvote__truncate()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
 AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'A truncate of app_public.project_upvote can only be counted in read committed' using
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.project_upvote' using
       errcode = 'MR020',
       detail = 'In this isolation level the transaction may not see all rows that it removes.',
       hint = 'Truncate in a read committed transaction, or delete the rows.';
@@ -22735,6 +29880,212 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION millrace_log.app_public__session__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__session (sign, id)
+  select -1, id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__session__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__session (sign, id)
+  select 1, id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__session__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.session' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__session (sign, id)
+  select -1, id from app_public.session;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__session__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__session (sign, id)
+  select -1, id from (
+    select account_id, ended_at, id from old_rows except all select account_id, ended_at, id from new_rows
+  ) gone
+  union all
+  select 1, id from (
+    select account_id, ended_at, id from new_rows except all select account_id, ended_at, id from old_rows
+  ) come;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__telemetry_day__note_recount()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    insert into millrace_log.app_public__telemetry_day__recount (day, kind) select day, kind from app_public.telemetry_day;
+  else
+    insert into millrace_log.app_public__telemetry_day__recount (day, kind) select day, kind from noted_rows;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__telemetry_event__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__telemetry_event (sign, account_id, day, kind)
+  select -1, account_id, day, kind from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__telemetry_event__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__telemetry_event (sign, account_id, day, kind)
+  select 1, account_id, day, kind from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__telemetry_event__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.telemetry_event' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__telemetry_event (sign, account_id, day, kind)
+  select -1, account_id, day, kind from app_public.telemetry_event;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__telemetry_event__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__telemetry_event (sign, account_id, day, kind)
+  (select -1, account_id, day, kind from old_rows except all select -1, account_id, day, kind from new_rows)
+  union all
+  (select 1, account_id, day, kind from new_rows except all select 1, account_id, day, kind from old_rows);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__update_read__delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__update_read (sign, account_id, update_id)
+  select -1, account_id, update_id from old_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__update_read__insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__update_read (sign, account_id, update_id)
+  select 1, account_id, update_id from new_rows;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__update_read__truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'A truncate of % can only be counted in read committed',
+      'app_public.update_read' using
+      errcode = 'MR020',
+      detail = 'In this isolation level the transaction may not see all rows that it removes.',
+      hint = 'Truncate in a read committed transaction, or delete the rows.';
+  end if;
+  insert into millrace_log.app_public__update_read (sign, account_id, update_id)
+  select -1, account_id, update_id from app_public.update_read;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION millrace_log.app_public__update_read__update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into millrace_log.app_public__update_read (sign, account_id, update_id)
+  (select -1, account_id, update_id from old_rows except all select -1, account_id, update_id from new_rows)
+  union all
+  (select 1, account_id, update_id from new_rows except all select 1, account_id, update_id from old_rows);
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION millrace_log.pending_logs()
  RETURNS regclass[]
  LANGUAGE plpgsql
@@ -22747,6 +30098,11 @@ begin
     case when exists (select from millrace_log.app_public__account) then 'millrace_log.app_public__account'::regclass end,
     case when exists (select from millrace_log.app_public__account__carry) then 'millrace_log.app_public__account__carry'::regclass end,
     case when exists (select from millrace_log.app_public__account__recount) then 'millrace_log.app_public__account__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__agent) then 'millrace_log.app_public__agent'::regclass end,
+    case when exists (select from millrace_log.app_public__agent__carry) then 'millrace_log.app_public__agent__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__agent__recount) then 'millrace_log.app_public__agent__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__agent_follow) then 'millrace_log.app_public__agent_follow'::regclass end,
+    case when exists (select from millrace_log.app_public__agent_update) then 'millrace_log.app_public__agent_update'::regclass end,
     case when exists (select from millrace_log.app_public__analysis_run) then 'millrace_log.app_public__analysis_run'::regclass end,
     case when exists (select from millrace_log.app_public__badge) then 'millrace_log.app_public__badge'::regclass end,
     case when exists (select from millrace_log.app_public__chain) then 'millrace_log.app_public__chain'::regclass end,
@@ -22770,6 +30126,10 @@ begin
     case when exists (select from millrace_log.app_public__opinion__carry) then 'millrace_log.app_public__opinion__carry'::regclass end,
     case when exists (select from millrace_log.app_public__opinion__recount) then 'millrace_log.app_public__opinion__recount'::regclass end,
     case when exists (select from millrace_log.app_public__opinion_vote) then 'millrace_log.app_public__opinion_vote'::regclass end,
+    case when exists (select from millrace_log.app_public__post) then 'millrace_log.app_public__post'::regclass end,
+    case when exists (select from millrace_log.app_public__post__carry) then 'millrace_log.app_public__post__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__post__recount) then 'millrace_log.app_public__post__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__post_like) then 'millrace_log.app_public__post_like'::regclass end,
     case when exists (select from millrace_log.app_public__profile) then 'millrace_log.app_public__profile'::regclass end,
     case when exists (select from millrace_log.app_public__project) then 'millrace_log.app_public__project'::regclass end,
     case when exists (select from millrace_log.app_public__project__carry) then 'millrace_log.app_public__project__carry'::regclass end,
@@ -22777,7 +30137,12 @@ begin
     case when exists (select from millrace_log.app_public__project_comment) then 'millrace_log.app_public__project_comment'::regclass end,
     case when exists (select from millrace_log.app_public__project_comment__carry) then 'millrace_log.app_public__project_comment__carry'::regclass end,
     case when exists (select from millrace_log.app_public__project_comment__recount) then 'millrace_log.app_public__project_comment__recount'::regclass end,
-    case when exists (select from millrace_log.app_public__project_upvote) then 'millrace_log.app_public__project_upvote'::regclass end
+    case when exists (select from millrace_log.app_public__project_upvote) then 'millrace_log.app_public__project_upvote'::regclass end,
+    case when exists (select from millrace_log.app_public__session) then 'millrace_log.app_public__session'::regclass end,
+    case when exists (select from millrace_log.app_public__telemetry_day__carry) then 'millrace_log.app_public__telemetry_day__carry'::regclass end,
+    case when exists (select from millrace_log.app_public__telemetry_day__recount) then 'millrace_log.app_public__telemetry_day__recount'::regclass end,
+    case when exists (select from millrace_log.app_public__telemetry_event) then 'millrace_log.app_public__telemetry_event'::regclass end,
+    case when exists (select from millrace_log.app_public__update_read) then 'millrace_log.app_public__update_read'::regclass end
   ]::regclass[], null);
 end
 $function$;
@@ -22790,19 +30155,21 @@ CREATE OR REPLACE FUNCTION millrace_log.waiting_derivations()
 AS $function$
 begin
   return array_remove(array[
-    case when exists (select from millrace_log.app_public__opinion_analysis__work) then 1::bigint end,
-    case when exists (select from millrace_log.analyze_conversation__work) then 2::bigint end,
-    case when exists (select from millrace_log.analyze_moderated__work) then 3::bigint end,
-    case when exists (select from millrace_log.app_public__intro_request_stats__work) then 33::bigint end,
-    case when exists (select from millrace_log.app_public__feed_project__work) then 34::bigint end,
-    case when exists (select from millrace_log.app_public__chain_discovery__work) then 35::bigint end,
-    case when exists (select from millrace_log.app_public__chain_post_feed__work) then 36::bigint end,
-    case when exists (select from millrace_log.app_public__investor_directory__work) then 37::bigint end,
-    case when exists (select from millrace_log.app_public__project_details__work) then 38::bigint end,
-    case when exists (select from millrace_log.app_private__leaderboard_project__work) then 39::bigint end,
-    case when exists (select from millrace_log.app_private__leaderboard_builder__work) then 40::bigint end,
-    case when exists (select from millrace_log.app_hidden__search_index__work) then 41::bigint end,
-    case when exists (select from millrace_log.app_public__direct_conversation_list__work) then 42::bigint end
+    case when exists (select from millrace_log.app_private__live_session__work) then 1::bigint end,
+    case when exists (select from millrace_log.app_public__agent_feed_item__work) then 8::bigint end,
+    case when exists (select from millrace_log.app_public__opinion_analysis__work) then 9::bigint end,
+    case when exists (select from millrace_log.analyze_conversation__work) then 10::bigint end,
+    case when exists (select from millrace_log.analyze_moderated__work) then 11::bigint end,
+    case when exists (select from millrace_log.app_public__intro_request_stats__work) then 41::bigint end,
+    case when exists (select from millrace_log.app_public__feed_project__work) then 42::bigint end,
+    case when exists (select from millrace_log.app_public__chain_discovery__work) then 43::bigint end,
+    case when exists (select from millrace_log.app_public__chain_post_feed__work) then 44::bigint end,
+    case when exists (select from millrace_log.app_public__investor_directory__work) then 45::bigint end,
+    case when exists (select from millrace_log.app_public__project_details__work) then 46::bigint end,
+    case when exists (select from millrace_log.app_private__leaderboard_project__work) then 47::bigint end,
+    case when exists (select from millrace_log.app_private__leaderboard_builder__work) then 48::bigint end,
+    case when exists (select from millrace_log.app_hidden__search_index__work) then 49::bigint end,
+    case when exists (select from millrace_log.app_public__direct_conversation_list__work) then 50::bigint end
   ]::bigint[], null);
 end
 $function$;
