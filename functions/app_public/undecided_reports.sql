@@ -1,4 +1,4 @@
-/* A range of report_undecided_idx. */
+/* A range of report_undecided_idx; for others than moderators nothing is looked through. */
 create or replace function app_public.undecided_reports()
   returns setof app_public.report
   language sql
@@ -7,13 +7,14 @@ create or replace function app_public.undecided_reports()
   security invoker
   rows 100
 begin atomic
-  select r.* from app_public.report r where r.state in ('open', 'reviewing');
+  select r.* from app_public.report r
+  where r.state in ('open', 'reviewing') and (select app_hidden.is_moderator());
 end;
 
 comment on function app_public.undecided_reports() is
   E'@behavior +order +backwards -array\n'
   '@listOrder CREATED_AT_ASC,ID_ASC\n'
-  'Reports that wait for a decision, oldest first; for moderators, and for others their own.';
+  'Reports that wait for a decision, oldest first. For moderators.';
 
 grant execute on function app_public.undecided_reports()
   to app_anonymous, app_account, app_moderator;

@@ -718,7 +718,7 @@ describe('reports', () => {
     expect(await seen((work) => db.asAccount(reporter, work))).toEqual({
       reports: 1,
       events: 0,
-      undecided: 1,
+      undecided: 0,
     });
     const nothing = { reports: 0, events: 0, undecided: 0 };
     expect(await seen(db.asAnonymous)).toEqual(nothing);
