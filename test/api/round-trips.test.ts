@@ -141,7 +141,7 @@ describe('round trips to the database', () => {
     expect(await (await fetch(`${api.server.url}/healthz`)).json()).toEqual({ status: 'ok' });
     expect(api.proxy.counts().statements).toBe(0);
     const ready = await fetch(`${api.server.url}/readyz`);
-    expect(await ready.json()).toMatchObject({ status: 'ok', failed: 0 });
+    expect(await ready.json()).toMatchObject({ checks: { database: true }, failed: 0 });
     expect(api.proxy.counts()).toMatchObject({ statements: 1, roundTrips: 1 });
   });
 });
