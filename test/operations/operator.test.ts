@@ -7,6 +7,7 @@ import { issueToken, tokenKey } from '../../scripts/lib/jwt.ts';
 import { type OperatorEndpoint, startOperator } from '../../scripts/lib/operator.ts';
 import { issueOperatorToken, verifyOperator } from '../../scripts/lib/operator-token.ts';
 import { startWorker } from '../../scripts/lib/worker.ts';
+import { runScript } from '../host/process.ts';
 import { until } from '../host/until.ts';
 import {
   backendPid,
@@ -159,6 +160,18 @@ describe('who may ask', () => {
   test('an operator, by name', async () => {
     expect(await verifyOperator(key, `Bearer ${token}`)).toBe('test');
     expect((await data('{ serverOverview { version } }')).serverOverview.version).toMatch(/^\d+\./);
+  });
+
+  test('with a token of npm run operator-token', async () => {
+    const secret = 'a secret of this test, long enough for every algorithm of the family';
+    const command = runScript('operator-token', { JWT_SECRET: secret }, ['somebody', '--json']);
+    expect(await command.ended).toBe(0);
+    const made = JSON.parse(command.output()) as { token: string; expiresAt: string };
+    expect(await verifyOperator(key, `Bearer ${made.token}`)).toBe('somebody');
+    expect(Date.parse(made.expiresAt)).toBeGreaterThan(Date.now());
+    expect((await ask('{ __typename }', `Bearer ${made.token}`)).status).toBe(200);
+    const wrong = runScript('operator-token', { JWT_SECRET: secret }, ['--lifetime', '0']);
+    expect(await wrong.ended).not.toBe(0);
   });
 
   test('no role of the public API, whatever it calls', async () => {
