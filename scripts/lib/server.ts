@@ -17,6 +17,7 @@ import { handleAnalysisPage } from './analysis-page.ts';
 import { startAnnouncements } from './announcements.ts';
 import { identityPlugin, identitySettings, watchSessions } from './api-identity.ts';
 import { loadPersistedOperations, persistedPlugin } from './api-persisted.ts';
+import { RequestsPlugin } from './api-requests.ts';
 import { API_SCHEMAS, makeApiSchema } from './api-schema.ts';
 import { LISTENER_HEARTBEAT, makeResponseCache, type ResponseCache } from './cache.ts';
 import { makeReadsOf, ReadsPlugin } from './cache-reads.ts';
@@ -150,6 +151,7 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
   const extension: GraphileConfig.Preset = {
     plugins: [
       metrics.plugin,
+      RequestsPlugin,
       identityPlugin(options.key),
       ...(operations === null ? [] : [persistedPlugin(operations)]),
       ...(cache === null ? [] : [cache.plugin, ReadsPlugin]),
