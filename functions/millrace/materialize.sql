@@ -187,6 +187,15 @@ begin
     join unnest(v_mappings) m on m.source = s.relation
     where not s.columns @> m.columns
     union
+    -- an index of it, or the log itself, is needed no more
+    select s.log
+    from millrace.source s
+    join millrace.mapping m on m.source = s.relation
+    where m.derivation = v_old.id and not exists (
+      select from unnest(v_mappings) n
+      where n.source = m.source and n.key_columns is not distinct from m.key_columns
+    )
+    union
     select v_old.work where v_old.id is not null
   ), millrace.live_views(v_d.name));
   perform millrace.add_sources(array(select m.source from unnest(v_mappings) m));

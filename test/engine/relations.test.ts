@@ -1653,6 +1653,34 @@ describe('readers while a definition changes', () => {
   });
 });
 
+describe('a declaration that needs an index of a log no more', () => {
+  inGallery();
+
+  test('gives way to who reads that log and writes then', async () => {
+    const sized = (mapping: string) => `select millrace.materialize('d.sized', 'd.sized_definition',
+      '{id}', sources => '{"d.photo": "${mapping}"}')`;
+    await client.query(`
+      create view d.sized_definition as select id, size from d.photo;
+      create view d.captioned_definition as select id, caption from d.photo;
+      select millrace.materialize('d.captioned', 'd.captioned_definition', '{id}',
+        sources => '{"d.photo": "select id from changed"}');
+      ${sized('id')}`);
+    const writer = await db.connect();
+    await writer.query('begin');
+    await writer.query('select from d.captioned_live where id = 1');
+    const declarer = await db.connect();
+    const pid = await backendPid(declarer);
+    const declared = declarer.query(sized('select id from changed'));
+    // Whoever waits for it later sees the error then.
+    declared.catch(() => undefined);
+    await waitUntilBlocked(client, pid);
+    await writer.query('update d.photo set size = 77 where id = 1');
+    await writer.query('commit');
+    await declared;
+    expect(await one('select size::integer from d.sized_live where id = 1')).toBe(77);
+  });
+});
+
 describe('the API', () => {
   test('knows keys and references of derived relations, and offers no mutation', async () => {
     await client.query(ROLLBACK);
