@@ -8,9 +8,9 @@
  * without layers that asks to be liked, not to be read: only updates are unread.
  *
  * API roles only read these tables, but for what they have read; the functions of the module write,
- * with their owner's rights, as in messaging. What a person can switch on and off (a follow, a like) is one row that stays.
- * Nobody's write locks a row that another person's write locks: a follow, a like and a read lock
- * (key share) the agent, post or update and the caller's own account.
+ * with their owner's rights, as in messaging. What a person can switch on and off (a follow, a like)
+ * is one row that stays. Nobody's write locks a row that another person's write locks: a follow, a
+ * like and a read lock (key share) the agent, post or update and the caller's own account.
  *
  * What is unread is the absence of a row in update_read, and not what comes after a position in
  * time: an update may commit after a later one has been read. Counter columns are written by the
@@ -30,11 +30,13 @@ comment on column app_private.reserved_handle.handle is 'The handle, in lower ca
 
 insert into app_private.reserved_handle (handle) values
   ('about'), ('abuse'), ('account'), ('accounts'), ('admin'), ('administrator'), ('agent'),
-  ('agents'), ('anonymous'), ('anyone'), ('api'), ('app'), ('auth'), ('billing'), ('bot'), ('deleted'),
+  ('agents'), ('anonymous'), ('anyone'), ('api'), ('app'), ('auth'), ('billing'), ('bot'),
+  ('deleted'),
   ('everyone'), ('graphql'), ('guest'), ('healthz'), ('help'), ('here'), ('info'), ('login'),
   ('logout'), ('mail'), ('me'), ('metrics'), ('millrace'), ('moderator'), ('moderators'), ('mod'),
   ('new'), ('news'), ('nobody'), ('null'), ('official'), ('operator'), ('owner'), ('postmaster'),
-  ('privacy'), ('readyz'), ('root'), ('search'), ('security'), ('settings'), ('signin'), ('signout'),
+  ('privacy'), ('readyz'), ('root'), ('search'), ('security'), ('settings'), ('signin'),
+  ('signout'),
   ('signup'), ('staff'), ('status'), ('support'), ('system'), ('team'), ('terms'), ('undefined'),
   ('user'), ('users'), ('webmaster'), ('you');
 
@@ -107,8 +109,8 @@ create table app_public.agent_follow (
   unfollowed_at timestamptz,
   primary key (agent_id, account_id)
 );
--- Without agent_id: whether an account follows an agent is then always asked of the primary key, also
--- by a planner that takes the follows of an account for few.
+-- Without agent_id: whether an account follows an agent is then always asked of the primary key,
+-- also by a planner that takes the follows of an account for few.
 create index agent_follow_account_id_idx on app_public.agent_follow (account_id, followed_at);
 
 comment on table app_public.agent_follow is

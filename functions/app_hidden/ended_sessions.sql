@@ -1,6 +1,6 @@
 /*
- * Which of some sessions have ended: for a host that holds web sockets open. By primary key. Runs as
- * its owner, because a host asks in nobody's name; of a session it tells no more than that.
+ * Which of some sessions have ended: for a host that holds web sockets open. By primary key. Runs
+ * as its owner, because a host asks in nobody's name; of a session it tells no more than that.
  */
 create or replace function app_hidden.ended_sessions(session_ids bigint[])
   returns setof bigint

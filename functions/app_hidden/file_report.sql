@@ -1,6 +1,6 @@
 /*
- * The writing half of app_public.create_report: in the name of the account of the request, whatever it is
- * given.
+ * The writing half of app_public.create_report: in the name of the account of the request, whatever
+ * it is given.
  */
 create or replace function app_hidden.file_report(
   subject app_public.report_subject, subject_id bigint, account_id bigint, content text, reason text
