@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { analyze } from '../../scripts/lib/analysis/analyze.ts';
 import { claimAnalysis } from '../../scripts/lib/analysis-store.ts';
+import { ROOT } from '../../scripts/lib/config.ts';
 import { importPolis } from '../../scripts/lib/polis-import.ts';
 import { type Answer, startTestApi, type TestApi } from '../api/test-api.ts';
 import { createAccount } from '../deliberation/community.ts';
@@ -197,6 +200,17 @@ describe('a conversation', () => {
     });
   });
 
+  it('answers what the README asks', async () => {
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+    const [, text] = /## Opinion groups.*?```graphql\n(.*?)```/s.exec(readme) ?? [];
+    const { conversation } = await ask(
+      (text as string).replace('conversation(id: 1)', `conversation(id: ${made.id})`),
+    );
+    expect(conversation.analysis.groups.nodes).toHaveLength(2);
+    expect(conversation.divisiveOpinions.nodes[0].opinion.content).toMatch(/Statement/);
+    expect(conversation.newOpinions.nodes).toHaveLength(20);
+  });
+
   it('shows the published result only', async () => {
     await analyzeNow(api.db, made.id);
     await api.db.asAnonymous(async (client) => {
@@ -286,6 +300,68 @@ describe.skipIf(!HAS_DATA).each(NAMES)('%s, imported and read back', (name) => {
       statements: new Map([...opinions].map(([statement, it]) => [statement, Number(it)])),
     });
     expect(found).toEqual(byId(analyze(real.input)));
+  });
+
+  it('groups and what represents them are what the votes of the export give', async () => {
+    const result = analyze(real.input);
+    const { conversation } = await ask(`{ conversation(id: ${id}) { analysis { groups { nodes {
+      key size representativeOpinions(first: 100) { nodes {
+        rank isSelected isBestAgree direction opinionId successCount voteCount
+        probability probabilityTest ratio ratioTest } } } } } } }`);
+    const groups = conversation.analysis.groups.nodes;
+    expect(groups.map(({ key, size }: Data) => ({ key, size }))).toEqual(
+      result.groups.map(({ key, size }) => ({ key, size })),
+    );
+    for (const [at, { representativeOpinions }] of groups.entries()) {
+      const found = representativeOpinions.nodes
+        .filter((it: Data) => it.isSelected)
+        .sort((a: Data, b: Data) => a.rank - b.rank);
+      expect(found).toEqual(
+        result.representatives[at]?.selected.map((it) => ({
+          rank: expect.any(Number),
+          isSelected: true,
+          isBestAgree: it.bestAgree,
+          direction: it.direction,
+          opinionId: opinions.get(result.statements.ids[it.column] as number),
+          successCount: it.successes,
+          voteCount: it.trials,
+          probability: it.probability,
+          probabilityTest: it.probabilityTest,
+          ratio: it.ratio,
+          ratioTest: it.ratioTest,
+        })),
+      );
+      expect(found.length).toBeGreaterThan(0);
+    }
+  });
+
+  it('group-aware consensus and priority of every listed opinion are, too', async () => {
+    const { statements } = analyze(real.input);
+    const listed = await allPages(
+      `{ conversation(id: ${id}) { newOpinions(%s) {
+        nodes { id opinionAnalysis { consensus dissent divisiveness priority extremity } }
+        pageInfo { hasNextPage endCursor } } } }`,
+      (data) => data.conversation.newOpinions,
+      100,
+    );
+    const found = new Map(listed.map((it) => [it.id, it.opinionAnalysis]));
+    let compared = 0;
+    for (const [column, statement] of statements.ids.entries()) {
+      const it = found.get(opinions.get(statement) as string);
+      if (it === undefined) {
+        expect(real.input.moderated).toContain(statement);
+        continue;
+      }
+      expect(it).toEqual({
+        consensus: statements.consensusAgree[column],
+        dissent: statements.consensusDisagree[column],
+        divisiveness: statements.divisiveness[column],
+        priority: statements.priority[column],
+        extremity: statements.extremity[column],
+      });
+      compared += 1;
+    }
+    expect(compared).toBeGreaterThan(20);
   });
 
   it('positions and extremity are those of the reference, up to the sign of an axis', async () => {
