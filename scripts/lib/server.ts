@@ -58,6 +58,7 @@ import {
 import { handleHealth, ownMigrations, type ReadinessSources } from './readiness.ts';
 import { makeRedisCache } from './redis-cache.ts';
 import { makeSlowStatements } from './slow-statements.ts';
+import { limitSocket } from './socket-limit.ts';
 
 export interface ServerOptions extends Partial<ServerSettings> {
   /** Login app_authenticator. */
@@ -198,6 +199,7 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
     const upgrade = await api.getUpgradeHandler();
     server.on('upgrade', (request, socket, head) => {
       if (upgrade !== null && api.shouldHandleUpgrade(request, socket, head)) {
+        limitSocket(socket, head, resolvedPreset.grafserv?.maxRequestLength ?? 100_000);
         upgrade(request, socket, head);
       } else {
         socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
