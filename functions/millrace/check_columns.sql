@@ -21,7 +21,7 @@ begin
       a.attrelid::regclass as relation,
       a.attname as name,
       format_type(a.atttypid, null) as type_name,
-      a.attname in ('sign', 'recorded_at')
+      a.attname in ('sign', 'recorded_at', 'recorded_in')
         and a.attname = any (check_columns.columns) as is_reserved,
       a.attgenerated = 'v' as is_virtual,
       a.attname = any (check_columns.columns)
@@ -34,7 +34,7 @@ begin
       raise exception 'The column % of % has a name that the log uses itself',
         v_column.name, v_column.relation using
         errcode = 'MR011',
-        detail = 'A log row has the columns sign and recorded_at.',
+        detail = 'A log row has the columns sign, recorded_at and recorded_in.',
         hint = 'Rename the column, or add a generated column with another name and use that.';
     end if;
     if v_column.is_virtual then

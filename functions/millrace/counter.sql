@@ -233,6 +233,8 @@ begin
     and v_old.name = v_d.name
   then
     perform millrace.declared_again(v_old.id, v_d.module, v_d.notifies);
+    perform millrace.renew_logs();
+    perform millrace.refresh_pending(v_old);
     perform millrace.refresh_exact(v_old.name);
     return v_old.name;
   end if;

@@ -24,10 +24,10 @@ return (
           millrace.column_type((dirty_sql.derivation).work, c.name)), ', ' order by c.position)
         from unnest((dirty_sql.derivation).target_key) with ordinality c(name, position)
       ),
-      millrace.mapped_sql(m.query, m.columns, millrace.qualified_name(s.log)),
+      millrace.mapped_sql(m.query, m.columns,
+        millrace.open_log_sql(m.source, 'millrace.undrained') || ' l'),
       millrace.list((dirty_sql.derivation).target_key))
     from millrace.mapping m
-    join millrace.source s on s.relation = m.source
     where m.derivation = (dirty_sql.derivation).id and m.query is not null
   ) p
 );

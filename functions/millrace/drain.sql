@@ -23,6 +23,7 @@ as $$
 declare
   v_started constant timestamptz := clock_timestamp();
   v_pending regclass[];
+  v_since xid8;
   v_plan millrace.drain_plan;
   v_log text;
   v_rows jsonb := '{}';
@@ -38,7 +39,9 @@ begin
   if not millrace.try_lock_engine() then
     return jsonb_build_object('busy', true, 'rows', 0, 'keys', 0, 'more', false);
   end if;
-  v_pending := millrace_log.pending_logs();
+  -- in one snapshot, in which all other logs are empty
+  select millrace_log.pending_logs(), pg_snapshot_xmin(pg_current_snapshot())
+    into v_pending, v_since;
 
   v_backfilling := exists (
     select from millrace.derivation d where d.state = 'backfilling' and d.kind = 'counter'
@@ -97,6 +100,9 @@ begin
         coalesce(bool_or(r.value::bigint >= drain.slice), false)
       into v_total, v_more
       from jsonb_each_text(v_rows) r;
+    if not v_more then
+      perform millrace.move_horizon(v_since, v_generation);
+    end if;
     if v_total > 0 then
       update millrace.source s
         set drained_at = clock_timestamp(), drained_rows = s.drained_rows + r.value::bigint

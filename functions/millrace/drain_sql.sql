@@ -40,6 +40,7 @@ declare
   v_changed text[] := '{}';
   v_full text[] := '{}';
 begin
+  v_ctes := array[millrace.undrained_sql()];
   for v_log in
     select distinct s.relation, millrace.qualified_name(s.log) as log,
       quote_ident(millrace.generated_name(s.relation)) as taken

@@ -35,6 +35,7 @@ begin
     '  set enable_bitmapscan to off\n'
     '  set enable_hashjoin to off\n'
     '  set enable_mergejoin to off\n'
+    '  set enable_sort to off\n'
     '  set jit to off\n'
     'as $exact$\n'
     'begin\n'
@@ -45,7 +46,7 @@ begin
     '          where d.id = %4$s and d.state = ''active''\n'
     '        )\n'
     '        and not exists (select from %5$s t where %6$s)\n'
-    '      then coalesce((select t.%7$I from %2$s t where %6$s), $1.%7$I, 0)\n'
+    '      then coalesce((%10$s), $1.%7$I, 0)\n'
     '        + coalesce((select t.delta from %8$s t where %6$s), 0)\n'
     '      else coalesce((select t.value from %9$s t where %6$s), 0)\n'
     '    end\n'
@@ -60,7 +61,15 @@ begin
     millrace.list(v_d.target_key, 't.%1$I = $1.%1$I', ' and '),
     v_d.target_column,
     v_names.pending,
-    v_names.truth);
+    v_names.truth,
+    millrace.newest_sql(
+      v_d.target, 't', v_d.target_key,
+      array(
+        select format('$1.%I', k.name)
+        from unnest(v_d.target_key) with ordinality k(name, position)
+        order by k.position
+      ),
+      array[v_d.target_column]));
 end
 $$;
 

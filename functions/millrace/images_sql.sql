@@ -25,7 +25,8 @@
  * table expressions that carry the names of the logs. The table that an image is looked up in
  * stands in a lateral subquery that the planner may not pull up (offset 0): the log is always the
  * outer side, so the cost follows the change whatever the statistics say, and a key in the
- * condition reaches the log's index.
+ * condition reaches the log's index. The through row is looked up newest version first
+ * (newest_sql).
  */
 create or replace function millrace.images_sql(
   mode text, source regclass, through regclass, source_columns name[], through_columns name[],
@@ -66,9 +67,8 @@ begin atomic
     select
       millrace.qualified_name(images_sql.source) as source,
       millrace.qualified_name(images_sql.through) as through,
-      format('millrace_log.%I', millrace.generated_name(images_sql.source)) as source_log,
-      format('millrace_log.%s',
-        quote_ident(millrace.generated_name(images_sql.through))) as through_log,
+      millrace.open_log_sql(images_sql.source) as source_log,
+      millrace.open_log_sql(images_sql.through) as through_log,
       quote_ident(millrace.generated_name(images_sql.source)) as source_taken,
       quote_ident(millrace.generated_name(images_sql.through)) as through_taken,
       millrace.list(images_sql.source_columns, 'source.%I') as source_list,
@@ -82,8 +82,15 @@ begin atomic
   ) n
   cross join lateral (
     select
-      format('lateral (select %s from %s via where %s offset 0) via',
-        n.through_list, n.through, n.joined) as through,
+      format('lateral (%s) via',
+        millrace.newest_sql(
+          images_sql.through, 'via', images_sql.through_key,
+          array(
+            select format('source.%I', k.name)
+            from unnest(images_sql.source_key) with ordinality k(name, position)
+            order by k.position
+          ),
+          images_sql.through_columns)) as through,
       format('lateral (select %s from %s source where %s offset 0) source',
         n.source_list, n.source, n.joined) as source,
       format('lateral (select source.sign, %s from %s source where %s offset 0) source',
@@ -124,7 +131,7 @@ begin atomic
     (11, 'taken', true, '-source.sign * via.sign', format(
       E'%s source,\n'
       'lateral (\n'
-      '  select via.ctid as taken_id, via.sign, %s\n'
+      '  select via.log_id as taken_id, via.sign, %s\n'
       '  from %s via\n'
       '  where %s\n'
       '  offset 0\n'

@@ -4,6 +4,10 @@
  * other along the foreign key. A drain comes with no key and goes along the foreign key for every
  * row of the through table's log: without an index that begins with it, it would read the source's
  * log for each.
+ *
+ * Behind what is looked up stands recorded_in, so that rows that drains have deleted are passed
+ * however many there are (see undrained). In a foreign key it follows the part that is unique
+ * alone: (opinion_id, recorded_in, conversation_id) also serves reads by opinion_id.
  */
 create or replace function millrace.log_index_columns(
   derivation millrace.derivation, relation regclass
@@ -31,9 +35,31 @@ begin atomic
     cross join unnest(log_index_columns.derivation.key) with ordinality k(key, position)
     where s.is_side
     group by s.name
+  ),
+  -- the foreign key as columns of this side, what is unique alone first
+  foreign_key as (
+    select
+      s.name,
+      array_agg(k.name order by k.position) filter (where k.is_unique) as first_columns,
+      coalesce(array_agg(k.name order by k.position) filter (where not k.is_unique), '{}') as rest
+    from side s
+    cross join lateral (
+      select
+        case s.name when 'source' then c.source_column else c.through_column end as name,
+        c.position,
+        coalesce(c.through_column = any (millrace.unique_key(
+          (log_index_columns.derivation).through, (log_index_columns.derivation).through_key
+        )), true) as is_unique
+      from unnest(
+        (log_index_columns.derivation).source_key, (log_index_columns.derivation).through_key
+      ) with ordinality c(source_column, through_column, position)
+    ) k
+    where s.is_side
+    group by s.name
   )
-  -- behind the key of the source its foreign key: the cross term looks images up by both
-  select e.columns || case when e.name = 'source' then array(
+  -- behind the key of the source its foreign key: the planner may take an index for another while
+  -- it believes the log to be empty, and then the index alone still tells which rows match
+  select e.columns || '{recorded_in}'::name[] || case when e.name = 'source' then array(
     select k.name
     from unnest((log_index_columns.derivation).source_key) with ordinality k(name, position)
     where k.name <> all (e.columns)
@@ -42,10 +68,8 @@ begin atomic
   from entry e
   where array_position(e.columns, null) is null
   union
-  select log_index_columns.derivation.source_key from entry e
-  where e.name = 'source' and (log_index_columns.derivation).source_key is not null
-  union
-  select log_index_columns.derivation.through_key from entry e where e.name = 'via';
+  select f.first_columns || '{recorded_in}'::name[] || f.rest
+  from foreign_key f;
 end;
 
 comment on function millrace.log_index_columns(millrace.derivation, regclass) is

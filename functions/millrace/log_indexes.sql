@@ -13,7 +13,7 @@ begin atomic
   cross join lateral millrace.log_index_columns(d, log_indexes.source) i(columns)
   where d.kind = 'counter'
   union
-  select r.key_columns
+  select r.key_columns || '{recorded_in}'::name[]
   from millrace.reading r
   where r.relation = log_indexes.source and r.key_columns is not null;
 end;

@@ -169,6 +169,11 @@ begin
       set debounce = v_d.debounce, max_wait = v_d.max_wait, max_duty = v_d.max_duty,
         arguments = v_d.arguments
       where d.id = v_old.id and d.arguments <> v_d.arguments;
+    perform millrace.renew_logs();
+    if v_old.kept and v_old.strategy = 'incremental' then
+      -- while they are not kept the definition gives everything, and a rebuild makes them anew
+      perform millrace.make_views(v_old);
+    end if;
     perform millrace.dress(v_old.id);
     return v_old.name;
   end if;

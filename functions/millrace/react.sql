@@ -107,6 +107,7 @@ begin
   end if;
   if v_old.arguments = v_d.arguments then
     perform millrace.declared_again(v_old.id, v_d.module, false);
+    perform millrace.renew_logs();
     update millrace.derivation d
       set task = v_d.task, debounce = v_d.debounce, max_wait = v_d.max_wait,
         min_interval = v_d.min_interval

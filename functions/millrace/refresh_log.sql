@@ -58,7 +58,8 @@ begin
     execute format($sql$
       create table %s (
         sign smallint not null,
-        recorded_at timestamptz not null default clock_timestamp()
+        recorded_at timestamptz not null default clock_timestamp(),
+        recorded_in xid8 not null default pg_current_xact_id()
       ) with (
         autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_scale_factor = 0,
@@ -69,6 +70,18 @@ begin
       format(
         'The log of %s: +1 for every new image, -1 for every old one, until a drain takes them.',
         v_source));
+  end if;
+
+  if not exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = v_log::regclass and a.attname = 'recorded_in'
+  ) then
+    -- the log of an older engine: when its rows were written is not known, so the note of how far
+    -- the logs are empty is void until a drain has taken them
+    execute format($sql$
+      alter table %1$s add column recorded_in xid8 not null default '0';
+      alter table %1$s alter column recorded_in set default pg_current_xact_id()$sql$, v_log);
+    delete from millrace.horizon;
   end if;
 
   for v_column in

@@ -38,7 +38,9 @@ const DELETE_ALL = `execute (
         );`;
 const NEW_GENERATION = 'update millrace.generation g set number = g.number + 1;';
 const STORED =
-  'coalesce((select t.vote_count from app_public.conversation t where t.id = $1.id), $1.vote_count, 0)';
+  'coalesce((select t.vote_count from ( select t.id, t.vote_count from app_public.conversation t ' +
+  'where (t.id) <= ($1.id) and (t.id) >= ($1.id) order by t.id desc limit 1 ) t ' +
+  'where t.id = $1.id), $1.vote_count, 0)';
 
 const TAKEN = 'ctid = any (array(select unnest(marks) from batch))';
 const NEW_RUN = `update millrace.progress p set number = p.number + 1, started_at = v_started
@@ -77,6 +79,55 @@ export const MUTANTS: Mutant[] = [
       { routine: 'millrace.drain', find: RUN, replace: `${RUN} ${DELETE_ALL}` },
     ],
     caughtBy: 'commits in the middle of a drain',
+  },
+  {
+    name: 'horizon past running transactions',
+    mistake: 'rows of transactions that are in progress in a drain are taken for drained',
+    edits: [
+      {
+        routine: 'millrace.drain',
+        find: 'pg_snapshot_xmin(pg_current_snapshot())',
+        replace: 'pg_snapshot_xmax(pg_current_snapshot())',
+      },
+    ],
+    caughtBy: 'a long transaction across drains',
+  },
+  {
+    name: 'horizon past its own transaction',
+    mistake: 'rows that a transaction writes after it drained are taken for drained',
+    edits: [
+      {
+        routine: 'millrace.move_horizon',
+        find: 'values (move_horizon.number, move_horizon.since,',
+        replace: `values (move_horizon.number,
+          (pg_current_xact_id()::text::bigint + 1)::text::xid8,`,
+      },
+    ],
+    caughtBy: 'a drain in the middle of a transaction',
+  },
+  {
+    name: 'horizon after a slice',
+    mistake: 'what a slice left in a log is taken for drained',
+    edits: [
+      {
+        routine: 'millrace.drain',
+        find: 'if not v_more then perform millrace.move_horizon',
+        replace: 'if true then perform millrace.move_horizon',
+      },
+    ],
+    caughtBy: 'slices with other transactions between them',
+  },
+  {
+    name: 'horizon of another cluster',
+    mistake: 'a restored database believes the transaction numbers of the one it was dumped from',
+    edits: [
+      {
+        routine: 'millrace.undrained',
+        find: '(h.written_by = h.xmin)',
+        replace: 'true',
+      },
+    ],
+    caughtBy: 'a restored database',
   },
   {
     name: 'drain in read committed',
@@ -199,7 +250,7 @@ export const MUTANTS: Mutant[] = [
       {
         routine: 'millrace.drain',
         find: NEW_GENERATION.replace(';', ' returning g.number into v_generation;'),
-        replace: 'v_generation := 1;',
+        replace: 'v_generation := 3 * (1e9 * random())::bigint + 1;',
       },
     ],
     caughtBy: 'two drains at once',

@@ -19,6 +19,14 @@ const voteSql = (opinion: number, voter: number, choice = 'agree') =>
 const moderateSql = (opinion: number, moderation: string) =>
   `update app_public.opinion set moderation = ${moderation} where id = ${opinion}`;
 
+/** Transactions that come and go. */
+const OTHERS = `do $$ begin
+  for i in 1 .. 200 loop
+    perform pg_current_xact_id();
+    commit;
+  end loop;
+end $$`;
+
 const VOTE_COUNT = DELIBERATION.filter(
   ({ name }) => name === 'app_public.conversation.vote_count',
 ) as [Derived];
@@ -49,6 +57,126 @@ const SCENARIOS = {
     await stage.openGate();
     await drain.done;
     await stage.check('after the drain');
+    await stage.settle();
+  },
+
+  'commits in the middle of a drain, others after it': async (stage) => {
+    const drainer = await stage.actor();
+    await stage.query(voteSql(1, 20));
+    await stage.query('select millrace.drain()');
+    await stage.query(voteSql(1, 21));
+    await stage.holdAtGate(drainer);
+    const drain = await stage.untilBlocked(drainer, () => drainer.query('select millrace.drain()'));
+    if (!drain.waited) stage.faults.push('the drain did not come to the gate');
+    await stage.query(voteSql(4, 21));
+    await stage.query(moderateSql(3, "'hidden'"));
+    await stage.query(OTHERS);
+    await stage.query(voteSql(1, 22));
+    await stage.openGate();
+    await drain.done;
+    await stage.query(OTHERS);
+    await stage.check('after the drain and others');
+    await stage.settle();
+  },
+
+  'a long transaction across drains': async (stage) => {
+    const late = await stage.actor();
+    await late.query('begin');
+    await late.query(voteSql(1, 20));
+    for (const voter of [21, 22, 23]) {
+      await stage.query(voteSql(1, voter));
+      await stage.query('select millrace.drain()');
+      await stage.query(OTHERS);
+      await stage.check(`while it is open, after voter ${voter}`);
+    }
+    await late.query(voteSql(4, 20));
+    await late.query(moderateSql(2, "'hidden'"));
+    await stage.check('in the long transaction', DELIBERATION, late.client);
+    await late.query('commit');
+    await stage.check('after its commit');
+    await stage.query('select millrace.drain()');
+    await stage.query(OTHERS);
+    await stage.check('after a drain');
+    await stage.settle();
+  },
+
+  'a long snapshot across drains': async (stage) => {
+    const reader = await stage.actor();
+    const writer = await stage.actor();
+    await stage.query(voteSql(1, 20));
+    for (const { client } of [reader, writer]) {
+      await client.query('begin isolation level repeatable read');
+      await stage.check('when the snapshot is taken', DELIBERATION, client);
+    }
+    for (const voter of [21, 22, 23]) {
+      await stage.query(voteSql(1, voter));
+      await stage.query(moderateSql(2, voter === 22 ? 'null' : "'moved'"));
+      await stage.query('select millrace.drain()');
+      await stage.query(OTHERS);
+      await stage.query(voteSql(4, voter));
+      await stage.check(`after voter ${voter}`);
+      await stage.check('in the old snapshot', DELIBERATION, reader.client);
+    }
+    await writer.query(voteSql(4, 20));
+    await stage.check('in an old snapshot that writes', DELIBERATION, writer.client);
+    await writer.query('commit');
+    await stage.check('after its commit');
+    await reader.query('commit');
+    await stage.settle();
+  },
+
+  'a drain in the middle of a transaction': async (stage) => {
+    const drainer = await stage.actor();
+    await drainer.query('begin');
+    await drainer.query(voteSql(1, 20));
+    await stage.query(OTHERS);
+    await drainer.query('select millrace.drain()');
+    await drainer.query(voteSql(1, 21));
+    await stage.check('in it', DELIBERATION, drainer.client);
+    await drainer.query('savepoint s');
+    await drainer.query('select millrace.drain()');
+    await drainer.query(voteSql(1, 22));
+    await stage.query(OTHERS);
+    await stage.check('in it, after a second one', DELIBERATION, drainer.client);
+    await drainer.query('rollback to s');
+    await stage.check('in it, with the second undone', DELIBERATION, drainer.client);
+    await drainer.query('savepoint t');
+    await drainer.query('select millrace.drain()');
+    await drainer.query('release t');
+    await drainer.query(voteSql(4, 21));
+    await drainer.query('commit');
+    await stage.query(OTHERS);
+    await stage.check('after it');
+    await stage.settle();
+  },
+
+  'a restored database': async (stage) => {
+    await stage.query(voteSql(1, 20));
+    await stage.query('select millrace.drain()');
+    // As a dump would bring it: by another transaction, with a number of the other cluster.
+    await stage.query(
+      `update millrace.horizon set since = (since::text::bigint + 1000000)::text::xid8`,
+    );
+    await stage.query(voteSql(1, 21));
+    await stage.query(moderateSql(2, "'hidden'"));
+    await stage.check('before the first drain');
+    await stage.query('select millrace.drain()');
+    await stage.query(voteSql(1, 22));
+    await stage.check('after it');
+    await stage.settle();
+  },
+
+  'slices with other transactions between them': async (stage) => {
+    for (const opinion of [1, 2, 4]) {
+      await stage.query(voteSql(opinion, 20));
+      await stage.query(moderateSql(opinion, "'moved'"));
+      await stage.query(OTHERS);
+    }
+    for (let slice = 1; slice <= 3; slice += 1) {
+      await stage.query(`select millrace.drain(${slice})`);
+      await stage.query(OTHERS);
+      await stage.check(`after a slice of ${slice}`);
+    }
     await stage.settle();
   },
 
@@ -87,7 +215,8 @@ const SCENARIOS = {
   'a drain that commits in the middle of an exact read': async (stage) => {
     const drainer = await stage.actor();
     const reader = await stage.actor();
-    await stage.query(voteSql(2, 20));
+    // One in each conversation: the first that is read is the one that waits.
+    for (const opinion of [1, 2, 3]) await stage.query(voteSql(opinion, 20));
     await drainer.query('begin');
     await drainer.query(
       'lock table millrace_log.app_public__opinion_vote in access exclusive mode',

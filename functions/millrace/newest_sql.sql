@@ -1,0 +1,72 @@
+/*
+ * Looks a row up by a unique key, as SQL: newest version first.
+ *
+ * While a snapshot is held open no version of a row can be removed, and a look-up by equality
+ * passes all of them, oldest first, before it comes to the one that it sees: a row that drains
+ * update ten times a second has thousands after some minutes, and an exact read looks its row up
+ * for every pending one. Equal keys lie in an index in the order of their places in the table, and
+ * while nothing is removed newer versions go to higher places. So this comes from behind. (For a
+ * key that equals the one looked for Postgres would see nothing to put in order; for one that is
+ * neither above nor below it does.)
+ *
+ * Where no unique index in ascending order lies within the key, or an operator would have to be
+ * looked for outside of pg_catalog, it is an ordinary look-up. key and key_values belong together
+ * by position.
+ */
+create or replace function millrace.newest_sql(
+  relation regclass, alias text, key name[], key_values text[], columns name[]
+)
+  returns text
+  language plpgsql
+  stable
+  set search_path to ''
+as $$
+declare
+  v_alias constant text := quote_ident(newest_sql.alias);
+  v_relation constant text := millrace.qualified_name(newest_sql.relation) || ' ' || v_alias;
+  v_index constant name[] := millrace.unique_key(newest_sql.relation, newest_sql.key);
+  v_index_values constant text := (
+    select string_agg(k.value, ', ' order by i.position)
+    from unnest(v_index) with ordinality i(name, position)
+    join unnest(newest_sql.key, newest_sql.key_values) k(name, value) on k.name = i.name
+  );
+  v_same_key constant text := (
+    select string_agg(format('%s.%I = %s', v_alias, k.name, k.value), ' and ' order by k.position)
+    from unnest(newest_sql.key, newest_sql.key_values) with ordinality k(name, value, position)
+  );
+begin
+  if v_index is null or exists (
+    select
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = newest_sql.relation and a.attname = any (newest_sql.key)
+      and t.typnamespace <> 'pg_catalog'::regnamespace
+  ) then
+    return format('select %s from %s where %s offset 0',
+      millrace.list(newest_sql.columns, v_alias || '.%I'), v_relation, v_same_key);
+  end if;
+  return format(
+    E'select %s\n'
+    'from (\n'
+    '  select %s\n'
+    '  from %s\n'
+    '  where (%s) <= (%s) and (%4$s) >= (%5$s)\n'
+    '  order by %s\n'
+    '  limit 1\n'
+    ') %s\n'
+    'where %s',
+    millrace.list(newest_sql.columns, v_alias || '.%I'),
+    millrace.list(
+      array(select unnest(newest_sql.columns) union select unnest(newest_sql.key) order by 1),
+      v_alias || '.%I'),
+    v_relation,
+    millrace.list(v_index, v_alias || '.%I'),
+    v_index_values,
+    millrace.list(v_index, v_alias || '.%I desc'),
+    v_alias,
+    v_same_key);
+end
+$$;
+
+comment on function millrace.newest_sql(regclass, text, name[], text[], name[]) is
+  'A look-up by a unique key that comes to the newest version of a row first, as SQL.';
