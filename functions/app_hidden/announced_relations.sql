@@ -1,8 +1,8 @@
 /*
- * The relations of which every change is announced on channel millrace when it is committed: derived
- * ones, written by the engine alone, that were declared to notify. What hosts keep of them they keep
- * until they hear of a change. Names only, which the API has anyway; runs as its owner because API
- * roles do not see the engine.
+ * The relations of which every change is announced on channel millrace when it is committed:
+ * derived ones, written by the engine alone, that were declared to notify. What hosts keep of them
+ * they keep until they hear of a change. Names only, which the API has anyway; runs as its owner
+ * because API roles do not see the engine.
  */
 create or replace function app_hidden.announced_relations()
   returns text[]

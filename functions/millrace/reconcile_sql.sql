@@ -15,7 +15,8 @@
  * each. The range of the first column is said again by itself, without which the planner takes
  * every index that begins with that column to be as good as the one on the whole key: with a tenant
  * there, each batch read all of the tenant (3,000,000 rows: 730 ms for 20 keys instead of 33).
- * Listed keys, and keys in an order that is not Postgres' own (is_ranged), are looked up one by one.
+ * Listed keys, and keys in an order that is not Postgres' own (is_ranged), are looked up one by
+ * one.
  */
 create or replace function millrace.reconcile_sql(
   names text[], batch text, indexed boolean, repair boolean

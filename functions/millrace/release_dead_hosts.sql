@@ -1,7 +1,7 @@
 /*
  * Gives back the jobs of hosts that are silent for ten seconds. Their tasks are SQL in transactions
- * and may run again; a host that was only asleep finds that its job is no longer its own. A host that
- * was seen in the future was seen before the clock was set back: it has ten seconds from now.
+ * and may run again; a host that was only asleep finds that its job is no longer its own. A host
+ * that was seen in the future was seen before the clock was set back: it has ten seconds from now.
  */
 create or replace function millrace.release_dead_hosts()
   returns void

@@ -1,6 +1,6 @@
 /*
- * When a key whose definition raised an error is tried again: after its wait, which doubles up to an
- * hour; where the key has changed since, which may have put it right, after ten seconds at the
+ * When a key whose definition raised an error is tried again: after its wait, which doubles up to
+ * an hour; where the key has changed since, which may have put it right, after ten seconds at the
  * latest. Not less: a key that fails and changes all the time would cost a failing batch each time.
  * Null when it need not wait: there is no failure, or one from the future (the clock was set back).
  */
