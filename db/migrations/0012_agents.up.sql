@@ -10,7 +10,8 @@
  * API roles only read these tables, but for what they have read; the functions of the module write,
  * with their owner's rights, as in messaging. What a person can switch on and off (a follow, a
  * like) is one row that stays. Nobody's write locks a row that another person's write locks: a
- * follow, a like and a read lock (key share) the agent, post or update and the caller's own account.
+ * follow, a like and a read lock (key share) the agent, post or update and the caller's own
+ * account.
  *
  * What is unread is the absence of a row in update_read, and not what comes after a position in
  * time: an update may commit after a later one has been read. Counter columns are written by the
