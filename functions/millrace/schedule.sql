@@ -19,6 +19,7 @@ as $$
 declare
   v_waiting constant bigint[] := millrace_log.waiting_derivations();
   v_now constant timestamptz := clock_timestamp();
+  v_looked timestamptz;
   v_busy regclass[] := '{}';
   v_d record;
   v_next record;
@@ -69,6 +70,7 @@ begin
       v_more := millrace.schedule_keys(v_d.id, schedule.size) or v_more;
       continue;
     end if;
+    v_looked := clock_timestamp();
     select min(w.due_at) as due_at, min(w.first_at) as first_at into v_next
       from millrace.waiting(v_d.id) w;
     if v_d.state = 'active' and v_next.due_at > v_now then
@@ -76,7 +78,7 @@ begin
       update millrace.run r
         set look_at = greatest(
           least(v_next.due_at, v_now + interval '200 ms'),
-          clock_timestamp() + (clock_timestamp() - v_now) * 20)
+          clock_timestamp() + (clock_timestamp() - v_looked) * 20)
         where r.derivation = v_d.id and r.key = '[]';
       continue;
     end if;

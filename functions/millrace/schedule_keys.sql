@@ -16,6 +16,7 @@ declare
   v_job bigint;
   v_count integer := 0;
   v_next timestamptz;
+  v_looked timestamptz;
 begin
   select d.* into strict v_d from millrace.derivation d where d.id = schedule_keys.id;
   for v_key in
@@ -49,14 +50,16 @@ begin
     update millrace.progress p set taken_rows = p.taken_rows + v_count
       where p.derivation = v_d.id;
   end if;
+  v_looked := clock_timestamp();
   select min(w.due_at) into v_next
     from millrace.waiting(v_d.id) w
     left join millrace.run r on r.derivation = v_d.id and r.key = w.key
     where r.job_id is null;
   insert into millrace.run as r (derivation, key, look_at)
+    -- looking costs a twentieth of the time at most; what adding jobs has cost does not count
     values (v_d.id, '[]', greatest(
       least(v_next, v_started + interval '200 ms'),
-      clock_timestamp() + (clock_timestamp() - v_started) * 20))
+      clock_timestamp() + (clock_timestamp() - v_looked) * 20))
     on conflict (derivation, key) do update set look_at = excluded.look_at;
   return v_count >= schedule_keys.size;
 end
