@@ -215,6 +215,7 @@ async function observe(
       }
     });
   }
+  const { rows: start } = await client.query<{ at: Date }>('select clock_timestamp() as at');
   const insert = (shop: number) => `insert into bench.event (shop_id) values (${shop})`;
   const writers = Promise.all([
     write(
@@ -248,7 +249,6 @@ async function observe(
     return new Map(rows.map((row) => [row.name, row]));
   };
   const began = performance.now();
-  const { rows: start } = await client.query<{ at: Date }>('select clock_timestamp() as at');
   let looked = began;
   while (!over) {
     const asked = performance.now();
@@ -287,7 +287,7 @@ async function observe(
   await writers;
 
   const known = await runs();
-  // What a drain does is seen before the next but one begins.
+  // What a drain does is seen before the next begins; what it has not seen, before the next but one.
   const { rows: ticks } = await client.query<{ two: number; longest: number }>(
     `select
       max(extract(epoch from coalesce(d.after, clock_timestamp()) - d.started_at) * 1000)::float8
@@ -296,9 +296,13 @@ async function observe(
     from (
       select r.started_at, r.finished_at,
         lead(r.started_at, 2) over (order by r.started_at) as after
-      from millrace.run_log r where r.kind = 'drain'
-    ) d
-    where d.after is null or d.after >= $1`,
+      from (
+        select r.started_at, r.finished_at from millrace.run_log r
+        where r.kind = 'drain' and r.started_at >= $1
+        union all
+        select $1, null
+      ) r
+    ) d`,
     [start[0]?.at],
   );
   const { two, longest } = ticks[0] as { two: number; longest: number };
