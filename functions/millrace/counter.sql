@@ -242,6 +242,13 @@ begin
     select from millrace.derivation d
     where d.name = v_d.name and d.id is distinct from v_old.id
   ) then
+    -- of a column whose table was dropped since, perhaps
+    perform millrace.forget_vanished();
+  end if;
+  if exists (
+    select from millrace.derivation d
+    where d.name = v_d.name and d.id is distinct from v_old.id
+  ) then
     raise exception 'There is already a derivation named %', v_d.name using
       errcode = 'MR025',
       detail = 'A name stands for one derivation; names with dots in them can come out the same.',

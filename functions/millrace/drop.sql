@@ -20,10 +20,10 @@ begin
     perform millrace.lock_relation(v_d.id);
   end if;
   perform millrace.lock_engine();
-  -- what it is of may be gone already
-  if millrace.forget_vanished()
-    and not exists (select from millrace.derivation d where d.id = v_d.id)
-  then
+  -- what it is of may be gone already; in a statement of its own, or the next would not see that
+  perform millrace.forget_vanished();
+  if not exists (select from millrace.derivation d where d.id = v_d.id) then
+    perform millrace.give_back();
     return;
   end if;
   v_d := millrace.derivation_named("drop".name);

@@ -42,6 +42,10 @@ declare
   );
   v_column name;
 begin
+  if v_target is null and cardinality(v_columns) > 0 then
+    -- the table was dropped, and all that is left of these derivations goes with the last of them
+    return;
+  end if;
   for v_column in
     select t.tgname from pg_catalog.pg_trigger t
     where t.tgrelid = refresh_target.target

@@ -80,7 +80,7 @@ describe('tables of another owner than the engine', () => {
       db.url((await declarer.query('select current_user as name')).rows[0].name),
     );
     expect(catalogDifference(before, await catalog())).toEqual([]);
-  });
+  }, 300_000);
 
   test('keep the rights that the owner of the engine had before', async () => {
     await twoTables();
@@ -321,6 +321,29 @@ describe('types and names', () => {
       'MR025',
     );
     await client.query(`select millrace.counter('"x.y".z.n', 's.q', '{z}')`);
+  });
+
+  test('tables that were dropped and made again take the same declarations', async () => {
+    const make = `
+      create table s.room (id bigint primary key, guests bigint not null default 0,
+        names bigint not null default 0);
+      create table s.guest (id bigint primary key, room_id bigint, name text);
+      insert into s.room values (1);
+      insert into s.guest values (1, 1)`;
+    for (const dropped of ['s.room, s.guest', 's.room', 's.guest']) {
+      await client.query(make);
+      await client.query(`
+        select millrace.counter('s.room.guests', 's.guest', '{room_id}');
+        select millrace.counter('s.room.names', 's.guest', '{room_id}', distinct_on => '{name}')`);
+      const { rows } = await client.query('select s.room_guests(r)::integer as n from s.room r');
+      expect(rows, dropped).toEqual([{ n: 1 }]);
+      await client.query(
+        `drop table ${dropped} cascade; drop table if exists s.room, s.guest cascade`,
+      );
+    }
+    // one is asked for, and all whose tables are gone are forgotten
+    await client.query("select millrace.drop('s.room.guests')");
+    expect((await client.query('select from millrace.derivation')).rowCount).toBe(0);
   });
 
   test('two columns that differ behind their first fifty letters are noted apart', async () => {
