@@ -20,6 +20,9 @@ interface Plan {
 
 const MONTHS = 24;
 const EVENTS_A_MONTH = 3_000;
+/** The month that is asked has more: days worth an index. */
+const ASKED_MONTH = 12;
+const EVENTS_ASKED = 24_000;
 const PAGE = 21;
 
 let db: TestDatabase;
@@ -42,9 +45,13 @@ beforeAll(async () => {
       lateral (select date_trunc('month', now()) - n * interval '1 month' as m) x;
     insert into app_public.telemetry_event (account_id, kind, occurred_at, payload)
       select 1 + i % 50, 'kind.' || i % 20,
-        date_trunc('month', now()) - n * interval '1 month' + i * interval '28 days' / ${EVENTS_A_MONTH},
+        date_trunc('month', now()) - n * interval '1 month' + i * interval '28 days' / x.events,
         jsonb_build_object('path', '/' || i % 1000, 'ms', i)
-      from generate_series(1, ${MONTHS}) n, generate_series(1, ${EVENTS_A_MONTH}) i;
+      from generate_series(1, ${MONTHS}) n,
+        lateral (
+          select case when n = ${ASKED_MONTH} then ${EVENTS_ASKED} else ${EVENTS_A_MONTH} end as events
+        ) x,
+        generate_series(1, x.events) i;
     insert into app_public.telemetry_event (account_id, kind, occurred_at)
       select 1 + i % 50, 'kind.' || i % 20, now() - i * interval '6 days' / ${EVENTS_A_MONTH}
       from generate_series(1, ${EVENTS_A_MONTH}) i;
@@ -58,7 +65,7 @@ beforeAll(async () => {
   }
   await db.pool.query('vacuum (analyze)');
   const { rows } = await db.pool.query<{ day: string; last: string; empty: string[] }>(
-    `select (date_trunc('month', now(), 'UTC') - interval '12 months')::date + 10 as day,
+    `select (date_trunc('month', now(), 'UTC') - interval '${ASKED_MONTH} months')::date + 10 as day,
       max(day) as last, array(
         select c.relname::text from millrace.partition_bounds('app_public.telemetry_event') b
         join pg_class c on c.oid = b.partition
@@ -85,6 +92,8 @@ type As = (work: (client: pg.PoolClient) => Promise<Plan[]>) => Promise<Plan[]>;
 
 async function planOf(as: As, text: string, values: unknown[]): Promise<Plan[]> {
   return await as(async (client) => {
+    // As the logins of the API have it.
+    await client.query('set local random_page_cost = 1.1');
     const { rows } = await client.query(
       `explain (analyze, timing off, summary off, format json) ${text}`,
       values,
@@ -165,7 +174,7 @@ describe.each([
     const read = nodes
       .filter((it) => it['Relation Name'])
       .reduce((sum, it) => sum + it['Actual Rows'] * it['Actual Loops'], 0);
-    expect(read).toBeLessThan((EVENTS_A_MONTH / 28) * 1.2 + 1);
+    expect(read).toBeLessThan((EVENTS_ASKED / 28) * 1.2 + 1);
   });
 
   it('a week across the end of a month touches both', async () => {
