@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { analysisJson, analysisReport, benchAnalysis } from './bench/analysis.ts';
+import { benchCache, cacheJson, cacheReport } from './bench/cache.ts';
 import { benchEndpoints } from './bench/endpoints.ts';
 import { endpointsJson, endpointsReport } from './bench/endpoints-report.ts';
 import { benchFeedLag, feedLagReport } from './bench/feed-lag.ts';
@@ -284,6 +285,35 @@ program
     });
     process.stdout.write(
       options.json ? `${JSON.stringify(telemetryJson(result))}\n` : telemetryReport(result),
+    );
+  });
+
+interface CacheArguments {
+  scale: number;
+  seconds: number;
+  rounds: number;
+  clients: number;
+  databaseUrl?: string;
+  json?: boolean;
+}
+
+program
+  .command('cache')
+  .description('a page of the feed without the cache, from memory, from Redis; latency, throughput')
+  .option('--scale <n>', 'how much data: see npm run demo-data', amount, 0.1)
+  .option('--seconds <s>', 'measured seconds of each run', positive, 4)
+  .option('--rounds <n>', 'rounds of all runs; their median is reported', positive, 3)
+  .option('--clients <n>', 'clients of the runs for throughput', positive, 16)
+  .option('--database-url <url>', 'a server to measure (its login must be able to make databases)')
+  .option('--json', 'print the result as one JSON object')
+  .action(async (options: CacheArguments) => {
+    const result = await benchCache({
+      ...options,
+      databaseUrl: options.databaseUrl ?? null,
+      onProgress: (message) => process.stderr.write(`${message}\n`),
+    });
+    process.stdout.write(
+      options.json ? `${JSON.stringify(cacheJson(result))}\n` : cacheReport(result),
     );
   });
 

@@ -20,8 +20,16 @@ export interface Host {
 /** The secret of the hosts of this run; requests of the benchmark are signed with it. */
 export const SECRET = randomBytes(48).toString('base64url');
 
-/** The API of a database; `apiConnection` is its login's, if it is not to be derived. */
-export function startApi(connectionString: string, apiConnection?: string): Promise<Host> {
+/**
+ * The API of a database; `apiConnection` is its login's, if it is not to be derived.
+ *
+ * @param env further settings, and others in place of those of the benchmark.
+ */
+export function startApi(
+  connectionString: string,
+  apiConnection?: string,
+  env: Record<string, string> = {},
+): Promise<Host> {
   return start([join(ROOT, 'scripts/serve.ts')], /"url":"(http:[^"]+)\/graphql"/, {
     API_DATABASE_URL: apiConnection ?? loginConnectionString(connectionString, 'app_authenticator'),
     JWT_SECRET: SECRET,
@@ -31,6 +39,7 @@ export function startApi(connectionString: string, apiConnection?: string): Prom
     RATE_LIMIT_ACCOUNT: '0',
     RATE_LIMIT_ADDRESS: '0',
     CACHE_MB: '0',
+    ...env,
   });
 }
 

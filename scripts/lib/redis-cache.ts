@@ -125,37 +125,50 @@ export function makeRedisCache(url: string, prefix: () => string): RedisCache {
       const names = [ALL, ...(relations ?? [])];
       if (!isReliable(names)) return null;
       const at = `${prefix()}:answer:${key}`;
-      let found: (string | null)[];
+      let tokens: (string | null)[];
+      let text: string | null;
+      let left: number;
       try {
-        found = await redis.mget(at, ...names.map(tokenKey));
-        const missing = names.filter((_, index) => found[index + 1] === null);
+        // One command reads answer and words at one moment; that its time is read after it only
+        // makes the answer older.
+        const replies = await redis
+          .pipeline()
+          .mget(at, ...names.map(tokenKey))
+          .pttl(at)
+          .exec();
+        const [words, time] = (replies ?? []).map(([error, value]) => {
+          if (error) throw error;
+          return value;
+        });
+        [text = null, ...tokens] = words as (string | null)[];
+        left = time as number;
+        const missing = names.filter((_, index) => tokens[index] === null);
         if (missing.length > 0) {
           // The first who asks makes the word; of several at once one does.
           for (const name of missing) await redis.set(tokenKey(name), randomUUID(), 'NX');
-          found = [null, ...(await redis.mget(...names.map(tokenKey)))];
+          text = null;
+          tokens = await redis.mget(...names.map(tokenKey));
         }
       } catch {
         counts.failures += 1;
         return null;
       }
-      const [text, ...tokens] = found;
       const ticket: Ticket = {
         answer: null,
         age: 0,
         keep(answer, began) {
           const lifetime = relations === null ? DRAIN_INTERVAL : ANNOUNCED_MAX;
-          const left = Math.floor(lifetime - (performance.now() - began));
-          if (left <= 0 || tokens.includes(null)) return;
+          const time = Math.floor(lifetime - (performance.now() - began));
+          if (time <= 0 || tokens.includes(null)) return;
           const { headers, etag, body } = answer;
           const stored = JSON.stringify({ tokens, headers, etag, body: body.toString('utf8') });
-          redis.set(at, stored, 'PX', left).catch(() => {
+          redis.set(at, stored, 'PX', time).catch(() => {
             counts.failures += 1;
           });
         },
       };
-      if (text !== null && text !== undefined && isReliable(names)) {
+      if (text !== null && isReliable(names)) {
         const stored = read(text);
-        const left = await redis.pttl(at).catch(() => -1);
         if (left > 0 && stored !== null && isEqual(stored.tokens, tokens)) {
           counts.hits += 1;
           const lifetime = relations === null ? DRAIN_INTERVAL : ANNOUNCED_MAX;
