@@ -29,7 +29,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await client.query(CLEAN);
   await client.query(GALLERY);
-  await client.query('delete from graphile_worker._private_jobs');
+  await client.query('delete from graphile_worker._private_jobs; delete from millrace.run_log');
 });
 
 const react = (more = '', key = '{album_id}') =>
