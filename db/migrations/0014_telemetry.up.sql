@@ -16,10 +16,10 @@
  *
  * What the indexes are for: that of payload for containment (`payload @> …`); the key, which begins
  * with the sender and the id, to find an event that is sent again; those by day, and by kind and
- * day, for lists and counts of some days, newest first; they hold the whole order of a list, because
- * conditions on day and time are taken for rarer than they are, and a sort then for no dearer. day
- * is a column because sums are kept by it: conditions on occurred_at prune partitions, conditions
- * on day find rows in them.
+ * day, for lists and counts of some days, newest first; they hold the whole order of a list,
+ * because conditions on day and time are taken for rarer than they are, and a sort then for no
+ * dearer. day is a column because sums are kept by it: conditions on occurred_at prune partitions,
+ * conditions on day find rows in them.
  */
 create type app_public.telemetry_refusal_reason as enum (
   'malformed', 'unknown_field', 'bad_id', 'bad_kind', 'bad_time', 'bad_payload', 'id_without_time',
