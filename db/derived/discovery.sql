@@ -237,7 +237,8 @@ select millrace.materialize('app_public.investor_directory',
     'app_public.investor', 'id',
     'app_public.account', $$
       select i.id from app_public.investor i join changed on i.account_id = changed.id
-    $$));
+    $$),
+  debounce => '200 milliseconds', max_wait => '400 milliseconds');
 create index if not exists investor_directory_created_at_idx
   on app_public.investor_directory (created_at, investor_id);
 create index if not exists investor_directory_intro_count_idx
@@ -261,7 +262,7 @@ alter table app_public.investor_directory
 comment on table app_public.investor_directory is
   E'@behavior -query:resource:list -query:resource:connection -query:resource:single '
   '-manyRelation:resource:list -manyRelation:resource:connection\n'
-  'An investor as they stand in the directory.';
+  'An investor as they stand in the directory, less than a second old.';
 comment on view app_public.investor_directory_live is E'@behavior -*\nThe same at this moment.';
 
 /* The page of a project. */

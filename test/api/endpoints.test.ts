@@ -27,7 +27,10 @@ beforeAll(async () => {
 
 afterAll(() => api.stop());
 
-/** What the wire saw of the second of two equal requests; the first prepares the statements. */
+/**
+ * What the wire saw of the second of two equal requests; the first prepares the statements. The host
+ * asks for the plan of a statement that was slow, once in ten minutes: then another one is looked at.
+ */
 async function secondTime(endpoint: Endpoint, account: string | null) {
   const token = account === null ? null : (await api.as(account)).replace('Bearer ', '');
   const { method, path, headers, body } = apiRequest(endpoint, sample, token);
@@ -38,9 +41,12 @@ async function secondTime(endpoint: Endpoint, account: string | null) {
     expect(answer.errors).toBeUndefined();
   };
   await send();
-  api.proxy.reset();
-  await send();
-  return { ...api.proxy.counts() };
+  for (;;) {
+    api.proxy.reset();
+    await send();
+    const counts = { ...api.proxy.counts() };
+    if (!counts.texts.some((text) => text.startsWith('explain '))) return counts;
+  }
 }
 
 const named = (endpoints: readonly Endpoint[]) => endpoints.map((it) => [it.name, it] as const);

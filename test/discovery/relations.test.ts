@@ -466,6 +466,8 @@ describe('what they hold', () => {
         follower_count: '0',
         unread_message_count: '0',
         pending_intro_count: '0',
+        agent_count: '0',
+        unread_update_count: '0',
       },
     ]);
     expect(await as(world.angel, stats)).toMatchObject([
@@ -488,6 +490,19 @@ describe('what they hold', () => {
     expect(await as(gone, stats)).toEqual([]);
   });
 
+  it('the upvotes of a project, and whether the viewer’s is one of them', async () => {
+    const state = `select upvote_count, viewer_has_upvoted from app_public.project_upvote_state
+      where project_id = ${world.project}`;
+    await call(world.other, 'toggle_upvote', { project_id: world.project });
+    expect(await as(null, state)).toEqual([{ upvote_count: '1', viewer_has_upvoted: false }]);
+    expect(await as(world.keeper, state)).toEqual([
+      { upvote_count: '1', viewer_has_upvoted: false },
+    ]);
+    expect(await as(world.other, state)).toEqual([{ upvote_count: '1', viewer_has_upvoted: true }]);
+    await call(world.founder, 'delete_project', { project_id: world.project });
+    expect(await as(world.other, state)).toEqual([]);
+  });
+
   it('nothing that an API role may write', async () => {
     const { rows } = await db.pool.query(
       `select c.oid::regclass::text as relation, r.role, p.privilege
@@ -505,6 +520,7 @@ describe('what they hold', () => {
           'app_public.leaderboard_project',
           'app_public.leaderboard_builder',
           'app_public.account_stats',
+          'app_public.project_upvote_state',
           'app_public.search_result',
         ],
       ],
