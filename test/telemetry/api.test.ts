@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../../scripts/lib/config.ts';
 import { startTestApi, type TestApi } from '../api/test-api.ts';
 import { createAccount } from '../deliberation/community.ts';
 import { fromNow } from './events.ts';
@@ -146,6 +149,25 @@ describe('moderators', () => {
     expect(data.searchTelemetry.nodes).toEqual([
       { kind: 'page.view', payload: { path: '/', deep: { a: [1] } } },
     ]);
+  });
+
+  it('and clients have what the README says answered', async () => {
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+    const section = /## Telemetry\n(.*?)\n## /s.exec(readme)?.[1] ?? '';
+    const [ingest, read] = [...section.matchAll(/```graphql\n(.*?)```/gs)].map(([, text]) => text);
+    const sent = await api.query(ingest as string, {
+      authorization: asAda,
+      variables: { events: [{ kind: 'app.error', payload: { path: '/projects' } }] },
+    });
+    expect(sent.errors).toBeUndefined();
+    expect(sent.data.ingestTelemetry.result).toMatchObject({ storedCount: 1 });
+    const days = (text: string) =>
+      text.replaceAll(/"20\d\d-\d\d-\d\d"/g, `"${fromNow(0).slice(0, 10)}"`);
+    const { data, errors } = await api.query(days(read as string), { authorization: asMona });
+    expect(errors).toBeUndefined();
+    expect(data.telemetryDays.nodes.map((it: { kind: string }) => it.kind)).toContain('app.error');
+    expect(data.telemetryEvents.nodes).toHaveLength(1);
+    expect(data.searchTelemetry.nodes).toHaveLength(1);
   });
 
   it('are the only ones', async () => {
