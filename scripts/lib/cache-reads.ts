@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import {
@@ -243,7 +244,10 @@ export async function makeReadsOf(
   }
   const found = new LRUCache<string, Reads>({ max: 2_000 });
   return (query, operationName) => {
-    const key = `${operationName ?? ''}\n${query}`;
+    // Not the text: two thousand of the longest would be a lot of memory.
+    const key = createHash('sha1')
+      .update(`${operationName ?? ''}\n${query}`)
+      .digest('base64url');
     let reads = found.get(key);
     if (reads === undefined) {
       reads = analyse(schema, catalog, query, operationName);
