@@ -345,7 +345,11 @@ async function apply(
         failure = await attemptFile(client, file);
       }
     }
-    if (failure) return failure;
+    if (failure) {
+      // It has changed nothing.
+      latest = catalogBefore;
+      return failure;
+    }
     const after = await catalog(client, scope);
     const made = await madeBy(client, file, catalogBefore, after, before);
     pending.delete(file.path);
@@ -563,6 +567,7 @@ async function identities(
   client: pg.ClientBase,
   objects: Map<string, CatalogObject>,
 ): Promise<Map<string, CatalogObject>> {
+  if (objects.size === 0) return new Map();
   const list = [...objects.values()];
   const { rows } = await client.query<{ identity: string; key: string }>(
     `select identified.type || ' ' || identified.identity as identity, classid || '/' || objid as key
