@@ -10,6 +10,7 @@ create or replace function app_operator.optimize(table_name text default null)
   set search_path to ''
 as $$
 declare
+  v_name constant text := '([A-Za-z_][\w$]*|"([^"]|"")+")';
   v_relation regclass;
   v_job app_operator.queued_job;
 begin
@@ -18,7 +19,10 @@ begin
       into v_job.tables, v_job.reasons
     from app_private.wants_upkeep() w;
   else
-    v_relation := pg_catalog.to_regclass(optimize.table_name);
+    -- before Postgres 16 to_regclass raises an error for what is no name
+    if optimize.table_name ~ format('^%1$s(\.%1$s)?$', v_name) then
+      v_relation := pg_catalog.to_regclass(optimize.table_name);
+    end if;
     if v_relation is null or not exists (
       select from pg_catalog.pg_class c
       where c.oid = v_relation and c.relkind in ('r', 'p', 'm')

@@ -1,5 +1,8 @@
 import type { ClientBase } from 'pg';
 
+const PART = /(?:[A-Za-z_][\w$]*|"(?:[^"]|"")+")/.source;
+const NAME = new RegExp(`^${PART}\\.${PART}$`);
+
 /**
  * Vacuums and analyzes tables, one after the other: vacuum cannot run inside a function or a
  * transaction. One that somebody is just working on in the same way is left out.
@@ -15,7 +18,8 @@ export async function vacuumTables(client: ClientBase, tables: string[]): Promis
      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'p', 'm')
      order by place`,
-    [tables],
+    // Before Postgres 16 to_regclass raises an error for what is no name.
+    [tables.filter((table) => NAME.test(table))],
   );
   for (const { name } of rows) await client.query(`vacuum (analyze, skip_locked) ${name}`);
 }

@@ -183,7 +183,10 @@ describe('a worker that was killed', () => {
       expect(await lockedBy(), 'after its death').toBeNull();
     } finally {
       child.kill('SIGKILL');
-      await db.pool.query(`
+      // As the login that the worker had: its sessions are for nobody else to end.
+      const login = await db.connect();
+      await login.query('set role none');
+      await login.query(`
         select graphile_worker.complete_jobs(array(select id from graphile_worker.jobs));
         select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and wait_event = 'PgSleep'

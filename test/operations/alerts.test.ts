@@ -517,12 +517,13 @@ describe('a webhook', () => {
       select graphile_worker.complete_jobs(array(select id from graphile_worker.jobs));
       update app_operator.alert_delivery set created_at = now() - interval '23 hours'`);
     await db.pool.query('select * from app_private.monitor()');
-    expect(await deliveries()).toMatchObject([{ state: 'pending' }]);
+    expect((await deliveries())[0]).toMatchObject({ state: 'pending' });
     await db.pool.query(
       "update app_operator.alert_delivery set created_at = now() - interval '25 hours'",
     );
     await db.pool.query('select * from app_private.monitor()');
-    expect(await deliveries()).toMatchObject([{ state: 'dead', last_error: 'its job is gone' }]);
+    // The first: what is measured really may fire, too.
+    expect((await deliveries())[0]).toMatchObject({ state: 'dead', last_error: 'its job is gone' });
   });
 
   test('has an address, once, and keeps its secret', async () => {

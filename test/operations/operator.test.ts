@@ -29,9 +29,11 @@ beforeAll(async () => {
   db = await createTestDatabase();
   // Says that it only reads, and does not.
   await db.pool.query(`
-    create function app_operator.sly() returns boolean language plpgsql stable security definer
+    create function app_private.sly() returns boolean language plpgsql volatile
       set search_path to '' as $$
       begin delete from app_operator.webhook; return true; end $$;
+    create function app_operator.sly() returns boolean language plpgsql stable security definer
+      set search_path to '' as $$ begin return app_private.sly(); end $$;
     grant execute on function app_operator.sly() to app_operator`);
   operator = await startOperator({
     connectionString: db.operatorConnectionString,
@@ -507,6 +509,10 @@ describe('actions', () => {
       'mutation { optimize(input: {tableName: "pg_catalog.pg_class"}) { result { id } } }',
     );
     expect(refused.errors?.[0]?.extensions?.code).toBe('OP022');
+    const unnamed = await ask(
+      'mutation { optimize(input: {tableName: "x; drop table y"}) { result { id } } }',
+    );
+    expect(unnamed.errors?.[0]?.extensions?.code).toBe('OP022');
   });
 
   test('statistics are reset', async () => {
