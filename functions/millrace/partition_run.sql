@@ -74,7 +74,7 @@ begin
       v_errors := nullif(v_errors, '');
       perform millrace.partition_finish(v_table.relation, v_errors);
       commit;
-      v_all_errors := concat_ws(E'\n', v_all_errors, v_errors);
+      v_all_errors := nullif(concat_ws(E'\n', v_all_errors, v_errors), '');
     end if;
   end loop;
   if v_all_errors <> '' then
