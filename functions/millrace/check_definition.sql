@@ -19,6 +19,12 @@ begin
     select v.relation, r.ev_action::text
     from millrace.definition_views(check_definition.definition) v(relation)
     join pg_catalog.pg_rewrite r on r.ev_class = v.relation
+    join pg_catalog.pg_class c on c.oid = v.relation
+    -- the engine's own views are refused as that (MR027)
+    where c.relnamespace not in ('millrace'::regnamespace, 'millrace_log'::regnamespace)
+      and not exists (
+        select from millrace.derivation d where v.relation = any (millrace.live_views(d.name))
+      )
   loop
     select p.oid::regprocedure::text into v_function
       from regexp_matches(v_tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m(ids)
