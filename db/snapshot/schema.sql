@@ -2225,7 +2225,7 @@ comment on table app_public.investor_directory is '@behavior -insert -update -de
 @foreignKey (account_id) references app_public.account (id)
 @foreignKey (investor_id) references app_public.investor (id)
 @behavior -query:resource:list -query:resource:connection -query:resource:single -manyRelation:resource:list -manyRelation:resource:connection
-An investor as they stand in the directory.';
+An investor as they stand in the directory, less than a second old.';
 grant select on table app_public.investor_directory to app_account;
 grant select on table app_public.investor_directory to app_anonymous;
 grant select on table app_public.investor_directory to app_moderator;
@@ -3103,8 +3103,8 @@ comment on column app_public.telemetry_event.day is 'The day of that, in UTC.';
 comment on column app_public.telemetry_event.kind is 'What occurred: lower-case words with . : - or _ between them, 64 characters at most.';
 comment on column app_public.telemetry_event.payload is 'What else the client says of it: a JSON object, 8,192 bytes at most.';
 comment on column app_public.telemetry_event.received_at is 'When it came in.';
-create index telemetry_event_day_idx ON ONLY app_public.telemetry_event USING btree (day, occurred_at);
-create index telemetry_event_kind_day_idx ON ONLY app_public.telemetry_event USING btree (kind, day, occurred_at);
+create index telemetry_event_day_idx ON ONLY app_public.telemetry_event USING btree (day, occurred_at, id, account_id);
+create index telemetry_event_kind_day_idx ON ONLY app_public.telemetry_event USING btree (kind, day, occurred_at, id, account_id);
 create index telemetry_event_payload_idx ON ONLY app_public.telemetry_event USING gin (payload jsonb_path_ops);
 alter table app_public.telemetry_event enable row level security;
 create policy telemetry_event_select on app_public.telemetry_event for select to app_account, app_anonymous, app_moderator
@@ -3358,6 +3358,17 @@ comment on column millrace.granted.schema_id is 'The schema that is concerned; 0
 comment on column millrace.granted.relation_id is 'The relation that is concerned; 0 for a schema.';
 comment on column millrace.granted.privilege is 'usage, create, select or update.';
 
+create table millrace.horizon (
+  number bigint not null,
+  since xid8 not null,
+  written_by xid not null,
+  constraint horizon_pkey PRIMARY KEY (number)
+);
+comment on table millrace.horizon is 'From which transaction on log rows may be undrained; one row, replaced by drains. Appended and not updated: the newest is found at once however many old ones a snapshot holds back.';
+comment on column millrace.horizon.number is 'The run that wrote it: the highest is the newest.';
+comment on column millrace.horizon.since is 'The first transaction whose log rows may be undrained.';
+comment on column millrace.horizon.written_by is 'The transaction that wrote the row. In a restored database the row''s own differs: then transactions are numbered anew, and what the row says is void.';
+
 create table millrace.host (
   id text not null,
   seen_at timestamp with time zone not null,
@@ -3585,11 +3596,12 @@ comment on table millrace_log.analyze_moderated__work is 'What of analyze_modera
 create table millrace_log.app_hidden__direct_unread (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   account_id bigint,
   conversation_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_hidden__direct_unread is 'The log of app_hidden.direct_unread: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_hidden__direct_unread__account_id_conversation_id_idx ON millrace_log.app_hidden__direct_unread USING btree (account_id, conversation_id);
+create index app_hidden__direct_unread__account_id_co_e50816e028bf ON millrace_log.app_hidden__direct_unread USING btree (account_id, conversation_id, recorded_in);
 
 create table millrace_log.app_hidden__search_index__work (
   kind app_public.search_kind not null,
@@ -3623,6 +3635,7 @@ create index app_private__live_session__work_session_id_idx ON millrace_log.app_
 create table millrace_log.app_public__account (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__account is 'The log of app_public.account: +1 for every new image, -1 for every old one, until a drain takes them.';
@@ -3652,12 +3665,13 @@ create index app_public__account__recount_idx ON millrace_log.app_public__accoun
 create table millrace_log.app_public__agent (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   owner_id bigint,
   deleted_at timestamp with time zone,
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__agent is 'The log of app_public.agent: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__agent__owner_id_idx ON millrace_log.app_public__agent USING btree (owner_id);
+create index app_public__agent__owner_id_recorded_in_idx ON millrace_log.app_public__agent USING btree (owner_id, recorded_in);
 
 create table millrace_log.app_public__agent__carry (
   column_name name not null,
@@ -3685,27 +3699,30 @@ create index app_public__agent_feed_item__work_account_id_update_id_idx ON millr
 create table millrace_log.app_public__agent_follow (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   agent_id bigint,
   unfollowed_at timestamp with time zone,
   account_id bigint,
   followed_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__agent_follow is 'The log of app_public.agent_follow: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__agent_follow__agent_id_idx ON millrace_log.app_public__agent_follow USING btree (agent_id);
+create index app_public__agent_follow__agent_id_recorded_in_idx ON millrace_log.app_public__agent_follow USING btree (agent_id, recorded_in);
 
 create table millrace_log.app_public__agent_update (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   agent_id bigint,
   deleted_at timestamp with time zone,
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__agent_update is 'The log of app_public.agent_update: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__agent_update__agent_id_idx ON millrace_log.app_public__agent_update USING btree (agent_id);
+create index app_public__agent_update__agent_id_recorded_in_idx ON millrace_log.app_public__agent_update USING btree (agent_id, recorded_in);
 
 create table millrace_log.app_public__analysis_run (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   conversation_id bigint,
   is_published boolean
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
@@ -3714,23 +3731,25 @@ comment on table millrace_log.app_public__analysis_run is 'The log of app_public
 create table millrace_log.app_public__badge (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   project_id bigint,
   revoked_at timestamp with time zone,
   points smallint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__badge is 'The log of app_public.badge: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__badge__project_id_idx ON millrace_log.app_public__badge USING btree (project_id);
+create index app_public__badge__project_id_recorded_in_idx ON millrace_log.app_public__badge USING btree (project_id, recorded_in);
 
 create table millrace_log.app_public__chain (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   owner_id bigint,
   deleted_at timestamp with time zone,
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__chain is 'The log of app_public.chain: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__chain__id_idx ON millrace_log.app_public__chain USING btree (id);
-create index app_public__chain__owner_id_idx ON millrace_log.app_public__chain USING btree (owner_id);
+create index app_public__chain__id_recorded_in_idx ON millrace_log.app_public__chain USING btree (id, recorded_in);
+create index app_public__chain__owner_id_recorded_in_idx ON millrace_log.app_public__chain USING btree (owner_id, recorded_in);
 
 create table millrace_log.app_public__chain__carry (
   column_name name not null,
@@ -3757,24 +3776,26 @@ create index app_public__chain_discovery__work_chain_id_idx ON millrace_log.app_
 create table millrace_log.app_public__chain_follow (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   chain_id bigint,
   unfollowed_at timestamp with time zone,
   account_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__chain_follow is 'The log of app_public.chain_follow: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__chain_follow__chain_id_idx ON millrace_log.app_public__chain_follow USING btree (chain_id);
+create index app_public__chain_follow__chain_id_recorded_in_idx ON millrace_log.app_public__chain_follow USING btree (chain_id, recorded_in);
 
 create table millrace_log.app_public__chain_post (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   chain_id bigint,
   parent_id bigint,
   deleted_at timestamp with time zone,
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__chain_post is 'The log of app_public.chain_post: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__chain_post__chain_id_idx ON millrace_log.app_public__chain_post USING btree (chain_id);
-create index app_public__chain_post__parent_id_idx ON millrace_log.app_public__chain_post USING btree (parent_id);
+create index app_public__chain_post__chain_id_recorded_in_idx ON millrace_log.app_public__chain_post USING btree (chain_id, recorded_in);
+create index app_public__chain_post__parent_id_recorded_in_idx ON millrace_log.app_public__chain_post USING btree (parent_id, recorded_in);
 
 create table millrace_log.app_public__chain_post__carry (
   column_name name not null,
@@ -3801,13 +3822,14 @@ create index app_public__chain_post_feed__work_post_id_idx ON millrace_log.app_p
 create table millrace_log.app_public__chain_project (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   chain_id bigint,
   project_id bigint,
   removed_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__chain_project is 'The log of app_public.chain_project: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__chain_project__chain_id_project_id_idx ON millrace_log.app_public__chain_project USING btree (chain_id, project_id);
-create index app_public__chain_project__project_id_idx ON millrace_log.app_public__chain_project USING btree (project_id);
+create index app_public__chain_project__chain_id_recorded_in_project_id_idx ON millrace_log.app_public__chain_project USING btree (chain_id, recorded_in, project_id);
+create index app_public__chain_project__project_id_recorded_in_idx ON millrace_log.app_public__chain_project USING btree (project_id, recorded_in);
 
 create table millrace_log.app_public__conversation__carry (
   column_name name not null,
@@ -3842,6 +3864,7 @@ comment on table millrace_log.app_public__conversation__total_participant_count_
 create table millrace_log.app_public__direct_conversation (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__direct_conversation is 'The log of app_public.direct_conversation: +1 for every new image, -1 for every old one, until a drain takes them.';
@@ -3858,15 +3881,17 @@ create index app_public__direct_conversation__account_id_conversation_id_idx ON 
 create table millrace_log.app_public__direct_member (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   conversation_id bigint,
   account_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__direct_member is 'The log of app_public.direct_member: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__direct_member__account_id_conversation_id_idx ON millrace_log.app_public__direct_member USING btree (account_id, conversation_id);
+create index app_public__direct_member__account_id_co_e95907073a6a ON millrace_log.app_public__direct_member USING btree (account_id, conversation_id, recorded_in);
 
 create table millrace_log.app_public__direct_message (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   conversation_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__direct_message is 'The log of app_public.direct_message: +1 for every new image, -1 for every old one, until a drain takes them.';
@@ -3882,13 +3907,14 @@ create index app_public__feed_project__work_project_id_idx ON millrace_log.app_p
 create table millrace_log.app_public__intro_request (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   investor_id bigint,
   state app_public.intro_state,
   requester_id bigint,
   recipient_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__intro_request is 'The log of app_public.intro_request: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__intro_request__investor_id_idx ON millrace_log.app_public__intro_request USING btree (investor_id);
+create index app_public__intro_request__investor_id_recorded_in_idx ON millrace_log.app_public__intro_request USING btree (investor_id, recorded_in);
 
 create table millrace_log.app_public__intro_request_stats__work (
   account_id bigint not null,
@@ -3901,10 +3927,11 @@ create index app_public__intro_request_stats__work_account_id_idx ON millrace_lo
 create table millrace_log.app_public__investor (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__investor is 'The log of app_public.investor: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__investor__id_idx ON millrace_log.app_public__investor USING btree (id);
+create index app_public__investor__id_recorded_in_idx ON millrace_log.app_public__investor USING btree (id, recorded_in);
 
 create table millrace_log.app_public__investor__carry (
   column_name name not null,
@@ -3931,15 +3958,16 @@ create index app_public__investor_directory__work_investor_id_idx ON millrace_lo
 create table millrace_log.app_public__opinion (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   id bigint,
   conversation_id bigint,
   moderation app_public.moderation_action,
   deleted_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__opinion is 'The log of app_public.opinion: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__opinion__conversation_id_idx ON millrace_log.app_public__opinion USING btree (conversation_id);
-create index app_public__opinion__id_conversation_id_idx ON millrace_log.app_public__opinion USING btree (id, conversation_id);
-create index app_public__opinion__id_idx ON millrace_log.app_public__opinion USING btree (id);
+create index app_public__opinion__conversation_id_recorded_in_idx ON millrace_log.app_public__opinion USING btree (conversation_id, recorded_in);
+create index app_public__opinion__id_recorded_in_conversation_id_idx ON millrace_log.app_public__opinion USING btree (id, recorded_in, conversation_id);
+create index app_public__opinion__id_recorded_in_idx ON millrace_log.app_public__opinion USING btree (id, recorded_in);
 
 create table millrace_log.app_public__opinion__carry (
   column_name name not null,
@@ -3966,6 +3994,7 @@ create index app_public__opinion_analysis__work_opinion_id_idx ON millrace_log.a
 create table millrace_log.app_public__opinion_vote (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   conversation_id bigint,
   opinion_id bigint,
   choice app_public.vote_choice,
@@ -3973,20 +4002,21 @@ create table millrace_log.app_public__opinion_vote (
   voter_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__opinion_vote is 'The log of app_public.opinion_vote: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__opinion_vote__conversation_id_opinion_id_idx ON millrace_log.app_public__opinion_vote USING btree (conversation_id, opinion_id);
-create index app_public__opinion_vote__opinion_id_conversation_id_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id, conversation_id);
-create index app_public__opinion_vote__opinion_id_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id);
+create index app_public__opinion_vote__conversation_i_6bc75c5cedbd ON millrace_log.app_public__opinion_vote USING btree (conversation_id, recorded_in, opinion_id);
+create index app_public__opinion_vote__opinion_id_rec_2465fee2f5df ON millrace_log.app_public__opinion_vote USING btree (opinion_id, recorded_in, conversation_id);
+create index app_public__opinion_vote__opinion_id_recorded_in_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id, recorded_in);
 
 create table millrace_log.app_public__post (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   agent_id bigint,
   deleted_at timestamp with time zone,
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__post is 'The log of app_public.post: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__post__agent_id_idx ON millrace_log.app_public__post USING btree (agent_id);
-create index app_public__post__id_idx ON millrace_log.app_public__post USING btree (id);
+create index app_public__post__agent_id_recorded_in_idx ON millrace_log.app_public__post USING btree (agent_id, recorded_in);
+create index app_public__post__id_recorded_in_idx ON millrace_log.app_public__post USING btree (id, recorded_in);
 
 create table millrace_log.app_public__post__carry (
   column_name name not null,
@@ -4005,15 +4035,17 @@ create index app_public__post__recount_idx ON millrace_log.app_public__post__rec
 create table millrace_log.app_public__post_like (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   post_id bigint,
   withdrawn_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__post_like is 'The log of app_public.post_like: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__post_like__post_id_idx ON millrace_log.app_public__post_like USING btree (post_id);
+create index app_public__post_like__post_id_recorded_in_idx ON millrace_log.app_public__post_like USING btree (post_id, recorded_in);
 
 create table millrace_log.app_public__profile (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   account_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__profile is 'The log of app_public.profile: +1 for every new image, -1 for every old one, until a drain takes them.';
@@ -4021,13 +4053,14 @@ comment on table millrace_log.app_public__profile is 'The log of app_public.prof
 create table millrace_log.app_public__project (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   id bigint,
   deleted_at timestamp with time zone,
   owner_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__project is 'The log of app_public.project: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__project__id_idx ON millrace_log.app_public__project USING btree (id);
-create index app_public__project__owner_id_idx ON millrace_log.app_public__project USING btree (owner_id);
+create index app_public__project__id_recorded_in_idx ON millrace_log.app_public__project USING btree (id, recorded_in);
+create index app_public__project__owner_id_recorded_in_idx ON millrace_log.app_public__project USING btree (owner_id, recorded_in);
 
 create table millrace_log.app_public__project__carry (
   column_name name not null,
@@ -4046,15 +4079,16 @@ create index app_public__project__recount_idx ON millrace_log.app_public__projec
 create table millrace_log.app_public__project_comment (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   project_id bigint,
   deleted_at timestamp with time zone,
   parent_id bigint,
   author_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__project_comment is 'The log of app_public.project_comment: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__project_comment__author_id_idx ON millrace_log.app_public__project_comment USING btree (author_id);
-create index app_public__project_comment__parent_id_idx ON millrace_log.app_public__project_comment USING btree (parent_id);
-create index app_public__project_comment__project_id_idx ON millrace_log.app_public__project_comment USING btree (project_id);
+create index app_public__project_comment__author_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (author_id, recorded_in);
+create index app_public__project_comment__parent_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (parent_id, recorded_in);
+create index app_public__project_comment__project_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (project_id, recorded_in);
 
 create table millrace_log.app_public__project_comment__carry (
   column_name name not null,
@@ -4081,19 +4115,21 @@ create index app_public__project_details__work_project_id_idx ON millrace_log.ap
 create table millrace_log.app_public__project_upvote (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   project_id bigint,
   withdrawn_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__project_upvote is 'The log of app_public.project_upvote: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__project_upvote__project_id_idx ON millrace_log.app_public__project_upvote USING btree (project_id);
+create index app_public__project_upvote__project_id_recorded_in_idx ON millrace_log.app_public__project_upvote USING btree (project_id, recorded_in);
 
 create table millrace_log.app_public__session (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__session is 'The log of app_public.session: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__session__id_idx ON millrace_log.app_public__session USING btree (id);
+create index app_public__session__id_recorded_in_idx ON millrace_log.app_public__session USING btree (id, recorded_in);
 
 create table millrace_log.app_public__telemetry_day__account_count__kept (
   day date not null,
@@ -4140,21 +4176,23 @@ create index app_public__telemetry_day__recount_idx ON millrace_log.app_public__
 create table millrace_log.app_public__telemetry_event (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   day date,
   kind text,
   account_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__telemetry_event is 'The log of app_public.telemetry_event: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__telemetry_event__day_kind_idx ON millrace_log.app_public__telemetry_event USING btree (day, kind);
+create index app_public__telemetry_event__day_kind_recorded_in_idx ON millrace_log.app_public__telemetry_event USING btree (day, kind, recorded_in);
 
 create table millrace_log.app_public__update_read (
   sign smallint not null,
   recorded_at timestamp with time zone not null default clock_timestamp(),
+  recorded_in xid8 not null default pg_current_xact_id(),
   account_id bigint,
   update_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__update_read is 'The log of app_public.update_read: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__update_read__account_id_update_id_idx ON millrace_log.app_public__update_read USING btree (account_id, update_id);
+create index app_public__update_read__account_id_update_id_recorded_in_idx ON millrace_log.app_public__update_read USING btree (account_id, update_id, recorded_in);
 
 create view app_hidden.agent_feed_order with (security_barrier=true) as
  SELECT account_id,
@@ -5680,6 +5718,15 @@ comment on column millrace.status.retry_at is 'When it will be tried again.';
 comment on column millrace.status.module is 'The file of db/derived that declares it.';
 comment on column millrace.status.declared_at is 'When it was declared or last changed.';
 
+create view millrace.undrained as
+ SELECT COALESCE(( SELECT h.since
+           FROM millrace.horizon h
+          WHERE (h.written_by = h.xmin)
+          ORDER BY h.number DESC
+         LIMIT 1), '0'::xid8) AS since;
+comment on view millrace.undrained is 'How far drains have emptied the logs.';
+comment on column millrace.undrained.since is 'The first transaction whose log rows may be undrained; 0 where that is not known.';
+
 create view millrace_log.app_hidden__search_index__definition as
  SELECT kind,
     subject_id,
@@ -5750,8 +5797,15 @@ UNION ALL
  SELECT k.kind,
     k.subject_id
    FROM ( WITH changed AS (
-                 SELECT app_public__account.id
-                   FROM millrace_log.app_public__account
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__account l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.search_kind,
             mapped.id
@@ -5767,8 +5821,15 @@ UNION ALL
  SELECT k.kind,
     k.subject_id
    FROM ( WITH changed AS (
-                 SELECT app_public__profile.account_id
-                   FROM millrace_log.app_public__profile
+                 SELECT l.account_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.account_id
+                           FROM millrace_log.app_public__profile l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.search_kind,
             mapped.account_id
@@ -5779,8 +5840,17 @@ UNION ALL
  SELECT k.kind,
     k.subject_id
    FROM ( WITH changed AS (
-                 SELECT app_public__project.id
-                   FROM millrace_log.app_public__project
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id,
+                            l_1.deleted_at,
+                            l_1.owner_id
+                           FROM millrace_log.app_public__project l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.search_kind,
             mapped.id
@@ -5791,8 +5861,17 @@ UNION ALL
  SELECT k.kind,
     k.subject_id
    FROM ( WITH changed AS (
-                 SELECT app_public__chain.id
-                   FROM millrace_log.app_public__chain
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.owner_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__chain l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.search_kind,
             mapped.id
@@ -5809,9 +5888,19 @@ UNION ALL
  SELECT k.kind,
     k.subject_id
    FROM ( WITH changed AS (
-                 SELECT app_public__chain_post.id,
-                    app_public__chain_post.parent_id
-                   FROM millrace_log.app_public__chain_post
+                 SELECT l.id,
+                    l.parent_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.chain_id,
+                            l_1.parent_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__chain_post l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.search_kind,
             mapped.id
@@ -5823,8 +5912,15 @@ UNION ALL
  SELECT k.kind,
     k.subject_id
    FROM ( WITH changed AS (
-                 SELECT app_public__investor.id
-                   FROM millrace_log.app_public__investor
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__investor l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.search_kind,
             mapped.id
@@ -5930,8 +6026,15 @@ create view millrace_log.app_private__live_session__dirty as
 UNION ALL
  SELECT k.session_id
    FROM ( WITH changed AS (
-                 SELECT app_public__session.id
-                   FROM millrace_log.app_public__session
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__session l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT changed.id
@@ -5970,6 +6073,10 @@ UNION ALL
 comment on view millrace_log.app_private__live_session__exact is 'The rows of app_private.live_session as its definition gives them now.';
 
 create view millrace_log.app_public__account__agent_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -5979,7 +6086,15 @@ create view millrace_log.app_public__account__agent_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.owner_id AS "source.owner_id"
-                           FROM millrace_log.app_public__agent source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.owner_id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__agent l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
                             image."source.owner_id" AS owner_id) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
@@ -5989,6 +6104,7 @@ create view millrace_log.app_public__account__agent_count__pending as
            FROM millrace_log.app_public__account__carry
           WHERE (app_public__account__carry.column_name = 'agent_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__account__agent_count__pending is 'What is pending for app_public.account.agent_count, by key.';
 
 create view millrace_log.app_public__account__agent_count__truth as
  SELECT id,
@@ -6005,6 +6121,10 @@ create view millrace_log.app_public__account__agent_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__account__badge_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6017,13 +6137,27 @@ create view millrace_log.app_public__account__badge_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__badge source_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.revoked_at,
+                                    l.points
+                                   FROM millrace_log.app_public__badge l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1,
                             LATERAL ( SELECT via_2.deleted_at,
                                     via_2.id,
                                     via_2.owner_id
-                                   FROM app_public.project via_2
-                                  WHERE (via_2.id = source_1.project_id)
-                                 OFFSET 0) via_1
+                                   FROM ( SELECT via_3.deleted_at,
+    via_3.id,
+    via_3.owner_id
+   FROM app_public.project via_3
+  WHERE ((via_3.id <= source_1.project_id) AND (via_3.id >= source_1.project_id))
+  ORDER BY via_3.id DESC
+ LIMIT 1) via_2
+                                  WHERE (via_2.id = source_1.project_id)) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             via_1.id AS "source.project_id",
@@ -6031,7 +6165,16 @@ create view millrace_log.app_public__account__badge_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__project via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at,
+                                    l.owner_id
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.project_id,
                                     source_2.revoked_at
                                    FROM app_public.badge source_2
@@ -6044,11 +6187,29 @@ create view millrace_log.app_public__account__badge_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__project via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at,
+                                    l.owner_id
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.sign,
                                     source_2.project_id,
                                     source_2.revoked_at
-                                   FROM millrace_log.app_public__badge source_2
+                                   FROM ( SELECT l.ctid AS log_id,
+    l.sign,
+    l.recorded_at,
+    l.recorded_in,
+    l.project_id,
+    l.revoked_at,
+    l.points
+   FROM millrace_log.app_public__badge l
+  WHERE (l.recorded_in >= ( SELECT u.since
+     FROM undrained u))) source_2
                                   WHERE (via_1.id = source_2.project_id)
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
@@ -6063,6 +6224,7 @@ create view millrace_log.app_public__account__badge_count__pending as
            FROM millrace_log.app_public__account__carry
           WHERE (app_public__account__carry.column_name = 'badge_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__account__badge_count__pending is 'What is pending for app_public.account.badge_count, by key.';
 
 create view millrace_log.app_public__account__badge_count__truth as
  SELECT id,
@@ -6086,6 +6248,10 @@ create view millrace_log.app_public__account__badge_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__account__chain_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6095,7 +6261,15 @@ create view millrace_log.app_public__account__chain_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.owner_id AS "source.owner_id"
-                           FROM millrace_log.app_public__chain source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.owner_id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__chain l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
                             image."source.owner_id" AS owner_id) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
@@ -6105,6 +6279,7 @@ create view millrace_log.app_public__account__chain_count__pending as
            FROM millrace_log.app_public__account__carry
           WHERE (app_public__account__carry.column_name = 'chain_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__account__chain_count__pending is 'What is pending for app_public.account.chain_count, by key.';
 
 create view millrace_log.app_public__account__chain_count__truth as
  SELECT id,
@@ -6121,6 +6296,10 @@ create view millrace_log.app_public__account__chain_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__account__comment_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6130,7 +6309,17 @@ create view millrace_log.app_public__account__comment_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.author_id AS "source.author_id",
                             source_1.deleted_at AS "source.deleted_at"
-                           FROM millrace_log.app_public__project_comment source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.deleted_at,
+                                    l.parent_id,
+                                    l.author_id
+                                   FROM millrace_log.app_public__project_comment l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.author_id" AS author_id,
                             image."source.deleted_at" AS deleted_at) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.author_id IS NOT NULL))) rows
@@ -6140,6 +6329,7 @@ create view millrace_log.app_public__account__comment_count__pending as
            FROM millrace_log.app_public__account__carry
           WHERE (app_public__account__carry.column_name = 'comment_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__account__comment_count__pending is 'What is pending for app_public.account.comment_count, by key.';
 
 create view millrace_log.app_public__account__comment_count__truth as
  SELECT id,
@@ -6171,8 +6361,13 @@ create view millrace_log.app_public__account__follower_count__pending as
            FROM millrace_log.app_public__account__carry
           WHERE (app_public__account__carry.column_name = 'follower_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__account__follower_count__pending is 'What is pending for app_public.account.follower_count, by key.';
 
 create view millrace_log.app_public__account__follower_count__pending_members as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     member_1,
     sum(follower_count) AS n
@@ -6186,13 +6381,27 @@ create view millrace_log.app_public__account__follower_count__pending_members as
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id",
                     via_1.owner_id AS "via.owner_id"
-                   FROM millrace_log.app_public__chain_follow source_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.chain_id,
+                            l.unfollowed_at,
+                            l.account_id
+                           FROM millrace_log.app_public__chain_follow l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) source_1,
                     LATERAL ( SELECT via_2.deleted_at,
                             via_2.id,
                             via_2.owner_id
-                           FROM app_public.chain via_2
-                          WHERE (via_2.id = source_1.chain_id)
-                         OFFSET 0) via_1
+                           FROM ( SELECT via_3.deleted_at,
+                                    via_3.id,
+                                    via_3.owner_id
+                                   FROM app_public.chain via_3
+                                  WHERE ((via_3.id <= source_1.chain_id) AND (via_3.id >= source_1.chain_id))
+                                  ORDER BY via_3.id DESC
+                                 LIMIT 1) via_2
+                          WHERE (via_2.id = source_1.chain_id)) via_1
                 UNION ALL
                  SELECT via_1.sign AS "image.weight",
                     source_1.account_id AS "source.account_id",
@@ -6201,7 +6410,16 @@ create view millrace_log.app_public__account__follower_count__pending_members as
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id",
                     via_1.owner_id AS "via.owner_id"
-                   FROM millrace_log.app_public__chain via_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.owner_id,
+                            l.deleted_at,
+                            l.id
+                           FROM millrace_log.app_public__chain l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) via_1,
                     LATERAL ( SELECT source_2.account_id,
                             source_2.chain_id,
                             source_2.unfollowed_at
@@ -6216,12 +6434,30 @@ create view millrace_log.app_public__account__follower_count__pending_members as
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id",
                     via_1.owner_id AS "via.owner_id"
-                   FROM millrace_log.app_public__chain via_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.owner_id,
+                            l.deleted_at,
+                            l.id
+                           FROM millrace_log.app_public__chain l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) via_1,
                     LATERAL ( SELECT source_2.sign,
                             source_2.account_id,
                             source_2.chain_id,
                             source_2.unfollowed_at
-                           FROM millrace_log.app_public__chain_follow source_2
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.chain_id,
+                                    l.unfollowed_at,
+                                    l.account_id
+                                   FROM millrace_log.app_public__chain_follow l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_2
                           WHERE (via_1.id = source_2.chain_id)
                          OFFSET 0) source_1) image
              CROSS JOIN LATERAL ( SELECT image."source.account_id" AS account_id,
@@ -6267,6 +6503,10 @@ create view millrace_log.app_public__account__follower_count__truth_members as
  HAVING (sum(follower_count) <> 0);
 
 create view millrace_log.app_public__account__project_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6276,7 +6516,16 @@ create view millrace_log.app_public__account__project_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.owner_id AS "source.owner_id"
-                           FROM millrace_log.app_public__project source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at,
+                                    l.owner_id
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
                             image."source.owner_id" AS owner_id) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.owner_id IS NOT NULL))) rows
@@ -6286,6 +6535,7 @@ create view millrace_log.app_public__account__project_count__pending as
            FROM millrace_log.app_public__account__carry
           WHERE (app_public__account__carry.column_name = 'project_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__account__project_count__pending is 'What is pending for app_public.account.project_count, by key.';
 
 create view millrace_log.app_public__account__project_count__truth as
  SELECT id,
@@ -6302,6 +6552,10 @@ create view millrace_log.app_public__account__project_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__account__proof_score__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6315,13 +6569,27 @@ create view millrace_log.app_public__account__proof_score__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__badge source_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.revoked_at,
+                                    l.points
+                                   FROM millrace_log.app_public__badge l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1,
                             LATERAL ( SELECT via_2.deleted_at,
                                     via_2.id,
                                     via_2.owner_id
-                                   FROM app_public.project via_2
-                                  WHERE (via_2.id = source_1.project_id)
-                                 OFFSET 0) via_1
+                                   FROM ( SELECT via_3.deleted_at,
+    via_3.id,
+    via_3.owner_id
+   FROM app_public.project via_3
+  WHERE ((via_3.id <= source_1.project_id) AND (via_3.id >= source_1.project_id))
+  ORDER BY via_3.id DESC
+ LIMIT 1) via_2
+                                  WHERE (via_2.id = source_1.project_id)) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.points AS "source.points",
@@ -6330,7 +6598,16 @@ create view millrace_log.app_public__account__proof_score__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__project via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at,
+                                    l.owner_id
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.points,
                                     source_2.project_id,
                                     source_2.revoked_at
@@ -6345,12 +6622,30 @@ create view millrace_log.app_public__account__proof_score__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__project via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at,
+                                    l.owner_id
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.sign,
                                     source_2.points,
                                     source_2.project_id,
                                     source_2.revoked_at
-                                   FROM millrace_log.app_public__badge source_2
+                                   FROM ( SELECT l.ctid AS log_id,
+    l.sign,
+    l.recorded_at,
+    l.recorded_in,
+    l.project_id,
+    l.revoked_at,
+    l.points
+   FROM millrace_log.app_public__badge l
+  WHERE (l.recorded_in >= ( SELECT u.since
+     FROM undrained u))) source_2
                                   WHERE (via_1.id = source_2.project_id)
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.points" AS points,
@@ -6366,6 +6661,7 @@ create view millrace_log.app_public__account__proof_score__pending as
            FROM millrace_log.app_public__account__carry
           WHERE (app_public__account__carry.column_name = 'proof_score'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__account__proof_score__pending is 'What is pending for app_public.account.proof_score, by key.';
 
 create view millrace_log.app_public__account__proof_score__truth as
  SELECT id,
@@ -6391,6 +6687,10 @@ create view millrace_log.app_public__account__proof_score__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__account__upvote_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6403,13 +6703,26 @@ create view millrace_log.app_public__account__upvote_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__project_upvote source_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.withdrawn_at
+                                   FROM millrace_log.app_public__project_upvote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1,
                             LATERAL ( SELECT via_2.deleted_at,
                                     via_2.id,
                                     via_2.owner_id
-                                   FROM app_public.project via_2
-                                  WHERE (via_2.id = source_1.project_id)
-                                 OFFSET 0) via_1
+                                   FROM ( SELECT via_3.deleted_at,
+    via_3.id,
+    via_3.owner_id
+   FROM app_public.project via_3
+  WHERE ((via_3.id <= source_1.project_id) AND (via_3.id >= source_1.project_id))
+  ORDER BY via_3.id DESC
+ LIMIT 1) via_2
+                                  WHERE (via_2.id = source_1.project_id)) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             via_1.id AS "source.project_id",
@@ -6417,7 +6730,16 @@ create view millrace_log.app_public__account__upvote_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__project via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at,
+                                    l.owner_id
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.project_id,
                                     source_2.withdrawn_at
                                    FROM app_public.project_upvote source_2
@@ -6430,11 +6752,28 @@ create view millrace_log.app_public__account__upvote_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.owner_id AS "via.owner_id"
-                           FROM millrace_log.app_public__project via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at,
+                                    l.owner_id
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.sign,
                                     source_2.project_id,
                                     source_2.withdrawn_at
-                                   FROM millrace_log.app_public__project_upvote source_2
+                                   FROM ( SELECT l.ctid AS log_id,
+    l.sign,
+    l.recorded_at,
+    l.recorded_in,
+    l.project_id,
+    l.withdrawn_at
+   FROM millrace_log.app_public__project_upvote l
+  WHERE (l.recorded_in >= ( SELECT u.since
+     FROM undrained u))) source_2
                                   WHERE (via_1.id = source_2.project_id)
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
@@ -6449,6 +6788,7 @@ create view millrace_log.app_public__account__upvote_count__pending as
            FROM millrace_log.app_public__account__carry
           WHERE (app_public__account__carry.column_name = 'upvote_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__account__upvote_count__pending is 'What is pending for app_public.account.upvote_count, by key.';
 
 create view millrace_log.app_public__account__upvote_count__truth as
  SELECT id,
@@ -6472,6 +6812,10 @@ create view millrace_log.app_public__account__upvote_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__agent__follower_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6481,7 +6825,15 @@ create view millrace_log.app_public__agent__follower_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.agent_id AS "source.agent_id",
                             source_1.unfollowed_at AS "source.unfollowed_at"
-                           FROM millrace_log.app_public__agent_follow source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.agent_id,
+                                    l.unfollowed_at
+                                   FROM millrace_log.app_public__agent_follow l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
                             image."source.unfollowed_at" AS unfollowed_at) source)
                   WHERE ((source.unfollowed_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
@@ -6491,6 +6843,7 @@ create view millrace_log.app_public__agent__follower_count__pending as
            FROM millrace_log.app_public__agent__carry
           WHERE (app_public__agent__carry.column_name = 'follower_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__agent__follower_count__pending is 'What is pending for app_public.agent.follower_count, by key.';
 
 create view millrace_log.app_public__agent__follower_count__truth as
  SELECT id,
@@ -6507,6 +6860,10 @@ create view millrace_log.app_public__agent__follower_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__agent__like_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6519,13 +6876,26 @@ create view millrace_log.app_public__agent__like_count__pending as
                             via_1.agent_id AS "via.agent_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__post_like source_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.post_id,
+                                    l.withdrawn_at
+                                   FROM millrace_log.app_public__post_like l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1,
                             LATERAL ( SELECT via_2.agent_id,
                                     via_2.deleted_at,
                                     via_2.id
-                                   FROM app_public.post via_2
-                                  WHERE (via_2.id = source_1.post_id)
-                                 OFFSET 0) via_1
+                                   FROM ( SELECT via_3.agent_id,
+    via_3.deleted_at,
+    via_3.id
+   FROM app_public.post via_3
+  WHERE ((via_3.id <= source_1.post_id) AND (via_3.id >= source_1.post_id))
+  ORDER BY via_3.id DESC
+ LIMIT 1) via_2
+                                  WHERE (via_2.id = source_1.post_id)) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             via_1.id AS "source.post_id",
@@ -6533,7 +6903,16 @@ create view millrace_log.app_public__agent__like_count__pending as
                             via_1.agent_id AS "via.agent_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__post via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.agent_id,
+                                    l.deleted_at,
+                                    l.id
+                                   FROM millrace_log.app_public__post l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.post_id,
                                     source_2.withdrawn_at
                                    FROM app_public.post_like source_2
@@ -6546,11 +6925,28 @@ create view millrace_log.app_public__agent__like_count__pending as
                             via_1.agent_id AS "via.agent_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__post via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.agent_id,
+                                    l.deleted_at,
+                                    l.id
+                                   FROM millrace_log.app_public__post l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.sign,
                                     source_2.post_id,
                                     source_2.withdrawn_at
-                                   FROM millrace_log.app_public__post_like source_2
+                                   FROM ( SELECT l.ctid AS log_id,
+    l.sign,
+    l.recorded_at,
+    l.recorded_in,
+    l.post_id,
+    l.withdrawn_at
+   FROM millrace_log.app_public__post_like l
+  WHERE (l.recorded_in >= ( SELECT u.since
+     FROM undrained u))) source_2
                                   WHERE (via_1.id = source_2.post_id)
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.post_id" AS post_id,
@@ -6565,6 +6961,7 @@ create view millrace_log.app_public__agent__like_count__pending as
            FROM millrace_log.app_public__agent__carry
           WHERE (app_public__agent__carry.column_name = 'like_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__agent__like_count__pending is 'What is pending for app_public.agent.like_count, by key.';
 
 create view millrace_log.app_public__agent__like_count__truth as
  SELECT id,
@@ -6588,6 +6985,10 @@ create view millrace_log.app_public__agent__like_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__agent__post_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6597,7 +6998,15 @@ create view millrace_log.app_public__agent__post_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.agent_id AS "source.agent_id",
                             source_1.deleted_at AS "source.deleted_at"
-                           FROM millrace_log.app_public__post source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.agent_id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__post l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
                             image."source.deleted_at" AS deleted_at) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
@@ -6607,6 +7016,7 @@ create view millrace_log.app_public__agent__post_count__pending as
            FROM millrace_log.app_public__agent__carry
           WHERE (app_public__agent__carry.column_name = 'post_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__agent__post_count__pending is 'What is pending for app_public.agent.post_count, by key.';
 
 create view millrace_log.app_public__agent__post_count__truth as
  SELECT id,
@@ -6623,6 +7033,10 @@ create view millrace_log.app_public__agent__post_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__agent__update_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6632,7 +7046,15 @@ create view millrace_log.app_public__agent__update_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.agent_id AS "source.agent_id",
                             source_1.deleted_at AS "source.deleted_at"
-                           FROM millrace_log.app_public__agent_update source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.agent_id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__agent_update l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.agent_id" AS agent_id,
                             image."source.deleted_at" AS deleted_at) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.agent_id IS NOT NULL))) rows
@@ -6642,6 +7064,7 @@ create view millrace_log.app_public__agent__update_count__pending as
            FROM millrace_log.app_public__agent__carry
           WHERE (app_public__agent__carry.column_name = 'update_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__agent__update_count__pending is 'What is pending for app_public.agent.update_count, by key.';
 
 create view millrace_log.app_public__agent__update_count__truth as
  SELECT id,
@@ -6678,8 +7101,17 @@ UNION ALL
  SELECT k.account_id,
     k.update_id
    FROM ( WITH changed AS (
-                 SELECT app_public__agent.id
-                   FROM millrace_log.app_public__agent
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.owner_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__agent l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id,
             mapped.update_id
@@ -6692,10 +7124,20 @@ UNION ALL
  SELECT k.account_id,
     k.update_id
    FROM ( WITH changed AS (
-                 SELECT app_public__agent_follow.account_id,
-                    app_public__agent_follow.agent_id,
-                    app_public__agent_follow.followed_at
-                   FROM millrace_log.app_public__agent_follow
+                 SELECT l.account_id,
+                    l.agent_id,
+                    l.followed_at
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.agent_id,
+                            l_1.unfollowed_at,
+                            l_1.account_id,
+                            l_1.followed_at
+                           FROM millrace_log.app_public__agent_follow l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id,
             mapped.update_id
@@ -6707,9 +7149,18 @@ UNION ALL
  SELECT k.account_id,
     k.update_id
    FROM ( WITH changed AS (
-                 SELECT app_public__agent_update.agent_id,
-                    app_public__agent_update.id
-                   FROM millrace_log.app_public__agent_update
+                 SELECT l.agent_id,
+                    l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.agent_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__agent_update l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id,
             mapped.update_id
@@ -6721,9 +7172,17 @@ UNION ALL
  SELECT k.account_id,
     k.update_id
    FROM ( WITH changed AS (
-                 SELECT app_public__update_read.account_id,
-                    app_public__update_read.update_id
-                   FROM millrace_log.app_public__update_read
+                 SELECT l.account_id,
+                    l.update_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.account_id,
+                            l_1.update_id
+                           FROM millrace_log.app_public__update_read l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id,
             mapped.update_id
@@ -6781,6 +7240,10 @@ UNION ALL
 comment on view millrace_log.app_public__agent_feed_item__exact is 'The rows of app_public.agent_feed_item as its definition gives them now.';
 
 create view millrace_log.app_public__chain__follower_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6790,7 +7253,15 @@ create view millrace_log.app_public__chain__follower_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.chain_id AS "source.chain_id",
                             source_1.unfollowed_at AS "source.unfollowed_at"
-                           FROM millrace_log.app_public__chain_follow source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.chain_id,
+                                    l.unfollowed_at
+                                   FROM millrace_log.app_public__chain_follow l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
                             image."source.unfollowed_at" AS unfollowed_at) source)
                   WHERE ((source.unfollowed_at IS NULL) AND (source.chain_id IS NOT NULL))) rows
@@ -6800,6 +7271,7 @@ create view millrace_log.app_public__chain__follower_count__pending as
            FROM millrace_log.app_public__chain__carry
           WHERE (app_public__chain__carry.column_name = 'follower_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__chain__follower_count__pending is 'What is pending for app_public.chain.follower_count, by key.';
 
 create view millrace_log.app_public__chain__follower_count__truth as
  SELECT id,
@@ -6816,6 +7288,10 @@ create view millrace_log.app_public__chain__follower_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__chain__post_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6826,7 +7302,16 @@ create view millrace_log.app_public__chain__post_count__pending as
                             source_1.chain_id AS "source.chain_id",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.parent_id AS "source.parent_id"
-                           FROM millrace_log.app_public__chain_post source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.chain_id,
+                                    l.parent_id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__chain_post l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
                             image."source.deleted_at" AS deleted_at,
                             image."source.parent_id" AS parent_id) source)
@@ -6837,6 +7322,7 @@ create view millrace_log.app_public__chain__post_count__pending as
            FROM millrace_log.app_public__chain__carry
           WHERE (app_public__chain__carry.column_name = 'post_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__chain__post_count__pending is 'What is pending for app_public.chain.post_count, by key.';
 
 create view millrace_log.app_public__chain__post_count__truth as
  SELECT id,
@@ -6855,6 +7341,10 @@ create view millrace_log.app_public__chain__post_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__chain__project_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6867,12 +7357,25 @@ create view millrace_log.app_public__chain__project_count__pending as
                             source_1.removed_at AS "source.removed_at",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__chain_project source_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.chain_id,
+                                    l.project_id,
+                                    l.removed_at
+                                   FROM millrace_log.app_public__chain_project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1,
                             LATERAL ( SELECT via_2.deleted_at,
                                     via_2.id
-                                   FROM app_public.project via_2
-                                  WHERE (via_2.id = source_1.project_id)
-                                 OFFSET 0) via_1
+                                   FROM ( SELECT via_3.deleted_at,
+    via_3.id
+   FROM app_public.project via_3
+  WHERE ((via_3.id <= source_1.project_id) AND (via_3.id >= source_1.project_id))
+  ORDER BY via_3.id DESC
+ LIMIT 1) via_2
+                                  WHERE (via_2.id = source_1.project_id)) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.chain_id AS "source.chain_id",
@@ -6880,7 +7383,15 @@ create view millrace_log.app_public__chain__project_count__pending as
                             source_1.removed_at AS "source.removed_at",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__project via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.chain_id,
                                     source_2.project_id,
                                     source_2.removed_at
@@ -6894,12 +7405,29 @@ create view millrace_log.app_public__chain__project_count__pending as
                             source_1.removed_at AS "source.removed_at",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__project via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__project l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.sign,
                                     source_2.chain_id,
                                     source_2.project_id,
                                     source_2.removed_at
-                                   FROM millrace_log.app_public__chain_project source_2
+                                   FROM ( SELECT l.ctid AS log_id,
+    l.sign,
+    l.recorded_at,
+    l.recorded_in,
+    l.chain_id,
+    l.project_id,
+    l.removed_at
+   FROM millrace_log.app_public__chain_project l
+  WHERE (l.recorded_in >= ( SELECT u.since
+     FROM undrained u))) source_2
                                   WHERE (via_1.id = source_2.project_id)
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
@@ -6914,6 +7442,7 @@ create view millrace_log.app_public__chain__project_count__pending as
            FROM millrace_log.app_public__chain__carry
           WHERE (app_public__chain__carry.column_name = 'project_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__chain__project_count__pending is 'What is pending for app_public.chain.project_count, by key.';
 
 create view millrace_log.app_public__chain__project_count__truth as
  SELECT id,
@@ -6937,6 +7466,10 @@ create view millrace_log.app_public__chain__project_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__chain__reply_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -6947,7 +7480,16 @@ create view millrace_log.app_public__chain__reply_count__pending as
                             source_1.chain_id AS "source.chain_id",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.parent_id AS "source.parent_id"
-                           FROM millrace_log.app_public__chain_post source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.chain_id,
+                                    l.parent_id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__chain_post l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.chain_id" AS chain_id,
                             image."source.deleted_at" AS deleted_at,
                             image."source.parent_id" AS parent_id) source)
@@ -6958,6 +7500,7 @@ create view millrace_log.app_public__chain__reply_count__pending as
            FROM millrace_log.app_public__chain__carry
           WHERE (app_public__chain__carry.column_name = 'reply_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__chain__reply_count__pending is 'What is pending for app_public.chain.reply_count, by key.';
 
 create view millrace_log.app_public__chain__reply_count__truth as
  SELECT id,
@@ -7004,8 +7547,15 @@ create view millrace_log.app_public__chain_discovery__dirty as
 UNION ALL
  SELECT k.chain_id
    FROM ( WITH changed AS (
-                 SELECT app_public__account.id
-                   FROM millrace_log.app_public__account
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__account l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT c.id
@@ -7014,8 +7564,17 @@ UNION ALL
 UNION ALL
  SELECT k.chain_id
    FROM ( WITH changed AS (
-                 SELECT app_public__chain.id
-                   FROM millrace_log.app_public__chain
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.owner_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__chain l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT changed.id
@@ -7023,8 +7582,18 @@ UNION ALL
 UNION ALL
  SELECT k.chain_id
    FROM ( WITH changed AS (
-                 SELECT app_public__chain_post.chain_id
-                   FROM millrace_log.app_public__chain_post
+                 SELECT l.chain_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.chain_id,
+                            l_1.parent_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__chain_post l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.chain_id
            FROM ( SELECT changed.chain_id
@@ -7107,6 +7676,10 @@ UNION ALL
 comment on view millrace_log.app_public__chain_discovery__exact is 'The rows of app_public.chain_discovery as its definition gives them now.';
 
 create view millrace_log.app_public__chain_post__reply_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -7116,7 +7689,16 @@ create view millrace_log.app_public__chain_post__reply_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.parent_id AS "source.parent_id"
-                           FROM millrace_log.app_public__chain_post source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.chain_id,
+                                    l.parent_id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__chain_post l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
                             image."source.parent_id" AS parent_id) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NOT NULL))) rows
@@ -7126,6 +7708,7 @@ create view millrace_log.app_public__chain_post__reply_count__pending as
            FROM millrace_log.app_public__chain_post__carry
           WHERE (app_public__chain_post__carry.column_name = 'reply_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__chain_post__reply_count__pending is 'What is pending for app_public.chain_post.reply_count, by key.';
 
 create view millrace_log.app_public__chain_post__reply_count__truth as
  SELECT id,
@@ -7170,8 +7753,15 @@ create view millrace_log.app_public__chain_post_feed__dirty as
 UNION ALL
  SELECT k.post_id
    FROM ( WITH changed AS (
-                 SELECT app_public__account.id
-                   FROM millrace_log.app_public__account
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__account l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT p.id
@@ -7181,8 +7771,17 @@ UNION ALL
 UNION ALL
  SELECT k.post_id
    FROM ( WITH changed AS (
-                 SELECT app_public__chain.id
-                   FROM millrace_log.app_public__chain
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.owner_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__chain l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT p.id
@@ -7192,9 +7791,19 @@ UNION ALL
 UNION ALL
  SELECT k.post_id
    FROM ( WITH changed AS (
-                 SELECT app_public__chain_post.id,
-                    app_public__chain_post.parent_id
-                   FROM millrace_log.app_public__chain_post
+                 SELECT l.id,
+                    l.parent_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.chain_id,
+                            l_1.parent_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__chain_post l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped."coalesce"
            FROM ( SELECT COALESCE(changed.parent_id, changed.id) AS "coalesce"
@@ -7272,6 +7881,10 @@ grant select on table millrace_log.app_public__chain_post_feed__exact to app_ano
 grant select on table millrace_log.app_public__chain_post_feed__exact to app_moderator;
 
 create view millrace_log.app_public__conversation__hidden_opinion_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -7282,7 +7895,17 @@ create view millrace_log.app_public__conversation__hidden_opinion_count__pending
                             source_1.conversation_id AS "source.conversation_id",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.moderation AS "source.moderation"
-                           FROM millrace_log.app_public__opinion source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.conversation_id,
+                                    l.moderation,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__opinion l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.conversation_id" AS conversation_id,
                             image."source.deleted_at" AS deleted_at,
                             image."source.moderation" AS moderation) source)
@@ -7293,6 +7916,7 @@ create view millrace_log.app_public__conversation__hidden_opinion_count__pending
            FROM millrace_log.app_public__conversation__carry
           WHERE (app_public__conversation__carry.column_name = 'hidden_opinion_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__conversation__hidden_opinion_count__pending is 'What is pending for app_public.conversation.hidden_opinion_count, by key.';
 
 create view millrace_log.app_public__conversation__hidden_opinion_count__truth as
  SELECT id,
@@ -7311,6 +7935,10 @@ create view millrace_log.app_public__conversation__hidden_opinion_count__truth a
   GROUP BY id;
 
 create view millrace_log.app_public__conversation__moderated_opinion_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -7321,7 +7949,17 @@ create view millrace_log.app_public__conversation__moderated_opinion_count__pend
                             source_1.conversation_id AS "source.conversation_id",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.moderation AS "source.moderation"
-                           FROM millrace_log.app_public__opinion source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.conversation_id,
+                                    l.moderation,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__opinion l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.conversation_id" AS conversation_id,
                             image."source.deleted_at" AS deleted_at,
                             image."source.moderation" AS moderation) source)
@@ -7332,6 +7970,7 @@ create view millrace_log.app_public__conversation__moderated_opinion_count__pend
            FROM millrace_log.app_public__conversation__carry
           WHERE (app_public__conversation__carry.column_name = 'moderated_opinion_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__conversation__moderated_opinion_count__pending is 'What is pending for app_public.conversation.moderated_opinion_count, by key.';
 
 create view millrace_log.app_public__conversation__moderated_opinion_count__truth as
  SELECT id,
@@ -7350,6 +7989,10 @@ create view millrace_log.app_public__conversation__moderated_opinion_count__trut
   GROUP BY id;
 
 create view millrace_log.app_public__conversation__opinion_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -7360,7 +8003,17 @@ create view millrace_log.app_public__conversation__opinion_count__pending as
                             source_1.conversation_id AS "source.conversation_id",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.moderation AS "source.moderation"
-                           FROM millrace_log.app_public__opinion source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.conversation_id,
+                                    l.moderation,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__opinion l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.conversation_id" AS conversation_id,
                             image."source.deleted_at" AS deleted_at,
                             image."source.moderation" AS moderation) source)
@@ -7371,6 +8024,7 @@ create view millrace_log.app_public__conversation__opinion_count__pending as
            FROM millrace_log.app_public__conversation__carry
           WHERE (app_public__conversation__carry.column_name = 'opinion_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__conversation__opinion_count__pending is 'What is pending for app_public.conversation.opinion_count, by key.';
 
 create view millrace_log.app_public__conversation__opinion_count__truth as
  SELECT id,
@@ -7404,8 +8058,13 @@ create view millrace_log.app_public__conversation__participant_count__pending as
            FROM millrace_log.app_public__conversation__carry
           WHERE (app_public__conversation__carry.column_name = 'participant_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__conversation__participant_count__pending is 'What is pending for app_public.conversation.participant_count, by key.';
 
 create view millrace_log.app_public__conversation__participant_count__pending_members as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     member_1,
     sum(participant_count) AS n
@@ -7421,14 +8080,31 @@ create view millrace_log.app_public__conversation__participant_count__pending_me
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id",
                     via_1.moderation AS "via.moderation"
-                   FROM millrace_log.app_public__opinion_vote source_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.conversation_id,
+                            l.opinion_id,
+                            l.choice,
+                            l.cancelled_at,
+                            l.voter_id
+                           FROM millrace_log.app_public__opinion_vote l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) source_1,
                     LATERAL ( SELECT via_2.conversation_id,
                             via_2.deleted_at,
                             via_2.id,
                             via_2.moderation
-                           FROM app_public.opinion via_2
-                          WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))
-                         OFFSET 0) via_1
+                           FROM ( SELECT via_3.conversation_id,
+                                    via_3.deleted_at,
+                                    via_3.id,
+                                    via_3.moderation
+                                   FROM app_public.opinion via_3
+                                  WHERE ((via_3.id <= source_1.opinion_id) AND (via_3.id >= source_1.opinion_id))
+                                  ORDER BY via_3.id DESC
+                                 LIMIT 1) via_2
+                          WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))) via_1
                 UNION ALL
                  SELECT via_1.sign AS "image.weight",
                     source_1.cancelled_at AS "source.cancelled_at",
@@ -7439,7 +8115,17 @@ create view millrace_log.app_public__conversation__participant_count__pending_me
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id",
                     via_1.moderation AS "via.moderation"
-                   FROM millrace_log.app_public__opinion via_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.id,
+                            l.conversation_id,
+                            l.moderation,
+                            l.deleted_at
+                           FROM millrace_log.app_public__opinion l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) via_1,
                     LATERAL ( SELECT source_2.cancelled_at,
                             source_2.conversation_id,
                             source_2.opinion_id,
@@ -7457,13 +8143,34 @@ create view millrace_log.app_public__conversation__participant_count__pending_me
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id",
                     via_1.moderation AS "via.moderation"
-                   FROM millrace_log.app_public__opinion via_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.id,
+                            l.conversation_id,
+                            l.moderation,
+                            l.deleted_at
+                           FROM millrace_log.app_public__opinion l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) via_1,
                     LATERAL ( SELECT source_2.sign,
                             source_2.cancelled_at,
                             source_2.conversation_id,
                             source_2.opinion_id,
                             source_2.voter_id
-                           FROM millrace_log.app_public__opinion_vote source_2
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.conversation_id,
+                                    l.opinion_id,
+                                    l.choice,
+                                    l.cancelled_at,
+                                    l.voter_id
+                                   FROM millrace_log.app_public__opinion_vote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_2
                           WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
                          OFFSET 0) source_1) image
              CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
@@ -7515,6 +8222,10 @@ create view millrace_log.app_public__conversation__participant_count__truth_memb
  HAVING (sum(participant_count) <> 0);
 
 create view millrace_log.app_public__conversation__total_opinion_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -7524,7 +8235,17 @@ create view millrace_log.app_public__conversation__total_opinion_count__pending 
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.conversation_id AS "source.conversation_id",
                             source_1.deleted_at AS "source.deleted_at"
-                           FROM millrace_log.app_public__opinion source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.conversation_id,
+                                    l.moderation,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__opinion l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.conversation_id" AS conversation_id,
                             image."source.deleted_at" AS deleted_at) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.conversation_id IS NOT NULL))) rows
@@ -7534,6 +8255,7 @@ create view millrace_log.app_public__conversation__total_opinion_count__pending 
            FROM millrace_log.app_public__conversation__carry
           WHERE (app_public__conversation__carry.column_name = 'total_opinion_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__conversation__total_opinion_count__pending is 'What is pending for app_public.conversation.total_opinion_count, by key.';
 
 create view millrace_log.app_public__conversation__total_opinion_count__truth as
  SELECT id,
@@ -7550,6 +8272,10 @@ create view millrace_log.app_public__conversation__total_opinion_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__conversation__total_particip_1777ead9b92d as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     member_1,
     sum(total_participant_count) AS n
@@ -7564,13 +8290,29 @@ create view millrace_log.app_public__conversation__total_particip_1777ead9b92d a
                     via_1.conversation_id AS "via.conversation_id",
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id"
-                   FROM millrace_log.app_public__opinion_vote source_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.conversation_id,
+                            l.opinion_id,
+                            l.choice,
+                            l.cancelled_at,
+                            l.voter_id
+                           FROM millrace_log.app_public__opinion_vote l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) source_1,
                     LATERAL ( SELECT via_2.conversation_id,
                             via_2.deleted_at,
                             via_2.id
-                           FROM app_public.opinion via_2
-                          WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))
-                         OFFSET 0) via_1
+                           FROM ( SELECT via_3.conversation_id,
+                                    via_3.deleted_at,
+                                    via_3.id
+                                   FROM app_public.opinion via_3
+                                  WHERE ((via_3.id <= source_1.opinion_id) AND (via_3.id >= source_1.opinion_id))
+                                  ORDER BY via_3.id DESC
+                                 LIMIT 1) via_2
+                          WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))) via_1
                 UNION ALL
                  SELECT via_1.sign AS "image.weight",
                     source_1.cancelled_at AS "source.cancelled_at",
@@ -7580,7 +8322,17 @@ create view millrace_log.app_public__conversation__total_particip_1777ead9b92d a
                     via_1.conversation_id AS "via.conversation_id",
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id"
-                   FROM millrace_log.app_public__opinion via_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.id,
+                            l.conversation_id,
+                            l.moderation,
+                            l.deleted_at
+                           FROM millrace_log.app_public__opinion l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) via_1,
                     LATERAL ( SELECT source_2.cancelled_at,
                             source_2.conversation_id,
                             source_2.opinion_id,
@@ -7597,13 +8349,34 @@ create view millrace_log.app_public__conversation__total_particip_1777ead9b92d a
                     via_1.conversation_id AS "via.conversation_id",
                     via_1.deleted_at AS "via.deleted_at",
                     via_1.id AS "via.id"
-                   FROM millrace_log.app_public__opinion via_1,
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.id,
+                            l.conversation_id,
+                            l.moderation,
+                            l.deleted_at
+                           FROM millrace_log.app_public__opinion l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) via_1,
                     LATERAL ( SELECT source_2.sign,
                             source_2.cancelled_at,
                             source_2.conversation_id,
                             source_2.opinion_id,
                             source_2.voter_id
-                           FROM millrace_log.app_public__opinion_vote source_2
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.conversation_id,
+                                    l.opinion_id,
+                                    l.choice,
+                                    l.cancelled_at,
+                                    l.voter_id
+                                   FROM millrace_log.app_public__opinion_vote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_2
                           WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
                          OFFSET 0) source_1) image
              CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
@@ -7661,6 +8434,7 @@ create view millrace_log.app_public__conversation__total_participant_count__pend
            FROM millrace_log.app_public__conversation__carry
           WHERE (app_public__conversation__carry.column_name = 'total_participant_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__conversation__total_participant_count__pending is 'What is pending for app_public.conversation.total_participant_count, by key.';
 
 create view millrace_log.app_public__conversation__total_participant_count__truth as
  SELECT id,
@@ -7669,6 +8443,10 @@ create view millrace_log.app_public__conversation__total_participant_count__trut
   GROUP BY id;
 
 create view millrace_log.app_public__conversation__total_vote_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -7682,13 +8460,28 @@ create view millrace_log.app_public__conversation__total_vote_count__pending as
                             via_1.conversation_id AS "via.conversation_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__opinion_vote source_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.conversation_id,
+                                    l.opinion_id,
+                                    l.choice,
+                                    l.cancelled_at
+                                   FROM millrace_log.app_public__opinion_vote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1,
                             LATERAL ( SELECT via_2.conversation_id,
                                     via_2.deleted_at,
                                     via_2.id
-                                   FROM app_public.opinion via_2
-                                  WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))
-                                 OFFSET 0) via_1
+                                   FROM ( SELECT via_3.conversation_id,
+    via_3.deleted_at,
+    via_3.id
+   FROM app_public.opinion via_3
+  WHERE ((via_3.id <= source_1.opinion_id) AND (via_3.id >= source_1.opinion_id))
+  ORDER BY via_3.id DESC
+ LIMIT 1) via_2
+                                  WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.cancelled_at AS "source.cancelled_at",
@@ -7697,7 +8490,17 @@ create view millrace_log.app_public__conversation__total_vote_count__pending as
                             via_1.conversation_id AS "via.conversation_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__opinion via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.conversation_id,
+                                    l.moderation,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__opinion l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.cancelled_at,
                                     source_2.conversation_id,
                                     source_2.opinion_id
@@ -7712,12 +8515,32 @@ create view millrace_log.app_public__conversation__total_vote_count__pending as
                             via_1.conversation_id AS "via.conversation_id",
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id"
-                           FROM millrace_log.app_public__opinion via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.conversation_id,
+                                    l.moderation,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__opinion l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.sign,
                                     source_2.cancelled_at,
                                     source_2.conversation_id,
                                     source_2.opinion_id
-                                   FROM millrace_log.app_public__opinion_vote source_2
+                                   FROM ( SELECT l.ctid AS log_id,
+    l.sign,
+    l.recorded_at,
+    l.recorded_in,
+    l.conversation_id,
+    l.opinion_id,
+    l.choice,
+    l.cancelled_at
+   FROM millrace_log.app_public__opinion_vote l
+  WHERE (l.recorded_in >= ( SELECT u.since
+     FROM undrained u))) source_2
                                   WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
@@ -7733,6 +8556,7 @@ create view millrace_log.app_public__conversation__total_vote_count__pending as
            FROM millrace_log.app_public__conversation__carry
           WHERE (app_public__conversation__carry.column_name = 'total_vote_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__conversation__total_vote_count__pending is 'What is pending for app_public.conversation.total_vote_count, by key.';
 
 create view millrace_log.app_public__conversation__total_vote_count__truth as
  SELECT id,
@@ -7758,6 +8582,10 @@ create view millrace_log.app_public__conversation__total_vote_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__conversation__vote_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -7772,14 +8600,30 @@ create view millrace_log.app_public__conversation__vote_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.moderation AS "via.moderation"
-                           FROM millrace_log.app_public__opinion_vote source_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.conversation_id,
+                                    l.opinion_id,
+                                    l.choice,
+                                    l.cancelled_at
+                                   FROM millrace_log.app_public__opinion_vote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1,
                             LATERAL ( SELECT via_2.conversation_id,
                                     via_2.deleted_at,
                                     via_2.id,
                                     via_2.moderation
-                                   FROM app_public.opinion via_2
-                                  WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))
-                                 OFFSET 0) via_1
+                                   FROM ( SELECT via_3.conversation_id,
+    via_3.deleted_at,
+    via_3.id,
+    via_3.moderation
+   FROM app_public.opinion via_3
+  WHERE ((via_3.id <= source_1.opinion_id) AND (via_3.id >= source_1.opinion_id))
+  ORDER BY via_3.id DESC
+ LIMIT 1) via_2
+                                  WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.cancelled_at AS "source.cancelled_at",
@@ -7789,7 +8633,17 @@ create view millrace_log.app_public__conversation__vote_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.moderation AS "via.moderation"
-                           FROM millrace_log.app_public__opinion via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.conversation_id,
+                                    l.moderation,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__opinion l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.cancelled_at,
                                     source_2.conversation_id,
                                     source_2.opinion_id
@@ -7805,12 +8659,32 @@ create view millrace_log.app_public__conversation__vote_count__pending as
                             via_1.deleted_at AS "via.deleted_at",
                             via_1.id AS "via.id",
                             via_1.moderation AS "via.moderation"
-                           FROM millrace_log.app_public__opinion via_1,
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.id,
+                                    l.conversation_id,
+                                    l.moderation,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__opinion l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) via_1,
                             LATERAL ( SELECT source_2.sign,
                                     source_2.cancelled_at,
                                     source_2.conversation_id,
                                     source_2.opinion_id
-                                   FROM millrace_log.app_public__opinion_vote source_2
+                                   FROM ( SELECT l.ctid AS log_id,
+    l.sign,
+    l.recorded_at,
+    l.recorded_in,
+    l.conversation_id,
+    l.opinion_id,
+    l.choice,
+    l.cancelled_at
+   FROM millrace_log.app_public__opinion_vote l
+  WHERE (l.recorded_in >= ( SELECT u.since
+     FROM undrained u))) source_2
                                   WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
@@ -7827,6 +8701,7 @@ create view millrace_log.app_public__conversation__vote_count__pending as
            FROM millrace_log.app_public__conversation__carry
           WHERE (app_public__conversation__carry.column_name = 'vote_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__conversation__vote_count__pending is 'What is pending for app_public.conversation.vote_count, by key.';
 
 create view millrace_log.app_public__conversation__vote_count__truth as
  SELECT id,
@@ -7890,8 +8765,15 @@ UNION ALL
  SELECT k.account_id,
     k.conversation_id
    FROM ( WITH changed AS (
-                 SELECT app_public__direct_conversation.id
-                   FROM millrace_log.app_public__direct_conversation
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__direct_conversation l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id,
             mapped.conversation_id
@@ -7903,9 +8785,17 @@ UNION ALL
  SELECT k.account_id,
     k.conversation_id
    FROM ( WITH changed AS (
-                 SELECT app_public__direct_member.account_id,
-                    app_public__direct_member.conversation_id
-                   FROM millrace_log.app_public__direct_member
+                 SELECT l.account_id,
+                    l.conversation_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.conversation_id,
+                            l_1.account_id
+                           FROM millrace_log.app_public__direct_member l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id,
             mapped.conversation_id
@@ -7916,8 +8806,15 @@ UNION ALL
  SELECT k.account_id,
     k.conversation_id
    FROM ( WITH changed AS (
-                 SELECT app_public__direct_message.conversation_id
-                   FROM millrace_log.app_public__direct_message
+                 SELECT l.conversation_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.conversation_id
+                           FROM millrace_log.app_public__direct_message l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id,
             mapped.conversation_id
@@ -7929,9 +8826,17 @@ UNION ALL
  SELECT k.account_id,
     k.conversation_id
    FROM ( WITH changed AS (
-                 SELECT app_hidden__direct_unread.account_id,
-                    app_hidden__direct_unread.conversation_id
-                   FROM millrace_log.app_hidden__direct_unread
+                 SELECT l.account_id,
+                    l.conversation_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.account_id,
+                            l_1.conversation_id
+                           FROM millrace_log.app_hidden__direct_unread l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id,
             mapped.conversation_id
@@ -8027,8 +8932,15 @@ create view millrace_log.app_public__feed_project__dirty as
 UNION ALL
  SELECT k.project_id
    FROM ( WITH changed AS (
-                 SELECT app_public__account.id
-                   FROM millrace_log.app_public__account
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__account l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT p.id
@@ -8037,8 +8949,17 @@ UNION ALL
 UNION ALL
  SELECT k.project_id
    FROM ( WITH changed AS (
-                 SELECT app_public__project.id
-                   FROM millrace_log.app_public__project
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id,
+                            l_1.deleted_at,
+                            l_1.owner_id
+                           FROM millrace_log.app_public__project l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT changed.id
@@ -8145,9 +9066,19 @@ create view millrace_log.app_public__intro_request_stats__dirty as
 UNION ALL
  SELECT k.account_id
    FROM ( WITH changed AS (
-                 SELECT app_public__intro_request.recipient_id,
-                    app_public__intro_request.requester_id
-                   FROM millrace_log.app_public__intro_request
+                 SELECT l.recipient_id,
+                    l.requester_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.investor_id,
+                            l_1.state,
+                            l_1.requester_id,
+                            l_1.recipient_id
+                           FROM millrace_log.app_public__intro_request l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.account_id
            FROM ( SELECT changed.requester_id AS account_id
@@ -8225,6 +9156,10 @@ UNION ALL
 comment on view millrace_log.app_public__intro_request_stats__exact is 'The rows of app_public.intro_request_stats as its definition gives them now.';
 
 create view millrace_log.app_public__investor__intro_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8234,7 +9169,15 @@ create view millrace_log.app_public__investor__intro_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.investor_id AS "source.investor_id",
                             source_1.state AS "source.state"
-                           FROM millrace_log.app_public__intro_request source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.investor_id,
+                                    l.state
+                                   FROM millrace_log.app_public__intro_request l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.investor_id" AS investor_id,
                             image."source.state" AS state) source)
                   WHERE ((source.state = 'accepted'::app_public.intro_state) AND (source.investor_id IS NOT NULL))) rows
@@ -8244,6 +9187,7 @@ create view millrace_log.app_public__investor__intro_count__pending as
            FROM millrace_log.app_public__investor__carry
           WHERE (app_public__investor__carry.column_name = 'intro_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__investor__intro_count__pending is 'What is pending for app_public.investor.intro_count, by key.';
 
 create view millrace_log.app_public__investor__intro_count__truth as
  SELECT id,
@@ -8284,8 +9228,15 @@ create view millrace_log.app_public__investor_directory__dirty as
 UNION ALL
  SELECT k.investor_id
    FROM ( WITH changed AS (
-                 SELECT app_public__account.id
-                   FROM millrace_log.app_public__account
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__account l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT i.id
@@ -8294,8 +9245,15 @@ UNION ALL
 UNION ALL
  SELECT k.investor_id
    FROM ( WITH changed AS (
-                 SELECT app_public__investor.id
-                   FROM millrace_log.app_public__investor
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__investor l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT changed.id
@@ -8382,6 +9340,10 @@ UNION ALL
 comment on view millrace_log.app_public__investor_directory__exact is 'The rows of app_public.investor_directory as its definition gives them now.';
 
 create view millrace_log.app_public__opinion__agree_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8392,7 +9354,17 @@ create view millrace_log.app_public__opinion__agree_count__pending as
                             source_1.cancelled_at AS "source.cancelled_at",
                             source_1.choice AS "source.choice",
                             source_1.opinion_id AS "source.opinion_id"
-                           FROM millrace_log.app_public__opinion_vote source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.conversation_id,
+                                    l.opinion_id,
+                                    l.choice,
+                                    l.cancelled_at
+                                   FROM millrace_log.app_public__opinion_vote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                             image."source.choice" AS choice,
                             image."source.opinion_id" AS opinion_id) source)
@@ -8403,6 +9375,7 @@ create view millrace_log.app_public__opinion__agree_count__pending as
            FROM millrace_log.app_public__opinion__carry
           WHERE (app_public__opinion__carry.column_name = 'agree_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__opinion__agree_count__pending is 'What is pending for app_public.opinion.agree_count, by key.';
 
 create view millrace_log.app_public__opinion__agree_count__truth as
  SELECT id,
@@ -8421,6 +9394,10 @@ create view millrace_log.app_public__opinion__agree_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__opinion__disagree_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8431,7 +9408,17 @@ create view millrace_log.app_public__opinion__disagree_count__pending as
                             source_1.cancelled_at AS "source.cancelled_at",
                             source_1.choice AS "source.choice",
                             source_1.opinion_id AS "source.opinion_id"
-                           FROM millrace_log.app_public__opinion_vote source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.conversation_id,
+                                    l.opinion_id,
+                                    l.choice,
+                                    l.cancelled_at
+                                   FROM millrace_log.app_public__opinion_vote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                             image."source.choice" AS choice,
                             image."source.opinion_id" AS opinion_id) source)
@@ -8442,6 +9429,7 @@ create view millrace_log.app_public__opinion__disagree_count__pending as
            FROM millrace_log.app_public__opinion__carry
           WHERE (app_public__opinion__carry.column_name = 'disagree_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__opinion__disagree_count__pending is 'What is pending for app_public.opinion.disagree_count, by key.';
 
 create view millrace_log.app_public__opinion__disagree_count__truth as
  SELECT id,
@@ -8460,6 +9448,10 @@ create view millrace_log.app_public__opinion__disagree_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__opinion__pass_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8470,7 +9462,17 @@ create view millrace_log.app_public__opinion__pass_count__pending as
                             source_1.cancelled_at AS "source.cancelled_at",
                             source_1.choice AS "source.choice",
                             source_1.opinion_id AS "source.opinion_id"
-                           FROM millrace_log.app_public__opinion_vote source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.conversation_id,
+                                    l.opinion_id,
+                                    l.choice,
+                                    l.cancelled_at
+                                   FROM millrace_log.app_public__opinion_vote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                             image."source.choice" AS choice,
                             image."source.opinion_id" AS opinion_id) source)
@@ -8481,6 +9483,7 @@ create view millrace_log.app_public__opinion__pass_count__pending as
            FROM millrace_log.app_public__opinion__carry
           WHERE (app_public__opinion__carry.column_name = 'pass_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__opinion__pass_count__pending is 'What is pending for app_public.opinion.pass_count, by key.';
 
 create view millrace_log.app_public__opinion__pass_count__truth as
  SELECT id,
@@ -8523,8 +9526,18 @@ create view millrace_log.app_public__opinion_analysis__dirty as
 UNION ALL
  SELECT k.opinion_id
    FROM ( WITH changed AS (
-                 SELECT app_public__opinion.id
-                   FROM millrace_log.app_public__opinion
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id,
+                            l_1.conversation_id,
+                            l_1.moderation,
+                            l_1.deleted_at
+                           FROM millrace_log.app_public__opinion l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT changed.id
@@ -8532,9 +9545,17 @@ UNION ALL
 UNION ALL
  SELECT k.opinion_id
    FROM ( WITH changed AS (
-                 SELECT app_public__analysis_run.conversation_id,
-                    app_public__analysis_run.is_published
-                   FROM millrace_log.app_public__analysis_run
+                 SELECT l.conversation_id,
+                    l.is_published
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.conversation_id,
+                            l_1.is_published
+                           FROM millrace_log.app_public__analysis_run l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT o.id
@@ -8614,6 +9635,10 @@ grant select on table millrace_log.app_public__opinion_analysis__exact to app_an
 grant select on table millrace_log.app_public__opinion_analysis__exact to app_moderator;
 
 create view millrace_log.app_public__post__like_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8623,7 +9648,15 @@ create view millrace_log.app_public__post__like_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.post_id AS "source.post_id",
                             source_1.withdrawn_at AS "source.withdrawn_at"
-                           FROM millrace_log.app_public__post_like source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.post_id,
+                                    l.withdrawn_at
+                                   FROM millrace_log.app_public__post_like l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.post_id" AS post_id,
                             image."source.withdrawn_at" AS withdrawn_at) source)
                   WHERE ((source.withdrawn_at IS NULL) AND (source.post_id IS NOT NULL))) rows
@@ -8633,6 +9666,7 @@ create view millrace_log.app_public__post__like_count__pending as
            FROM millrace_log.app_public__post__carry
           WHERE (app_public__post__carry.column_name = 'like_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__post__like_count__pending is 'What is pending for app_public.post.like_count, by key.';
 
 create view millrace_log.app_public__post__like_count__truth as
  SELECT id,
@@ -8649,6 +9683,10 @@ create view millrace_log.app_public__post__like_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__project__badge_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8658,7 +9696,15 @@ create view millrace_log.app_public__project__badge_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.project_id AS "source.project_id",
                             source_1.revoked_at AS "source.revoked_at"
-                           FROM millrace_log.app_public__badge source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.revoked_at
+                                   FROM millrace_log.app_public__badge l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
                             image."source.revoked_at" AS revoked_at) source)
                   WHERE ((source.revoked_at IS NULL) AND (source.project_id IS NOT NULL))) rows
@@ -8668,6 +9714,7 @@ create view millrace_log.app_public__project__badge_count__pending as
            FROM millrace_log.app_public__project__carry
           WHERE (app_public__project__carry.column_name = 'badge_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__project__badge_count__pending is 'What is pending for app_public.project.badge_count, by key.';
 
 create view millrace_log.app_public__project__badge_count__truth as
  SELECT id,
@@ -8684,6 +9731,10 @@ create view millrace_log.app_public__project__badge_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__project__comment_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8693,7 +9744,15 @@ create view millrace_log.app_public__project__comment_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.project_id AS "source.project_id"
-                           FROM millrace_log.app_public__project_comment source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.deleted_at
+                                   FROM millrace_log.app_public__project_comment l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
                             image."source.project_id" AS project_id) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.project_id IS NOT NULL))) rows
@@ -8703,6 +9762,7 @@ create view millrace_log.app_public__project__comment_count__pending as
            FROM millrace_log.app_public__project__carry
           WHERE (app_public__project__carry.column_name = 'comment_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__project__comment_count__pending is 'What is pending for app_public.project.comment_count, by key.';
 
 create view millrace_log.app_public__project__comment_count__truth as
  SELECT id,
@@ -8719,6 +9779,10 @@ create view millrace_log.app_public__project__comment_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__project__proof_score__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8729,7 +9793,16 @@ create view millrace_log.app_public__project__proof_score__pending as
                             source_1.points AS "source.points",
                             source_1.project_id AS "source.project_id",
                             source_1.revoked_at AS "source.revoked_at"
-                           FROM millrace_log.app_public__badge source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.revoked_at,
+                                    l.points
+                                   FROM millrace_log.app_public__badge l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.points" AS points,
                             image."source.project_id" AS project_id,
                             image."source.revoked_at" AS revoked_at) source)
@@ -8740,6 +9813,7 @@ create view millrace_log.app_public__project__proof_score__pending as
            FROM millrace_log.app_public__project__carry
           WHERE (app_public__project__carry.column_name = 'proof_score'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__project__proof_score__pending is 'What is pending for app_public.project.proof_score, by key.';
 
 create view millrace_log.app_public__project__proof_score__truth as
  SELECT id,
@@ -8758,6 +9832,10 @@ create view millrace_log.app_public__project__proof_score__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__project__upvote_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8767,7 +9845,15 @@ create view millrace_log.app_public__project__upvote_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.project_id AS "source.project_id",
                             source_1.withdrawn_at AS "source.withdrawn_at"
-                           FROM millrace_log.app_public__project_upvote source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.withdrawn_at
+                                   FROM millrace_log.app_public__project_upvote l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.project_id" AS project_id,
                             image."source.withdrawn_at" AS withdrawn_at) source)
                   WHERE ((source.withdrawn_at IS NULL) AND (source.project_id IS NOT NULL))) rows
@@ -8777,6 +9863,7 @@ create view millrace_log.app_public__project__upvote_count__pending as
            FROM millrace_log.app_public__project__carry
           WHERE (app_public__project__carry.column_name = 'upvote_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__project__upvote_count__pending is 'What is pending for app_public.project.upvote_count, by key.';
 
 create view millrace_log.app_public__project__upvote_count__truth as
  SELECT id,
@@ -8793,6 +9880,10 @@ create view millrace_log.app_public__project__upvote_count__truth as
   GROUP BY id;
 
 create view millrace_log.app_public__project_comment__reply_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT id,
     sum(delta) AS delta
    FROM ( SELECT rows.id,
@@ -8802,7 +9893,16 @@ create view millrace_log.app_public__project_comment__reply_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.deleted_at AS "source.deleted_at",
                             source_1.parent_id AS "source.parent_id"
-                           FROM millrace_log.app_public__project_comment source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.project_id,
+                                    l.deleted_at,
+                                    l.parent_id
+                                   FROM millrace_log.app_public__project_comment l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.deleted_at" AS deleted_at,
                             image."source.parent_id" AS parent_id) source)
                   WHERE ((source.deleted_at IS NULL) AND (source.parent_id IS NOT NULL))) rows
@@ -8812,6 +9912,7 @@ create view millrace_log.app_public__project_comment__reply_count__pending as
            FROM millrace_log.app_public__project_comment__carry
           WHERE (app_public__project_comment__carry.column_name = 'reply_count'::name)) pending
   GROUP BY id;
+comment on view millrace_log.app_public__project_comment__reply_count__pending is 'What is pending for app_public.project_comment.reply_count, by key.';
 
 create view millrace_log.app_public__project_comment__reply_count__truth as
  SELECT id,
@@ -8868,8 +9969,15 @@ create view millrace_log.app_public__project_details__dirty as
 UNION ALL
  SELECT k.project_id
    FROM ( WITH changed AS (
-                 SELECT app_public__account.id
-                   FROM millrace_log.app_public__account
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id
+                           FROM millrace_log.app_public__account l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT p.id
@@ -8882,8 +9990,15 @@ UNION ALL
 UNION ALL
  SELECT k.project_id
    FROM ( WITH changed AS (
-                 SELECT app_public__profile.account_id
-                   FROM millrace_log.app_public__profile
+                 SELECT l.account_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.account_id
+                           FROM millrace_log.app_public__profile l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT p.id
@@ -8892,8 +10007,17 @@ UNION ALL
 UNION ALL
  SELECT k.project_id
    FROM ( WITH changed AS (
-                 SELECT app_public__project.id
-                   FROM millrace_log.app_public__project
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.id,
+                            l_1.deleted_at,
+                            l_1.owner_id
+                           FROM millrace_log.app_public__project l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.id
            FROM ( SELECT changed.id
@@ -8901,8 +10025,17 @@ UNION ALL
 UNION ALL
  SELECT k.project_id
    FROM ( WITH changed AS (
-                 SELECT app_public__badge.project_id
-                   FROM millrace_log.app_public__badge
+                 SELECT l.project_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.project_id,
+                            l_1.revoked_at,
+                            l_1.points
+                           FROM millrace_log.app_public__badge l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.project_id
            FROM ( SELECT changed.project_id
@@ -8910,8 +10043,17 @@ UNION ALL
 UNION ALL
  SELECT k.project_id
    FROM ( WITH changed AS (
-                 SELECT app_public__chain.id
-                   FROM millrace_log.app_public__chain
+                 SELECT l.id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.owner_id,
+                            l_1.deleted_at,
+                            l_1.id
+                           FROM millrace_log.app_public__chain l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.project_id
            FROM ( SELECT cp.project_id
@@ -8920,8 +10062,17 @@ UNION ALL
 UNION ALL
  SELECT k.project_id
    FROM ( WITH changed AS (
-                 SELECT app_public__chain_project.project_id
-                   FROM millrace_log.app_public__chain_project
+                 SELECT l.project_id
+                   FROM ( SELECT l_1.ctid AS log_id,
+                            l_1.sign,
+                            l_1.recorded_at,
+                            l_1.recorded_in,
+                            l_1.chain_id,
+                            l_1.project_id,
+                            l_1.removed_at
+                           FROM millrace_log.app_public__chain_project l_1
+                          WHERE (l_1.recorded_in >= ( SELECT u.since
+                                   FROM millrace.undrained u))) l
                 )
          SELECT mapped.project_id
            FROM ( SELECT changed.project_id
@@ -9038,8 +10189,13 @@ create view millrace_log.app_public__telemetry_day__account_count__pending as
            FROM millrace_log.app_public__telemetry_day__carry
           WHERE (app_public__telemetry_day__carry.column_name = 'account_count'::name)) pending
   GROUP BY day, kind;
+comment on view millrace_log.app_public__telemetry_day__account_count__pending is 'What is pending for app_public.telemetry_day.account_count, by key.';
 
 create view millrace_log.app_public__telemetry_day__account_count__pending_members as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT day,
     kind,
     member_1,
@@ -9052,7 +10208,16 @@ create view millrace_log.app_public__telemetry_day__account_count__pending_membe
                     source_1.account_id AS "source.account_id",
                     source_1.day AS "source.day",
                     source_1.kind AS "source.kind"
-                   FROM millrace_log.app_public__telemetry_event source_1) image
+                   FROM ( SELECT l.ctid AS log_id,
+                            l.sign,
+                            l.recorded_at,
+                            l.recorded_in,
+                            l.day,
+                            l.kind,
+                            l.account_id
+                           FROM millrace_log.app_public__telemetry_event l
+                          WHERE (l.recorded_in >= ( SELECT u.since
+                                   FROM undrained u))) source_1) image
              CROSS JOIN LATERAL ( SELECT image."source.account_id" AS account_id,
                     image."source.day" AS day,
                     image."source.kind" AS kind) source)
@@ -9099,6 +10264,10 @@ create view millrace_log.app_public__telemetry_day__account_count__truth_members
  HAVING (sum(account_count) <> (0)::numeric);
 
 create view millrace_log.app_public__telemetry_day__event_count__pending as
+ WITH undrained AS MATERIALIZED (
+         SELECT u.since
+           FROM millrace.undrained u
+        )
  SELECT day,
     kind,
     sum(delta) AS delta
@@ -9111,7 +10280,15 @@ create view millrace_log.app_public__telemetry_day__event_count__pending as
                    FROM (( SELECT source_1.sign AS "image.weight",
                             source_1.day AS "source.day",
                             source_1.kind AS "source.kind"
-                           FROM millrace_log.app_public__telemetry_event source_1) image
+                           FROM ( SELECT l.ctid AS log_id,
+                                    l.sign,
+                                    l.recorded_at,
+                                    l.recorded_in,
+                                    l.day,
+                                    l.kind
+                                   FROM millrace_log.app_public__telemetry_event l
+                                  WHERE (l.recorded_in >= ( SELECT u.since
+   FROM undrained u))) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.day" AS day,
                             image."source.kind" AS kind) source)
                   WHERE (true AND (source.day IS NOT NULL) AND (source.kind IS NOT NULL))) rows
@@ -9122,6 +10299,7 @@ create view millrace_log.app_public__telemetry_day__event_count__pending as
            FROM millrace_log.app_public__telemetry_day__carry
           WHERE (app_public__telemetry_day__carry.column_name = 'event_count'::name)) pending
   GROUP BY day, kind;
+comment on view millrace_log.app_public__telemetry_day__event_count__pending is 'What is pending for app_public.telemetry_day.event_count, by key.';
 
 create view millrace_log.app_public__telemetry_day__event_count__truth as
  SELECT day,
@@ -11303,6 +12481,7 @@ CREATE OR REPLACE FUNCTION app_operator.optimize(table_name text DEFAULT NULL::t
  SET search_path TO ''
 AS $function$
 declare
+  v_name constant text := '([A-Za-z_][\w$]*|"([^"]|"")+")';
   v_relation regclass;
   v_job app_operator.queued_job;
 begin
@@ -11311,7 +12490,10 @@ begin
       into v_job.tables, v_job.reasons
     from app_private.wants_upkeep() w;
   else
-    v_relation := pg_catalog.to_regclass(optimize.table_name);
+    -- before Postgres 16 to_regclass raises an error for what is no name
+    if optimize.table_name ~ format('^%1$s(\.%1$s)?$', v_name) then
+      v_relation := pg_catalog.to_regclass(optimize.table_name);
+    end if;
     if v_relation is null or not exists (
       select from pg_catalog.pg_class c
       where c.oid = v_relation and c.relkind in ('r', 'p', 'm')
@@ -13417,6 +14599,7 @@ CREATE OR REPLACE FUNCTION app_public.account_agent_count(app_public.account)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13427,7 +14610,15 @@ begin
           where d.id = 7 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
-      then coalesce((select t.agent_count from app_public.account t where t.id = $1.id), $1.agent_count, 0)
+      then coalesce((select t.agent_count
+from (
+  select t.agent_count, t.id
+  from app_public.account t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.agent_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__agent_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__agent_count__truth t where t.id = $1.id), 0)
     end
@@ -13482,6 +14673,7 @@ CREATE OR REPLACE FUNCTION app_public.account_badge_count(app_public.account)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13492,7 +14684,15 @@ begin
           where d.id = 38 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
-      then coalesce((select t.badge_count from app_public.account t where t.id = $1.id), $1.badge_count, 0)
+      then coalesce((select t.badge_count
+from (
+  select t.badge_count, t.id
+  from app_public.account t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.badge_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__badge_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__badge_count__truth t where t.id = $1.id), 0)
     end
@@ -13517,6 +14717,7 @@ CREATE OR REPLACE FUNCTION app_public.account_chain_count(app_public.account)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13527,7 +14728,15 @@ begin
           where d.id = 35 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
-      then coalesce((select t.chain_count from app_public.account t where t.id = $1.id), $1.chain_count, 0)
+      then coalesce((select t.chain_count
+from (
+  select t.chain_count, t.id
+  from app_public.account t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.chain_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__chain_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__chain_count__truth t where t.id = $1.id), 0)
     end
@@ -13580,6 +14789,7 @@ CREATE OR REPLACE FUNCTION app_public.account_comment_count(app_public.account)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13590,7 +14800,15 @@ begin
           where d.id = 36 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
-      then coalesce((select t.comment_count from app_public.account t where t.id = $1.id), $1.comment_count, 0)
+      then coalesce((select t.comment_count
+from (
+  select t.comment_count, t.id
+  from app_public.account t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.comment_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__comment_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__comment_count__truth t where t.id = $1.id), 0)
     end
@@ -13615,6 +14833,7 @@ CREATE OR REPLACE FUNCTION app_public.account_follower_count(app_public.account)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13625,7 +14844,15 @@ begin
           where d.id = 40 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
-      then coalesce((select t.follower_count from app_public.account t where t.id = $1.id), $1.follower_count, 0)
+      then coalesce((select t.follower_count
+from (
+  select t.follower_count, t.id
+  from app_public.account t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.follower_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__follower_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__follower_count__truth t where t.id = $1.id), 0)
     end
@@ -13650,6 +14877,7 @@ CREATE OR REPLACE FUNCTION app_public.account_project_count(app_public.account)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13660,7 +14888,15 @@ begin
           where d.id = 34 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
-      then coalesce((select t.project_count from app_public.account t where t.id = $1.id), $1.project_count, 0)
+      then coalesce((select t.project_count
+from (
+  select t.id, t.project_count
+  from app_public.account t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.project_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__project_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__project_count__truth t where t.id = $1.id), 0)
     end
@@ -13715,6 +14951,7 @@ CREATE OR REPLACE FUNCTION app_public.account_proof_score(app_public.account)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13725,7 +14962,15 @@ begin
           where d.id = 39 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
-      then coalesce((select t.proof_score from app_public.account t where t.id = $1.id), $1.proof_score, 0)
+      then coalesce((select t.proof_score
+from (
+  select t.id, t.proof_score
+  from app_public.account t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.proof_score, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__proof_score__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__proof_score__truth t where t.id = $1.id), 0)
     end
@@ -13750,6 +14995,7 @@ CREATE OR REPLACE FUNCTION app_public.account_upvote_count(app_public.account)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13760,7 +15006,15 @@ begin
           where d.id = 37 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
-      then coalesce((select t.upvote_count from app_public.account t where t.id = $1.id), $1.upvote_count, 0)
+      then coalesce((select t.upvote_count
+from (
+  select t.id, t.upvote_count
+  from app_public.account t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.upvote_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__upvote_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__upvote_count__truth t where t.id = $1.id), 0)
     end
@@ -13885,6 +15139,7 @@ CREATE OR REPLACE FUNCTION app_public.agent_follower_count(app_public.agent)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13895,7 +15150,15 @@ begin
           where d.id = 2 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
-      then coalesce((select t.follower_count from app_public.agent t where t.id = $1.id), $1.follower_count, 0)
+      then coalesce((select t.follower_count
+from (
+  select t.follower_count, t.id
+  from app_public.agent t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.follower_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__agent__follower_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__agent__follower_count__truth t where t.id = $1.id), 0)
     end
@@ -13921,6 +15184,7 @@ CREATE OR REPLACE FUNCTION app_public.agent_like_count(app_public.agent)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13931,7 +15195,15 @@ begin
           where d.id = 5 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
-      then coalesce((select t.like_count from app_public.agent t where t.id = $1.id), $1.like_count, 0)
+      then coalesce((select t.like_count
+from (
+  select t.id, t.like_count
+  from app_public.agent t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.like_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__agent__like_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__agent__like_count__truth t where t.id = $1.id), 0)
     end
@@ -13956,6 +15228,7 @@ CREATE OR REPLACE FUNCTION app_public.agent_post_count(app_public.agent)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -13966,7 +15239,15 @@ begin
           where d.id = 4 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
-      then coalesce((select t.post_count from app_public.agent t where t.id = $1.id), $1.post_count, 0)
+      then coalesce((select t.post_count
+from (
+  select t.id, t.post_count
+  from app_public.agent t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.post_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__agent__post_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__agent__post_count__truth t where t.id = $1.id), 0)
     end
@@ -14023,6 +15304,7 @@ CREATE OR REPLACE FUNCTION app_public.agent_update_count(app_public.agent)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14033,7 +15315,15 @@ begin
           where d.id = 3 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
-      then coalesce((select t.update_count from app_public.agent t where t.id = $1.id), $1.update_count, 0)
+      then coalesce((select t.update_count
+from (
+  select t.id, t.update_count
+  from app_public.agent t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.update_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__agent__update_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__agent__update_count__truth t where t.id = $1.id), 0)
     end
@@ -14319,6 +15609,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_follower_count(app_public.chain)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14329,7 +15620,15 @@ begin
           where d.id = 29 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
-      then coalesce((select t.follower_count from app_public.chain t where t.id = $1.id), $1.follower_count, 0)
+      then coalesce((select t.follower_count
+from (
+  select t.follower_count, t.id
+  from app_public.chain t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.follower_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain__follower_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain__follower_count__truth t where t.id = $1.id), 0)
     end
@@ -14380,6 +15679,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_post_count(app_public.chain)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14390,7 +15690,15 @@ begin
           where d.id = 30 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
-      then coalesce((select t.post_count from app_public.chain t where t.id = $1.id), $1.post_count, 0)
+      then coalesce((select t.post_count
+from (
+  select t.id, t.post_count
+  from app_public.chain t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.post_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain__post_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain__post_count__truth t where t.id = $1.id), 0)
     end
@@ -14441,6 +15749,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_post_reply_count(app_public.chain_po
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14451,7 +15760,15 @@ begin
           where d.id = 32 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain_post__recount t where t.id = $1.id)
-      then coalesce((select t.reply_count from app_public.chain_post t where t.id = $1.id), $1.reply_count, 0)
+      then coalesce((select t.reply_count
+from (
+  select t.id, t.reply_count
+  from app_public.chain_post t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.reply_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain_post__reply_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain_post__reply_count__truth t where t.id = $1.id), 0)
     end
@@ -14476,6 +15793,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_project_count(app_public.chain)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14486,7 +15804,15 @@ begin
           where d.id = 28 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
-      then coalesce((select t.project_count from app_public.chain t where t.id = $1.id), $1.project_count, 0)
+      then coalesce((select t.project_count
+from (
+  select t.id, t.project_count
+  from app_public.chain t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.project_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain__project_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain__project_count__truth t where t.id = $1.id), 0)
     end
@@ -14532,6 +15858,7 @@ CREATE OR REPLACE FUNCTION app_public.chain_reply_count(app_public.chain)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14542,7 +15869,15 @@ begin
           where d.id = 31 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
-      then coalesce((select t.reply_count from app_public.chain t where t.id = $1.id), $1.reply_count, 0)
+      then coalesce((select t.reply_count
+from (
+  select t.id, t.reply_count
+  from app_public.chain t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.reply_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain__reply_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain__reply_count__truth t where t.id = $1.id), 0)
     end
@@ -14742,6 +16077,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_hidden_opinion_count(app_publ
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14752,7 +16088,15 @@ begin
           where d.id = 18 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
-      then coalesce((select t.hidden_opinion_count from app_public.conversation t where t.id = $1.id), $1.hidden_opinion_count, 0)
+      then coalesce((select t.hidden_opinion_count
+from (
+  select t.hidden_opinion_count, t.id
+  from app_public.conversation t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.hidden_opinion_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__hidden_opinion_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__hidden_opinion_count__truth t where t.id = $1.id), 0)
     end
@@ -14787,6 +16131,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_moderated_opinion_count(app_p
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14797,7 +16142,15 @@ begin
           where d.id = 17 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
-      then coalesce((select t.moderated_opinion_count from app_public.conversation t where t.id = $1.id), $1.moderated_opinion_count, 0)
+      then coalesce((select t.moderated_opinion_count
+from (
+  select t.id, t.moderated_opinion_count
+  from app_public.conversation t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.moderated_opinion_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__moderated_opinion_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__moderated_opinion_count__truth t where t.id = $1.id), 0)
     end
@@ -14923,6 +16276,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_opinion_count(app_public.conv
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14933,7 +16287,15 @@ begin
           where d.id = 15 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
-      then coalesce((select t.opinion_count from app_public.conversation t where t.id = $1.id), $1.opinion_count, 0)
+      then coalesce((select t.opinion_count
+from (
+  select t.id, t.opinion_count
+  from app_public.conversation t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.opinion_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__opinion_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__opinion_count__truth t where t.id = $1.id), 0)
     end
@@ -14958,6 +16320,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_participant_count(app_public.
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -14968,7 +16331,15 @@ begin
           where d.id = 21 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
-      then coalesce((select t.participant_count from app_public.conversation t where t.id = $1.id), $1.participant_count, 0)
+      then coalesce((select t.participant_count
+from (
+  select t.id, t.participant_count
+  from app_public.conversation t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.participant_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__participant_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__participant_count__truth t where t.id = $1.id), 0)
     end
@@ -14993,6 +16364,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_opinion_count(app_publi
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -15003,7 +16375,15 @@ begin
           where d.id = 16 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
-      then coalesce((select t.total_opinion_count from app_public.conversation t where t.id = $1.id), $1.total_opinion_count, 0)
+      then coalesce((select t.total_opinion_count
+from (
+  select t.id, t.total_opinion_count
+  from app_public.conversation t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.total_opinion_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__total_opinion_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__total_opinion_count__truth t where t.id = $1.id), 0)
     end
@@ -15028,6 +16408,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_participant_count(app_p
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -15038,7 +16419,15 @@ begin
           where d.id = 22 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
-      then coalesce((select t.total_participant_count from app_public.conversation t where t.id = $1.id), $1.total_participant_count, 0)
+      then coalesce((select t.total_participant_count
+from (
+  select t.id, t.total_participant_count
+  from app_public.conversation t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.total_participant_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__total_participant_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__total_participant_count__truth t where t.id = $1.id), 0)
     end
@@ -15063,6 +16452,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_total_vote_count(app_public.c
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -15073,7 +16463,15 @@ begin
           where d.id = 20 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
-      then coalesce((select t.total_vote_count from app_public.conversation t where t.id = $1.id), $1.total_vote_count, 0)
+      then coalesce((select t.total_vote_count
+from (
+  select t.id, t.total_vote_count
+  from app_public.conversation t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.total_vote_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__total_vote_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__total_vote_count__truth t where t.id = $1.id), 0)
     end
@@ -15098,6 +16496,7 @@ CREATE OR REPLACE FUNCTION app_public.conversation_vote_count(app_public.convers
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -15108,7 +16507,15 @@ begin
           where d.id = 19 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
-      then coalesce((select t.vote_count from app_public.conversation t where t.id = $1.id), $1.vote_count, 0)
+      then coalesce((select t.vote_count
+from (
+  select t.id, t.vote_count
+  from app_public.conversation t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.vote_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__vote_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__vote_count__truth t where t.id = $1.id), 0)
     end
@@ -16448,6 +17855,7 @@ CREATE OR REPLACE FUNCTION app_public.investor_intro_count(app_public.investor)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -16458,7 +17866,15 @@ begin
           where d.id = 33 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__investor__recount t where t.id = $1.id)
-      then coalesce((select t.intro_count from app_public.investor t where t.id = $1.id), $1.intro_count, 0)
+      then coalesce((select t.intro_count
+from (
+  select t.id, t.intro_count
+  from app_public.investor t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.intro_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__investor__intro_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__investor__intro_count__truth t where t.id = $1.id), 0)
     end
@@ -16928,6 +18344,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_agree_count(app_public.opinion)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -16938,7 +18355,15 @@ begin
           where d.id = 12 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
-      then coalesce((select t.agree_count from app_public.opinion t where t.id = $1.id), $1.agree_count, 0)
+      then coalesce((select t.agree_count
+from (
+  select t.agree_count, t.id
+  from app_public.opinion t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.agree_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__opinion__agree_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__opinion__agree_count__truth t where t.id = $1.id), 0)
     end
@@ -16963,6 +18388,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_disagree_count(app_public.opinion)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -16973,7 +18399,15 @@ begin
           where d.id = 13 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
-      then coalesce((select t.disagree_count from app_public.opinion t where t.id = $1.id), $1.disagree_count, 0)
+      then coalesce((select t.disagree_count
+from (
+  select t.disagree_count, t.id
+  from app_public.opinion t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.disagree_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__opinion__disagree_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__opinion__disagree_count__truth t where t.id = $1.id), 0)
     end
@@ -17008,6 +18442,7 @@ CREATE OR REPLACE FUNCTION app_public.opinion_pass_count(app_public.opinion)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -17018,7 +18453,15 @@ begin
           where d.id = 14 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
-      then coalesce((select t.pass_count from app_public.opinion t where t.id = $1.id), $1.pass_count, 0)
+      then coalesce((select t.pass_count
+from (
+  select t.id, t.pass_count
+  from app_public.opinion t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.pass_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__opinion__pass_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__opinion__pass_count__truth t where t.id = $1.id), 0)
     end
@@ -17100,6 +18543,7 @@ CREATE OR REPLACE FUNCTION app_public.post_like_count(app_public.post)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -17110,7 +18554,15 @@ begin
           where d.id = 6 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__post__recount t where t.id = $1.id)
-      then coalesce((select t.like_count from app_public.post t where t.id = $1.id), $1.like_count, 0)
+      then coalesce((select t.like_count
+from (
+  select t.id, t.like_count
+  from app_public.post t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.like_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__post__like_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__post__like_count__truth t where t.id = $1.id), 0)
     end
@@ -17145,6 +18597,7 @@ CREATE OR REPLACE FUNCTION app_public.project_badge_count(app_public.project)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -17155,7 +18608,15 @@ begin
           where d.id = 25 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
-      then coalesce((select t.badge_count from app_public.project t where t.id = $1.id), $1.badge_count, 0)
+      then coalesce((select t.badge_count
+from (
+  select t.badge_count, t.id
+  from app_public.project t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.badge_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__project__badge_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project__badge_count__truth t where t.id = $1.id), 0)
     end
@@ -17201,6 +18662,7 @@ CREATE OR REPLACE FUNCTION app_public.project_comment_count(app_public.project)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -17211,7 +18673,15 @@ begin
           where d.id = 24 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
-      then coalesce((select t.comment_count from app_public.project t where t.id = $1.id), $1.comment_count, 0)
+      then coalesce((select t.comment_count
+from (
+  select t.comment_count, t.id
+  from app_public.project t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.comment_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__project__comment_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project__comment_count__truth t where t.id = $1.id), 0)
     end
@@ -17261,6 +18731,7 @@ CREATE OR REPLACE FUNCTION app_public.project_comment_reply_count(app_public.pro
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -17271,7 +18742,15 @@ begin
           where d.id = 27 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project_comment__recount t where t.id = $1.id)
-      then coalesce((select t.reply_count from app_public.project_comment t where t.id = $1.id), $1.reply_count, 0)
+      then coalesce((select t.reply_count
+from (
+  select t.id, t.reply_count
+  from app_public.project_comment t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.reply_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__project_comment__reply_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project_comment__reply_count__truth t where t.id = $1.id), 0)
     end
@@ -17330,6 +18809,7 @@ CREATE OR REPLACE FUNCTION app_public.project_proof_score(app_public.project)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -17340,7 +18820,15 @@ begin
           where d.id = 26 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
-      then coalesce((select t.proof_score from app_public.project t where t.id = $1.id), $1.proof_score, 0)
+      then coalesce((select t.proof_score
+from (
+  select t.id, t.proof_score
+  from app_public.project t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.proof_score, 0)
         + coalesce((select t.delta from millrace_log.app_public__project__proof_score__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project__proof_score__truth t where t.id = $1.id), 0)
     end
@@ -17390,6 +18878,7 @@ CREATE OR REPLACE FUNCTION app_public.project_upvote_count(app_public.project)
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -17400,7 +18889,15 @@ begin
           where d.id = 23 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
-      then coalesce((select t.upvote_count from app_public.project t where t.id = $1.id), $1.upvote_count, 0)
+      then coalesce((select t.upvote_count
+from (
+  select t.id, t.upvote_count
+  from app_public.project t
+  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  order by t.id desc
+  limit 1
+) t
+where t.id = $1.id), $1.upvote_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__project__upvote_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project__upvote_count__truth t where t.id = $1.id), 0)
     end
@@ -18454,6 +19951,7 @@ CREATE OR REPLACE FUNCTION app_public.telemetry_day_account_count(app_public.tel
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -18464,7 +19962,15 @@ begin
           where d.id = 52 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__telemetry_day__recount t where t.day = $1.day and t.kind = $1.kind)
-      then coalesce((select t.account_count from app_public.telemetry_day t where t.day = $1.day and t.kind = $1.kind), $1.account_count, 0)
+      then coalesce((select t.account_count
+from (
+  select t.account_count, t.day, t.kind
+  from app_public.telemetry_day t
+  where (t.day, t.kind) <= ($1.day, $1.kind) and (t.day, t.kind) >= ($1.day, $1.kind)
+  order by t.day desc, t.kind desc
+  limit 1
+) t
+where t.day = $1.day and t.kind = $1.kind), $1.account_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__telemetry_day__account_count__pending t where t.day = $1.day and t.kind = $1.kind), 0)
       else coalesce((select t.value from millrace_log.app_public__telemetry_day__account_count__truth t where t.day = $1.day and t.kind = $1.kind), 0)
     end
@@ -18490,6 +19996,7 @@ CREATE OR REPLACE FUNCTION app_public.telemetry_day_event_count(app_public.telem
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
@@ -18500,7 +20007,15 @@ begin
           where d.id = 51 and d.state = 'active'
         )
         and not exists (select from millrace_log.app_public__telemetry_day__recount t where t.day = $1.day and t.kind = $1.kind)
-      then coalesce((select t.event_count from app_public.telemetry_day t where t.day = $1.day and t.kind = $1.kind), $1.event_count, 0)
+      then coalesce((select t.event_count
+from (
+  select t.day, t.event_count, t.kind
+  from app_public.telemetry_day t
+  where (t.day, t.kind) <= ($1.day, $1.kind) and (t.day, t.kind) >= ($1.day, $1.kind)
+  order by t.day desc, t.kind desc
+  limit 1
+) t
+where t.day = $1.day and t.kind = $1.kind), $1.event_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__telemetry_day__event_count__pending t where t.day = $1.day and t.kind = $1.kind), 0)
       else coalesce((select t.value from millrace_log.app_public__telemetry_day__event_count__truth t where t.day = $1.day and t.kind = $1.kind), 0)
     end
@@ -18683,11 +20198,11 @@ BEGIN ATOMIC
      r.created_at,
      r.decided_at
     FROM app_public.report r
-   WHERE (r.state = ANY (ARRAY['open'::app_public.report_state, 'reviewing'::app_public.report_state]));
+   WHERE ((r.state = ANY (ARRAY['open'::app_public.report_state, 'reviewing'::app_public.report_state])) AND ( SELECT app_hidden.is_moderator() AS is_moderator));
 END;
 comment on function app_public.undecided_reports() is '@behavior +order +backwards -array
 @listOrder CREATED_AT_ASC,ID_ASC
-Reports that wait for a decision, oldest first; for moderators, and for others their own.';
+Reports that wait for a decision, oldest first. For moderators.';
 grant execute on function app_public.undecided_reports() to app_account;
 grant execute on function app_public.undecided_reports() to app_anonymous;
 grant execute on function app_public.undecided_reports() to app_moderator;
@@ -19331,7 +20846,7 @@ begin
       a.attrelid::regclass as relation,
       a.attname as name,
       format_type(a.atttypid, null) as type_name,
-      a.attname in ('sign', 'recorded_at')
+      a.attname in ('sign', 'recorded_at', 'recorded_in')
         and a.attname = any (check_columns.columns) as is_reserved,
       a.attgenerated = 'v' as is_virtual,
       a.attname = any (check_columns.columns)
@@ -19344,7 +20859,7 @@ begin
       raise exception 'The column % of % has a name that the log uses itself',
         v_column.name, v_column.relation using
         errcode = 'MR011',
-        detail = 'A log row has the columns sign and recorded_at.',
+        detail = 'A log row has the columns sign, recorded_at and recorded_in.',
         hint = 'Rename the column, or add a generated column with another name and use that.';
     end if;
     if v_column.is_virtual then
@@ -19401,6 +20916,12 @@ begin
     select v.relation, r.ev_action::text
     from millrace.definition_views(check_definition.definition) v(relation)
     join pg_catalog.pg_rewrite r on r.ev_class = v.relation
+    join pg_catalog.pg_class c on c.oid = v.relation
+    -- the engine's own views are refused as that (MR027)
+    where c.relnamespace not in ('millrace'::regnamespace, 'millrace_log'::regnamespace)
+      and not exists (
+        select from millrace.derivation d where v.relation = any (millrace.live_views(d.name))
+      )
   loop
     select p.oid::regprocedure::text into v_function
       from regexp_matches(v_tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m(ids)
@@ -20198,8 +21719,17 @@ begin
     and v_old.name = v_d.name
   then
     perform millrace.declared_again(v_old.id, v_d.module, v_d.notifies);
+    perform millrace.renew_logs();
+    perform millrace.refresh_pending(v_old);
     perform millrace.refresh_exact(v_old.name);
     return v_old.name;
+  end if;
+  if exists (
+    select from millrace.derivation d
+    where d.name = v_d.name and d.id is distinct from v_old.id
+  ) then
+    -- of a column whose table was dropped since, perhaps
+    perform millrace.forget_vanished();
   end if;
   if exists (
     select from millrace.derivation d
@@ -20470,7 +22000,7 @@ union all
 from %s'::text, millrace.list((dirty_sql.derivation).target_key), millrace.qualified_name((dirty_sql.derivation).work)) AS part UNION ALL SELECT row_number() OVER (ORDER BY m.source) AS row_number, format('select %s
 from (
 %s
-) k(%s)'::text, (SELECT string_agg(format('k.%I::%s as %1$I'::text, c.name, millrace.column_type((dirty_sql.derivation).work, c.name)), ', '::text ORDER BY c."position") AS string_agg FROM unnest((dirty_sql.derivation).target_key) WITH ORDINALITY c(name, "position")), millrace.mapped_sql(m.query, m.columns, millrace.qualified_name(s.log)), millrace.list((dirty_sql.derivation).target_key)) AS format FROM (millrace.mapping m JOIN millrace.source s ON (((s.relation)::oid = (m.source)::oid))) WHERE ((m.derivation = (dirty_sql.derivation).id) AND (m.query IS NOT NULL))) p);
+) k(%s)'::text, (SELECT string_agg(format('k.%I::%s as %1$I'::text, c.name, millrace.column_type((dirty_sql.derivation).work, c.name)), ', '::text ORDER BY c."position") AS string_agg FROM unnest((dirty_sql.derivation).target_key) WITH ORDINALITY c(name, "position")), millrace.mapped_sql(m.query, m.columns, (millrace.open_log_sql(m.source, 'millrace.undrained'::text) || ' l'::text)), millrace.list((dirty_sql.derivation).target_key)) AS format FROM millrace.mapping m WHERE ((m.derivation = (dirty_sql.derivation).id) AND (m.query IS NOT NULL))) p);
 comment on function millrace.dirty_sql(millrace.derivation) is 'The keys of a derived relation whose stored row is not the newest, as SQL.';
 
 CREATE OR REPLACE FUNCTION millrace.drain(slice integer DEFAULT 20000)
@@ -20484,6 +22014,7 @@ AS $function$
 declare
   v_started constant timestamptz := clock_timestamp();
   v_pending regclass[];
+  v_since xid8;
   v_plan millrace.drain_plan;
   v_log text;
   v_rows jsonb := '{}';
@@ -20499,7 +22030,9 @@ begin
   if not millrace.try_lock_engine() then
     return jsonb_build_object('busy', true, 'rows', 0, 'keys', 0, 'more', false);
   end if;
-  v_pending := millrace_log.pending_logs();
+  -- in one snapshot, in which all other logs are empty
+  select millrace_log.pending_logs(), pg_snapshot_xmin(pg_current_snapshot())
+    into v_pending, v_since;
 
   v_backfilling := exists (
     select from millrace.derivation d where d.state = 'backfilling' and d.kind = 'counter'
@@ -20558,6 +22091,9 @@ begin
         coalesce(bool_or(r.value::bigint >= drain.slice), false)
       into v_total, v_more
       from jsonb_each_text(v_rows) r;
+    if not v_more then
+      perform millrace.move_horizon(v_since, v_generation);
+    end if;
     if v_total > 0 then
       update millrace.source s
         set drained_at = clock_timestamp(), drained_rows = s.drained_rows + r.value::bigint
@@ -20678,6 +22214,7 @@ declare
   v_changed text[] := '{}';
   v_full text[] := '{}';
 begin
+  v_ctes := array[millrace.undrained_sql()];
   for v_log in
     select distinct s.relation, millrace.qualified_name(s.log) as log,
       quote_ident(millrace.generated_name(s.relation)) as taken
@@ -21128,10 +22665,10 @@ begin
     perform millrace.lock_relation(v_d.id);
   end if;
   perform millrace.lock_engine();
-  -- what it is of may be gone already
-  if millrace.forget_vanished()
-    and not exists (select from millrace.derivation d where d.id = v_d.id)
-  then
+  -- what it is of may be gone already; in a statement of its own, or the next would not see that
+  perform millrace.forget_vanished();
+  if not exists (select from millrace.derivation d where d.id = v_d.id) then
+    perform millrace.give_back();
     return;
   end if;
   v_d := millrace.derivation_named("drop".name);
@@ -21356,6 +22893,7 @@ begin
     '  set enable_bitmapscan to off\n'
     '  set enable_hashjoin to off\n'
     '  set enable_mergejoin to off\n'
+    '  set enable_sort to off\n'
     '  set jit to off\n'
     'as $exact$\n'
     'begin\n'
@@ -21366,7 +22904,7 @@ begin
     '          where d.id = %4$s and d.state = ''active''\n'
     '        )\n'
     '        and not exists (select from %5$s t where %6$s)\n'
-    '      then coalesce((select t.%7$I from %2$s t where %6$s), $1.%7$I, 0)\n'
+    '      then coalesce((%10$s), $1.%7$I, 0)\n'
     '        + coalesce((select t.delta from %8$s t where %6$s), 0)\n'
     '      else coalesce((select t.value from %9$s t where %6$s), 0)\n'
     '    end\n'
@@ -21381,7 +22919,15 @@ begin
     millrace.list(v_d.target_key, 't.%1$I = $1.%1$I', ' and '),
     v_d.target_column,
     v_names.pending,
-    v_names.truth);
+    v_names.truth,
+    millrace.newest_sql(
+      v_d.target, 't', v_d.target_key,
+      array(
+        select format('$1.%I', k.name)
+        from unnest(v_d.target_key) with ordinality k(name, position)
+        order by k.position
+      ),
+      array[v_d.target_column]));
 end
 $function$;
 comment on function millrace.exact_sql(millrace.derivation) is 'The exact read function of a counter, as SQL.';
@@ -22123,15 +23669,17 @@ union all
 '::text ORDER BY b."position") AS string_agg
     FROM ((( SELECT millrace.qualified_name(images_sql.source) AS source,
              millrace.qualified_name(images_sql.through) AS through,
-             format('millrace_log.%I'::text, millrace.generated_name(images_sql.source)) AS source_log,
-             format('millrace_log.%s'::text, quote_ident((millrace.generated_name(images_sql.through))::text)) AS through_log,
+             millrace.open_log_sql(images_sql.source) AS source_log,
+             millrace.open_log_sql(images_sql.through) AS through_log,
              quote_ident((millrace.generated_name(images_sql.source))::text) AS source_taken,
              quote_ident((millrace.generated_name(images_sql.through))::text) AS through_taken,
              millrace.list(images_sql.source_columns, 'source.%I'::text) AS source_list,
              millrace.list(images_sql.through_columns, 'via.%I'::text) AS through_list,
              ( SELECT string_agg(format('via.%I = source.%I'::text, k.through_column, k.source_column), ' and '::text) AS string_agg
                     FROM UNNEST(images_sql.source_key, images_sql.through_key) k(source_column, through_column)) AS joined) n
-      CROSS JOIN LATERAL ( SELECT format('lateral (select %s from %s via where %s offset 0) via'::text, n.through_list, n.through, n.joined) AS through,
+      CROSS JOIN LATERAL ( SELECT format('lateral (%s) via'::text, millrace.newest_sql(images_sql.through, 'via'::text, images_sql.through_key, ARRAY( SELECT format('source.%I'::text, k.name) AS format
+                    FROM unnest(images_sql.source_key) WITH ORDINALITY k(name, "position")
+                   ORDER BY k."position"), images_sql.through_columns)) AS through,
              format('lateral (select %s from %s source where %s offset 0) source'::text, n.source_list, n.source, n.joined) AS source,
              format('lateral (select source.sign, %s from %s source where %s offset 0) source'::text, n.source_list, n.source_log, n.joined) AS source_image) looked_up)
       CROSS JOIN LATERAL ( VALUES (1,'truth'::text,false,'1'::text,format('%s source'::text, n.source),false), (2,'pending'::text,false,'source.sign'::text,format('%s source'::text, n.source_log),false), (3,'taken'::text,false,'source.sign'::text,format('%s source'::text, n.source_taken),false), (4,'truth'::text,true,'1'::text,format('%s source
@@ -22143,7 +23691,7 @@ join %s via on %s'::text, n.source, n.through, n.joined),false), (5,'pending'::t
 %s'::text, n.through_taken, looked_up.source),true), (10,'taken'::text,true,'-source.sign * via.sign'::text,format('%s via,
 %s'::text, n.through_taken, looked_up.source_image),true), (11,'taken'::text,true,'-source.sign * via.sign'::text,format('%s source,
 lateral (
-  select via.ctid as taken_id, via.sign, %s
+  select via.log_id as taken_id, via.sign, %s
   from %s via
   where %s
   offset 0
@@ -22467,8 +24015,23 @@ BEGIN ATOMIC
               CROSS JOIN unnest((log_index_columns.derivation).key) WITH ORDINALITY k(key, "position"))
            WHERE s.is_side
            GROUP BY s.name
+         ), foreign_key AS (
+          SELECT s.name,
+             array_agg(k.name ORDER BY k."position") FILTER (WHERE k.is_unique) AS first_columns,
+             COALESCE(array_agg(k.name ORDER BY k."position") FILTER (WHERE (NOT k.is_unique)), '{}'::name[]) AS rest
+            FROM (side s
+              CROSS JOIN LATERAL ( SELECT
+                         CASE s.name
+                             WHEN 'source'::text THEN c.source_column
+                             ELSE c.through_column
+                         END AS name,
+                     c."position",
+                     COALESCE((c.through_column = ANY (millrace.unique_key((log_index_columns.derivation).through, (log_index_columns.derivation).through_key))), true) AS is_unique
+                    FROM UNNEST((log_index_columns.derivation).source_key, (log_index_columns.derivation).through_key) WITH ORDINALITY c(source_column, through_column, "position")) k)
+           WHERE s.is_side
+           GROUP BY s.name
          )
-  SELECT (e.columns ||
+  SELECT ((e.columns || '{recorded_in}'::name[]) ||
          CASE
              WHEN (e.name = 'source'::text) THEN ARRAY( SELECT k.name
                 FROM unnest((log_index_columns.derivation).source_key) WITH ORDINALITY k(name, "position")
@@ -22479,13 +24042,8 @@ BEGIN ATOMIC
     FROM entry e
    WHERE (array_position(e.columns, NULL::name) IS NULL)
  UNION
-  SELECT (log_index_columns.derivation).source_key AS source_key
-    FROM entry e
-   WHERE ((e.name = 'source'::text) AND ((log_index_columns.derivation).source_key IS NOT NULL))
- UNION
-  SELECT (log_index_columns.derivation).through_key AS through_key
-    FROM entry e
-   WHERE (e.name = 'via'::text);
+  SELECT ((f.first_columns || '{recorded_in}'::name[]) || f.rest)
+    FROM foreign_key f;
 END;
 comment on function millrace.log_index_columns(millrace.derivation,regclass) is 'The column lists by which reads and drains of a derivation enter the log of a table.';
 
@@ -22500,7 +24058,7 @@ BEGIN ATOMIC
       CROSS JOIN LATERAL millrace.log_index_columns(d.*, log_indexes.source) i(columns))
    WHERE (d.kind = 'counter'::text)
  UNION
-  SELECT r.key_columns
+  SELECT (r.key_columns || '{recorded_in}'::name[])
     FROM millrace.reading r
    WHERE (((r.relation)::oid = (log_indexes.source)::oid) AND (r.key_columns IS NOT NULL));
 END;
@@ -23068,6 +24626,11 @@ begin
       set debounce = v_d.debounce, max_wait = v_d.max_wait, max_duty = v_d.max_duty,
         arguments = v_d.arguments
       where d.id = v_old.id and d.arguments <> v_d.arguments;
+    perform millrace.renew_logs();
+    if v_old.kept and v_old.strategy = 'incremental' then
+      -- while they are not kept the definition gives everything, and a rebuild makes them anew
+      perform millrace.make_views(v_old);
+    end if;
     perform millrace.dress(v_old.id);
     return v_old.name;
   end if;
@@ -23085,6 +24648,15 @@ begin
     from millrace.source s
     join unnest(v_mappings) m on m.source = s.relation
     where not s.columns @> m.columns
+    union
+    -- an index of it, or the log itself, is needed no more
+    select s.log
+    from millrace.source s
+    join millrace.mapping m on m.source = s.relation
+    where m.derivation = v_old.id and not exists (
+      select from unnest(v_mappings) n
+      where n.source = m.source and n.key_columns is not distinct from m.key_columns
+    )
     union
     select v_old.work where v_old.id is not null
   ), millrace.live_views(v_d.name));
@@ -23151,6 +24723,23 @@ BEGIN ATOMIC
              ((members_sql.derivation).target_key || millrace.member_names(members_sql.derivation)) AS columns) n;
 END;
 comment on function millrace.members_sql(millrace.derivation) is 'Writes the reference counts of a distinct counter, as common table expressions.';
+
+CREATE OR REPLACE FUNCTION millrace.move_horizon(since xid8, number bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_last constant bigint := (
+    select h.number from millrace.horizon h order by h.number desc limit 1
+  );
+begin
+  insert into millrace.horizon (number, since, written_by)
+    values (move_horizon.number, move_horizon.since, pg_current_xact_id()::xid);
+  delete from millrace.horizon h where h.number = v_last;
+end
+$function$;
+comment on function millrace.move_horizon(xid8,bigint) is 'Notes up to which transaction the logs are empty.';
 
 CREATE OR REPLACE FUNCTION millrace.name_relations(relations regclass[])
  RETURNS void
@@ -23233,6 +24822,72 @@ BEGIN ATOMIC
    WHERE ((c.oid = ((needed_grants.derivation).target)::oid) AND ((needed_grants.derivation).kind = 'counter'::text));
 END;
 comment on function millrace.needed_grants(millrace.derivation) is 'The privileges on schemas and relations of others that a derivation needs.';
+
+CREATE OR REPLACE FUNCTION millrace.newest_sql(relation regclass, alias text, key name[], key_values text[], columns name[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_alias constant text := quote_ident(newest_sql.alias);
+  v_relation constant text := millrace.qualified_name(newest_sql.relation) || ' ' || v_alias;
+  v_index constant name[] := millrace.unique_key(newest_sql.relation, newest_sql.key);
+  v_index_values constant text := (
+    select string_agg(k.value, ', ' order by i.position)
+    from unnest(v_index) with ordinality i(name, position)
+    join unnest(newest_sql.key, newest_sql.key_values) k(name, value) on k.name = i.name
+  );
+  v_same_key constant text := (
+    select string_agg(format('%s.%I = %s', v_alias, k.name, k.value), ' and ' order by k.position)
+    from unnest(newest_sql.key, newest_sql.key_values) with ordinality k(name, value, position)
+  );
+begin
+  if v_index is null or exists (
+    select
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = newest_sql.relation and a.attname = any (newest_sql.key)
+      and t.typnamespace <> 'pg_catalog'::regnamespace
+  ) then
+    return format('select %s from %s where %s offset 0',
+      millrace.list(newest_sql.columns, v_alias || '.%I'), v_relation, v_same_key);
+  end if;
+  return format(
+    E'select %s\n'
+    'from (\n'
+    '  select %s\n'
+    '  from %s\n'
+    '  where (%s) <= (%s) and (%4$s) >= (%5$s)\n'
+    '  order by %s\n'
+    '  limit 1\n'
+    ') %s\n'
+    'where %s',
+    millrace.list(newest_sql.columns, v_alias || '.%I'),
+    millrace.list(
+      array(select unnest(newest_sql.columns) union select unnest(newest_sql.key) order by 1),
+      v_alias || '.%I'),
+    v_relation,
+    millrace.list(v_index, v_alias || '.%I'),
+    v_index_values,
+    millrace.list(v_index, v_alias || '.%I desc'),
+    v_alias,
+    v_same_key);
+end
+$function$;
+comment on function millrace.newest_sql(regclass,text,name[],text[],name[]) is 'A look-up by a unique key that comes to the newest version of a row first, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.open_log_sql(relation regclass, since text DEFAULT 'undrained'::text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE STRICT
+ SET search_path TO ''
+RETURN (SELECT format(CASE WHEN (EXISTS (SELECT FROM pg_attribute a WHERE ((a.attrelid = (to_regclass(format('millrace_log.%I'::text, n.log)))::oid) AND (a.attname = 'recorded_in'::name) AND (NOT a.attisdropped)))) THEN '(
+  select l.ctid as log_id, l.*
+  from millrace_log.%I l
+  where l.recorded_in >= (select u.since from %s u)
+)'::text ELSE '(select l.ctid as log_id, l.* from millrace_log.%I l)'::text END, n.log, open_log_sql.since) AS format FROM (SELECT millrace.generated_name(open_log_sql.relation) AS log) n);
+comment on function millrace.open_log_sql(regclass,text) is 'The rows of a log that may be undrained, as SQL.';
 
 CREATE OR REPLACE FUNCTION millrace.owner()
  RETURNS regrole
@@ -24835,7 +26490,7 @@ begin
       v_errors := nullif(v_errors, '');
       perform millrace.partition_finish(v_table.relation, v_errors);
       commit;
-      v_all_errors := concat_ws(E'\n', v_all_errors, v_errors);
+      v_all_errors := nullif(concat_ws(E'\n', v_all_errors, v_errors), '');
     end if;
   end loop;
   if v_all_errors <> '' then
@@ -25292,6 +26947,7 @@ begin
   end if;
   if v_old.arguments = v_d.arguments then
     perform millrace.declared_again(v_old.id, v_d.module, false);
+    perform millrace.renew_logs();
     update millrace.derivation d
       set task = v_d.task, debounce = v_d.debounce, max_wait = v_d.max_wait,
         min_interval = v_d.min_interval
@@ -26175,6 +27831,7 @@ declare
   end;
   v_lateral constant text := case when v_each then 'left join lateral ' else 'left join ' end;
   v_columns constant name[] := array(select (d).target_column from unnest(v_derivations) d);
+  v_truth text;
   v_members name[];
   v_check text;
   v_ctes text[] := '{}';
@@ -26225,6 +27882,12 @@ begin
 
   foreach v_d in array v_derivations loop
     v_names := millrace.generated(v_d);
+    -- looked up key by key all the same where it takes reading all of a large through table
+    v_truth := case when v_ranged and millrace.table_size(v_d.through) > 64 * 1024 * 1024
+      then format(
+        '(select x.* from batch b cross join lateral (select x.* from %%s x where %s offset 0) x)',
+        v_on)
+    end;
     v_check := quote_ident(
       millrace.generated_name(v_d.target, '__' || v_d.target_column || '__check'));
     if v_d.members is null then
@@ -26243,7 +27906,8 @@ begin
         v_key_b,
         v_d.target_column,
         v_lateral,
-        format(v_look, v_names.truth, 't'),
+        case when v_truth is null then format(v_look, v_names.truth, 't')
+          else format(v_truth, v_names.truth) || ' t on ' || replace(v_on, 'x.', 't.') end,
         format(v_look, v_names.pending, 'p'));
     else
       v_members := millrace.member_names(v_d);
@@ -26256,7 +27920,7 @@ begin
         '  from batch b\n'
         '  join %4$s(\n'
         '    select x.*, n as truth, 0 as pending, 0 as stored, null::tid as row_id\n'
-        '    from %5$s x%8$s\n'
+        '    from %5$s\n'
         '    union all\n'
         '    select x.*, 0, n, 0, null from %6$s x%8$s\n'
         '    union all\n'
@@ -26268,7 +27932,8 @@ begin
         v_key_b,
         millrace.list(v_members, 'c.%I'),
         case when v_each then 'lateral ' else '' end,
-        v_names.truth_members,
+        case when v_truth is null then v_names.truth_members || ' x' || v_where
+          else format(v_truth, v_names.truth_members) || ' x' end,
         v_names.pending_members,
         v_names.members,
         v_where,
@@ -26301,7 +27966,8 @@ begin
         v_key_b,
         v_d.target_column,
         v_lateral,
-        format(v_look, v_names.truth, 't'),
+        case when v_truth is null then format(v_look, v_names.truth, 't')
+          else format(v_truth, v_names.truth) || ' t on ' || replace(v_on, 'x.', 't.') end,
         format(v_look, v_names.pending, 'p'),
         v_key,
         quote_ident(millrace.generated_name(v_d.target, '__' || v_d.target_column || '__change')),
@@ -26705,7 +28371,8 @@ begin
     execute format($sql$
       create table %s (
         sign smallint not null,
-        recorded_at timestamptz not null default clock_timestamp()
+        recorded_at timestamptz not null default clock_timestamp(),
+        recorded_in xid8 not null default pg_current_xact_id()
       ) with (
         autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_scale_factor = 0,
@@ -26716,6 +28383,18 @@ begin
       format(
         'The log of %s: +1 for every new image, -1 for every old one, until a drain takes them.',
         v_source));
+  end if;
+
+  if not exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = v_log::regclass and a.attname = 'recorded_in'
+  ) then
+    -- the log of an older engine: when its rows were written is not known, so the note of how far
+    -- the logs are empty is void until a drain has taken them
+    execute format($sql$
+      alter table %1$s add column recorded_in xid8 not null default '0';
+      alter table %1$s alter column recorded_in set default pg_current_xact_id()$sql$, v_log);
+    delete from millrace.horizon;
   end if;
 
   for v_column in
@@ -26789,6 +28468,90 @@ begin
 end
 $function$;
 comment on function millrace.refresh_log(regclass) is 'Makes, extends or drops the log and the triggers of a source table as its declarations need.';
+
+CREATE OR REPLACE FUNCTION millrace.refresh_pending(derivation millrace.derivation)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_d constant millrace.derivation := refresh_pending.derivation;
+  v_names constant record := millrace.generated(v_d);
+  v_key constant text := millrace.list(v_d.target_key);
+  v_members constant name[] := millrace.member_names(v_d);
+  v_column constant text := quote_ident(v_d.target_column);
+  v_pending constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
+    millrace.images_sql(
+      'pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
+      v_d.source_key, v_d.through_key)));
+  v_statements text[];
+  v_comment text;
+begin
+  if v_d.members is null then
+    v_statements := array[format(
+      E'create or replace view %1$s as\n'
+      'with %7$s\n'
+      'select %2$s, sum(delta) as delta\n'
+      'from (\n'
+      'select %2$s, %3$s as delta\n'
+      'from (\n'
+      '%4$s\n'
+      ') rows\n'
+      'union all\n'
+      'select %2$s, delta\n'
+      'from %5$s\n'
+      'where column_name = %6$L\n'
+      ') pending\n'
+      'group by %2$s',
+      v_names.pending, v_key, v_column, v_pending, v_names.carry, v_d.target_column,
+      millrace.undrained_sql())];
+  else
+    v_statements := array[
+      format(
+        E'create or replace view %1$s as\n'
+        'with %6$s\n'
+        'select %2$s, %3$s, sum(%4$s) as n\n'
+        'from (\n'
+        '%5$s\n'
+        ') rows\n'
+        'group by %2$s, %3$s\n'
+        'having sum(%4$s) <> 0',
+        v_names.pending_members, v_key, millrace.list(v_members), v_column, v_pending,
+        millrace.undrained_sql()),
+      format(
+        E'create or replace view %1$s as\n'
+        'select %2$s, sum(delta) as delta\n'
+        'from (\n'
+        'select %3$s,\n'
+        '  ((coalesce(m.n, 0) + p.n > 0)::integer\n'
+        '    - (coalesce(m.n, 0) > 0)::integer)::numeric as delta\n'
+        'from %4$s p\n'
+        'left join lateral (select m.n from %5$s m where %6$s offset 0) m on true\n'
+        'union all\n'
+        'select %2$s, delta\n'
+        'from %7$s\n'
+        'where column_name = %8$L\n'
+        ') pending\n'
+        'group by %2$s',
+        v_names.pending,
+        v_key,
+        millrace.list(v_d.target_key, 'p.%I'),
+        v_names.pending_members,
+        v_names.members,
+        millrace.list(v_d.target_key || v_members, 'm.%1$I = p.%1$I', ' and '),
+        v_names.carry,
+        v_d.target_column)];
+  end if;
+  v_comment := format('What is pending for %s, by key. Generated: %s.',
+    v_d.name, md5(v_statements::text));
+  if obj_description(to_regclass(v_names.pending), 'pg_class') = v_comment then
+    return;
+  end if;
+  execute array_to_string(v_statements, E';\n');
+  execute format('comment on view %s is %L', v_names.pending, v_comment);
+end
+$function$;
+comment on function millrace.refresh_pending(millrace.derivation) is 'Generates the views of what is pending for a derivation.';
 
 CREATE OR REPLACE FUNCTION millrace.refresh_pending_logs()
  RETURNS void
@@ -26883,6 +28646,10 @@ declare
   );
   v_column name;
 begin
+  if v_target is null and cardinality(v_columns) > 0 then
+    -- the table was dropped, and all that is left of these derivations goes with the last of them
+    return;
+  end if;
   for v_column in
     select t.tgname from pg_catalog.pg_trigger t
     where t.tgrelid = refresh_target.target
@@ -27044,42 +28811,11 @@ declare
   v_d constant millrace.derivation := refresh_views.derivation;
   v_names constant record := millrace.generated(v_d);
   v_key constant text := millrace.list(v_d.target_key);
-  v_members constant name[] := millrace.member_names(v_d);
-  v_member_list constant text := millrace.list(v_members);
-  v_column constant text := quote_ident(v_d.target_column);
-  v_pending constant text := millrace.rows_sql(array[v_d], format(E'(\n%s\n)',
-    millrace.images_sql(
-      'pending', v_d.source, v_d.through, v_d.source_columns, v_d.through_columns,
-      v_d.source_key, v_d.through_key)));
+  v_member_list constant text := millrace.list(millrace.member_names(v_d));
 begin
   perform millrace.drop_views(v_d);
   perform millrace.refresh_truth(v_d);
-  if v_d.members is null then
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, sum(delta) as delta\n'
-      'from (\n'
-      'select %2$s, %3$s as delta\n'
-      'from (\n'
-      '%4$s\n'
-      ') rows\n'
-      'union all\n'
-      'select %2$s, delta\n'
-      'from %5$s\n'
-      'where column_name = %6$L\n'
-      ') pending\n'
-      'group by %2$s',
-      v_names.pending, v_key, v_column, v_pending, v_names.carry, v_d.target_column);
-  else
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, %3$s, sum(%4$s) as n\n'
-      'from (\n'
-      '%5$s\n'
-      ') rows\n'
-      'group by %2$s, %3$s\n'
-      'having sum(%4$s) <> 0',
-      v_names.pending_members, v_key, v_member_list, v_column, v_pending);
+  if v_d.members is not null then
     execute format(E'create table %s as select %s, %s, n::bigint as n from %s with no data',
       v_names.members, v_key, v_member_list, v_names.truth_members);
     execute format('alter table %s add primary key (%s, %s)',
@@ -27087,30 +28823,8 @@ begin
     execute format('comment on table %s is %L', v_names.members,
       format('How many rows of the source name a member, for %s; written by the engine only.',
         v_d.name));
-    execute format(
-      E'create view %1$s as\n'
-      'select %2$s, sum(delta) as delta\n'
-      'from (\n'
-      'select %3$s,\n'
-      '  ((coalesce(m.n, 0) + p.n > 0)::integer\n'
-      '    - (coalesce(m.n, 0) > 0)::integer)::numeric as delta\n'
-      'from %4$s p\n'
-      'left join lateral (select m.n from %5$s m where %6$s offset 0) m on true\n'
-      'union all\n'
-      'select %2$s, delta\n'
-      'from %7$s\n'
-      'where column_name = %8$L\n'
-      ') pending\n'
-      'group by %2$s',
-      v_names.pending,
-      v_key,
-      millrace.list(v_d.target_key, 'p.%I'),
-      v_names.pending_members,
-      v_names.members,
-      millrace.list(v_d.target_key || v_members, 'm.%1$I = p.%1$I', ' and '),
-      v_names.carry,
-      v_d.target_column);
   end if;
+  perform millrace.refresh_pending(v_d);
 end
 $function$;
 comment on function millrace.refresh_views(millrace.derivation) is 'Generates the views, and for a distinct counter the members table, of a derivation.';
@@ -27308,6 +29022,31 @@ exception
 end
 $function$;
 comment on function millrace.remake(millrace.derivation) is 'Rebuilds or refreshes a derived relation as a whole.';
+
+CREATE OR REPLACE FUNCTION millrace.renew_logs()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_old regclass[];
+  v_logs regclass[];
+begin
+  select array_agg(s.relation order by s.relation), array_agg(s.log)
+    into v_old, v_logs
+    from millrace.source s
+    join pg_catalog.pg_class c on c.oid = s.relation
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = s.log and a.attname = 'recorded_in'
+    );
+  if v_old is not null then
+    perform millrace.lock_tables(v_old, v_logs);
+    perform millrace.refresh_log(o.relation) from unnest(v_old) o(relation);
+  end if;
+end
+$function$;
+comment on function millrace.renew_logs() is 'Brings the logs that an older engine made up to this one.';
 
 CREATE OR REPLACE FUNCTION millrace.resume(name text)
  RETURNS void
@@ -27517,6 +29256,7 @@ AS $function$
 declare
   v_waiting constant bigint[] := millrace_log.waiting_derivations();
   v_now constant timestamptz := clock_timestamp();
+  v_looked timestamptz;
   v_busy regclass[] := '{}';
   v_d record;
   v_next record;
@@ -27567,6 +29307,7 @@ begin
       v_more := millrace.schedule_keys(v_d.id, schedule.size) or v_more;
       continue;
     end if;
+    v_looked := clock_timestamp();
     select min(w.due_at) as due_at, min(w.first_at) as first_at into v_next
       from millrace.waiting(v_d.id) w;
     if v_d.state = 'active' and v_next.due_at > v_now then
@@ -27574,7 +29315,7 @@ begin
       update millrace.run r
         set look_at = greatest(
           least(v_next.due_at, v_now + interval '200 ms'),
-          clock_timestamp() + (clock_timestamp() - v_now) * 20)
+          clock_timestamp() + (clock_timestamp() - v_looked) * 20)
         where r.derivation = v_d.id and r.key = '[]';
       continue;
     end if;
@@ -27608,6 +29349,7 @@ declare
   v_job bigint;
   v_count integer := 0;
   v_next timestamptz;
+  v_looked timestamptz;
 begin
   select d.* into strict v_d from millrace.derivation d where d.id = schedule_keys.id;
   for v_key in
@@ -27641,14 +29383,16 @@ begin
     update millrace.progress p set taken_rows = p.taken_rows + v_count
       where p.derivation = v_d.id;
   end if;
+  v_looked := clock_timestamp();
   select min(w.due_at) into v_next
     from millrace.waiting(v_d.id) w
     left join millrace.run r on r.derivation = v_d.id and r.key = w.key
     where r.job_id is null;
   insert into millrace.run as r (derivation, key, look_at)
+    -- looking costs a twentieth of the time at most; what adding jobs has cost does not count
     values (v_d.id, '[]', greatest(
       least(v_next, v_started + interval '200 ms'),
-      clock_timestamp() + (clock_timestamp() - v_started) * 20))
+      clock_timestamp() + (clock_timestamp() - v_looked) * 20))
     on conflict (derivation, key) do update set look_at = excluded.look_at;
   return v_count >= schedule_keys.size;
 end
@@ -28092,6 +29836,24 @@ CREATE OR REPLACE FUNCTION millrace.try_lock_relation(id bigint)
  SET search_path TO ''
 RETURN pg_try_advisory_xact_lock(hashtextextended('millrace relation'::text, id));
 comment on function millrace.try_lock_relation(bigint) is 'Takes the lock of a derived relation if it is free.';
+
+CREATE OR REPLACE FUNCTION millrace.undrained_sql()
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN 'undrained as materialized (
+  select u.since from millrace.undrained u
+)'::text;
+comment on function millrace.undrained_sql() is 'How far drains have emptied the logs, as a common table expression.';
+
+CREATE OR REPLACE FUNCTION millrace.unique_key(relation regclass, key name[])
+ RETURNS name[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT c.columns FROM (pg_index i CROSS JOIN LATERAL (SELECT array_agg(a.attname ORDER BY u."position") AS columns FROM (unnest((i.indkey)::smallint[]) WITH ORDINALITY u(attnum, "position") JOIN pg_attribute a ON (((a.attrelid = i.indrelid) AND (a.attnum = u.attnum)))) WHERE (u."position" <= i.indnkeyatts)) c) WHERE ((i.indrelid = (unique_key.relation)::oid) AND i.indisunique AND i.indimmediate AND i.indisvalid AND (i.indpred IS NULL) AND (i.indexprs IS NULL) AND (0 = ALL ((i.indoption)::smallint[])) AND (unique_key.key @> c.columns)) ORDER BY i.indnkeyatts, i.indisprimary DESC, i.indexrelid LIMIT 1);
+comment on function millrace.unique_key(regclass,name[]) is 'The columns of a unique index within a key, in its order; null without one.';
 
 CREATE OR REPLACE FUNCTION millrace.unread_logs(pending regclass[])
  RETURNS text[]
