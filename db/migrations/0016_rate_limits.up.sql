@@ -1,9 +1,9 @@
 /*
- * What each account and address has asked for lately, shared by all hosts: for the requests that are
- * worth a write of their own (signing in, new accounts). Nobody reads or writes it but through
+ * What each account and address has asked for lately, shared by all hosts: for the requests that
+ * are worth a write of their own (signing in, new accounts). Nobody reads or writes it but through
  * app_hidden.count_rate_limit.
  *
- * Unlogged: after a crash the limits begin anew. No writer waits for another but one of the same key.
+ * Unlogged: after a crash the limits begin anew. Writers wait for others of the same key only.
  */
 create unlogged table app_private.rate_limit (
   key text primary key,
