@@ -103,17 +103,19 @@ test('a ticker that is killed in the midst of a tick', { timeout: TIMEOUT }, asy
         await holder.query(
           'lock table millrace_log.app_public__opinion_vote, millrace_log.proof__sale',
         );
-        // It has the engine's lock, and waits for the log.
-        await until(
-          async () =>
-            (
-              await holder.query(
-                `select from pg_stat_activity a where a.application_name = 'millrace ticker'
-                and a.datname = current_database()
-                and cardinality(pg_blocking_pids(a.pid)) > 0`,
-              )
-            ).rowCount,
-          (waiting) => waiting === 1,
+        // It has the engine's lock, and waits for the log. (A transaction sees one state of activity.)
+        await withOwnerClient(connectionString, (observer) =>
+          until(
+            async () =>
+              (
+                await observer.query(
+                  `select from pg_stat_activity a where a.application_name = 'millrace ticker'
+                  and a.datname = current_database()
+                  and cardinality(pg_blocking_pids(a.pid)) > 0`,
+                )
+              ).rowCount,
+            (waiting) => waiting === 1,
+          ),
         );
         await ticker.kill();
         hosts.push(await startHost(connectionString));
