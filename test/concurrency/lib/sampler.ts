@@ -21,7 +21,10 @@ export interface WaitReport {
   waits: Wait[];
   /** Waits of a voter for a backend that drains, ticks or reconciles: must be none. */
   votersForEngine: Wait[];
-  /** Waits of a writer for a lock on a log: must be none. */
+  /**
+   * Waits of a writer for a lock on a log: must be none, but for a declaration, which locks the
+   * tables that it reads and their logs for the time of some DDL.
+   */
   onLogs: Wait[];
   /** Waits of other writers (moderations, deletions, truncates) for such a backend. */
   othersForEngine: Wait[];
@@ -113,7 +116,11 @@ export function startSampler(sessions: Sessions): { stop(): Promise<WaitReport> 
         waits,
         votersForEngine: forEngine.filter(({ tag }) => VOTER_TAGS.has(tag)),
         othersForEngine: forEngine.filter(({ tag }) => !VOTER_TAGS.has(tag)),
-        onLogs: onLog.filter(({ lock }) => lock !== 'extend'),
+        onLogs: onLog.filter(
+          ({ lock, blockers }) =>
+            lock !== 'extend' &&
+            !(blockers.length > 0 && blockers.every((blocker) => blocker === 'maintenance')),
+        ),
         toExtendLogs: onLog.filter(({ lock }) => lock === 'extend'),
       };
     },
