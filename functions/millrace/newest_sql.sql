@@ -5,9 +5,10 @@
  * passes all of them, oldest first, before it comes to the one that it sees: a row that drains
  * update ten times a second has thousands after some minutes, and an exact read looks its row up
  * for every pending one. Equal keys lie in an index in the order of their places in the table, and
- * while nothing is removed newer versions go to higher places. So this comes from behind. (For a
- * key that equals the one looked for Postgres would see nothing to put in order; for one that is
- * neither above nor below it does.)
+ * while nothing is removed newer versions go to higher places. So this comes from behind. (Were
+ * every column of the key equal to what is looked for, Postgres would see nothing to put in order;
+ * where the last is neither above nor below it does. A comparison of whole rows would do too, but
+ * before Postgres 18 it reads on after the key to the end of its first column.)
  *
  * Where no unique index in ascending order lies within the key, or an operator would have to be
  * looked for outside of pg_catalog, it is an ordinary look-up. key and key_values belong together
@@ -25,8 +26,12 @@ declare
   v_alias constant text := quote_ident(newest_sql.alias);
   v_relation constant text := millrace.qualified_name(newest_sql.relation) || ' ' || v_alias;
   v_index constant name[] := millrace.unique_key(newest_sql.relation, newest_sql.key);
-  v_index_values constant text := (
-    select string_agg(k.value, ', ' order by i.position)
+  v_same_place constant text := (
+    select string_agg(
+      format(
+        case when i.position = cardinality(v_index) then '%1$s <= %2$s and %1$s >= %2$s'
+          else '%s = %s' end,
+        format('%s.%I', v_alias, i.name), k.value), ' and ' order by i.position)
     from unnest(v_index) with ordinality i(name, position)
     join unnest(newest_sql.key, newest_sql.key_values) k(name, value) on k.name = i.name
   );
@@ -50,7 +55,7 @@ begin
     'from (\n'
     '  select %s\n'
     '  from %s\n'
-    '  where (%s) <= (%s) and (%4$s) >= (%5$s)\n'
+    '  where %s\n'
     '  order by %s\n'
     '  limit 1\n'
     ') %s\n'
@@ -60,8 +65,7 @@ begin
       array(select unnest(newest_sql.columns) union select unnest(newest_sql.key) order by 1),
       v_alias || '.%I'),
     v_relation,
-    millrace.list(v_index, v_alias || '.%I'),
-    v_index_values,
+    v_same_place,
     millrace.list(v_index, v_alias || '.%I desc'),
     v_alias,
     v_same_key);
