@@ -14614,7 +14614,7 @@ begin
 from (
   select t.agent_count, t.id
   from app_public.account t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -14688,7 +14688,7 @@ begin
 from (
   select t.badge_count, t.id
   from app_public.account t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -14732,7 +14732,7 @@ begin
 from (
   select t.chain_count, t.id
   from app_public.account t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -14804,7 +14804,7 @@ begin
 from (
   select t.comment_count, t.id
   from app_public.account t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -14848,7 +14848,7 @@ begin
 from (
   select t.follower_count, t.id
   from app_public.account t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -14892,7 +14892,7 @@ begin
 from (
   select t.id, t.project_count
   from app_public.account t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -14966,7 +14966,7 @@ begin
 from (
   select t.id, t.proof_score
   from app_public.account t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15010,7 +15010,7 @@ begin
 from (
   select t.id, t.upvote_count
   from app_public.account t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15154,7 +15154,7 @@ begin
 from (
   select t.follower_count, t.id
   from app_public.agent t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15199,7 +15199,7 @@ begin
 from (
   select t.id, t.like_count
   from app_public.agent t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15243,7 +15243,7 @@ begin
 from (
   select t.id, t.post_count
   from app_public.agent t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15319,7 +15319,7 @@ begin
 from (
   select t.id, t.update_count
   from app_public.agent t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15624,7 +15624,7 @@ begin
 from (
   select t.follower_count, t.id
   from app_public.chain t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15694,7 +15694,7 @@ begin
 from (
   select t.id, t.post_count
   from app_public.chain t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15764,7 +15764,7 @@ begin
 from (
   select t.id, t.reply_count
   from app_public.chain_post t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15808,7 +15808,7 @@ begin
 from (
   select t.id, t.project_count
   from app_public.chain t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -15873,7 +15873,7 @@ begin
 from (
   select t.id, t.reply_count
   from app_public.chain t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -16092,7 +16092,7 @@ begin
 from (
   select t.hidden_opinion_count, t.id
   from app_public.conversation t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -16146,7 +16146,7 @@ begin
 from (
   select t.id, t.moderated_opinion_count
   from app_public.conversation t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -16291,7 +16291,7 @@ begin
 from (
   select t.id, t.opinion_count
   from app_public.conversation t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -16335,7 +16335,7 @@ begin
 from (
   select t.id, t.participant_count
   from app_public.conversation t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -16379,7 +16379,7 @@ begin
 from (
   select t.id, t.total_opinion_count
   from app_public.conversation t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -16423,7 +16423,7 @@ begin
 from (
   select t.id, t.total_participant_count
   from app_public.conversation t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -16467,7 +16467,7 @@ begin
 from (
   select t.id, t.total_vote_count
   from app_public.conversation t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -16511,7 +16511,7 @@ begin
 from (
   select t.id, t.vote_count
   from app_public.conversation t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -17870,7 +17870,7 @@ begin
 from (
   select t.id, t.intro_count
   from app_public.investor t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18359,7 +18359,7 @@ begin
 from (
   select t.agree_count, t.id
   from app_public.opinion t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18403,7 +18403,7 @@ begin
 from (
   select t.disagree_count, t.id
   from app_public.opinion t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18457,7 +18457,7 @@ begin
 from (
   select t.id, t.pass_count
   from app_public.opinion t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18558,7 +18558,7 @@ begin
 from (
   select t.id, t.like_count
   from app_public.post t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18612,7 +18612,7 @@ begin
 from (
   select t.badge_count, t.id
   from app_public.project t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18677,7 +18677,7 @@ begin
 from (
   select t.comment_count, t.id
   from app_public.project t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18746,7 +18746,7 @@ begin
 from (
   select t.id, t.reply_count
   from app_public.project_comment t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18824,7 +18824,7 @@ begin
 from (
   select t.id, t.proof_score
   from app_public.project t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -18893,7 +18893,7 @@ begin
 from (
   select t.id, t.upvote_count
   from app_public.project t
-  where (t.id) <= ($1.id) and (t.id) >= ($1.id)
+  where t.id <= $1.id and t.id >= $1.id
   order by t.id desc
   limit 1
 ) t
@@ -19966,7 +19966,7 @@ begin
 from (
   select t.account_count, t.day, t.kind
   from app_public.telemetry_day t
-  where (t.day, t.kind) <= ($1.day, $1.kind) and (t.day, t.kind) >= ($1.day, $1.kind)
+  where t.day = $1.day and t.kind <= $1.kind and t.kind >= $1.kind
   order by t.day desc, t.kind desc
   limit 1
 ) t
@@ -20011,7 +20011,7 @@ begin
 from (
   select t.day, t.event_count, t.kind
   from app_public.telemetry_day t
-  where (t.day, t.kind) <= ($1.day, $1.kind) and (t.day, t.kind) >= ($1.day, $1.kind)
+  where t.day = $1.day and t.kind <= $1.kind and t.kind >= $1.kind
   order by t.day desc, t.kind desc
   limit 1
 ) t
@@ -24833,8 +24833,12 @@ declare
   v_alias constant text := quote_ident(newest_sql.alias);
   v_relation constant text := millrace.qualified_name(newest_sql.relation) || ' ' || v_alias;
   v_index constant name[] := millrace.unique_key(newest_sql.relation, newest_sql.key);
-  v_index_values constant text := (
-    select string_agg(k.value, ', ' order by i.position)
+  v_same_place constant text := (
+    select string_agg(
+      format(
+        case when i.position = cardinality(v_index) then '%1$s <= %2$s and %1$s >= %2$s'
+          else '%s = %s' end,
+        format('%s.%I', v_alias, i.name), k.value), ' and ' order by i.position)
     from unnest(v_index) with ordinality i(name, position)
     join unnest(newest_sql.key, newest_sql.key_values) k(name, value) on k.name = i.name
   );
@@ -24858,7 +24862,7 @@ begin
     'from (\n'
     '  select %s\n'
     '  from %s\n'
-    '  where (%s) <= (%s) and (%4$s) >= (%5$s)\n'
+    '  where %s\n'
     '  order by %s\n'
     '  limit 1\n'
     ') %s\n'
@@ -24868,8 +24872,7 @@ begin
       array(select unnest(newest_sql.columns) union select unnest(newest_sql.key) order by 1),
       v_alias || '.%I'),
     v_relation,
-    millrace.list(v_index, v_alias || '.%I'),
-    v_index_values,
+    v_same_place,
     millrace.list(v_index, v_alias || '.%I desc'),
     v_alias,
     v_same_key);

@@ -26,7 +26,8 @@
  * stands in a lateral subquery that the planner may not pull up (offset 0): the log is always the
  * outer side, so the cost follows the change whatever the statistics say, and a key in the
  * condition reaches the log's index. The through row is looked up newest version first
- * (newest_sql).
+ * (newest_sql). A log is entered by the part of the foreign key that is unique alone; the rest is
+ * compared (is true) where no index can be chosen for it.
  */
 create or replace function millrace.images_sql(
   mode text, source regclass, through regclass, source_columns name[], through_columns name[],
@@ -73,12 +74,26 @@ begin atomic
       quote_ident(millrace.generated_name(images_sql.through)) as through_taken,
       millrace.list(images_sql.source_columns, 'source.%I') as source_list,
       millrace.list(images_sql.through_columns, 'via.%I') as through_list,
-      (
-        select string_agg(format('via.%I = source.%I', k.through_column, k.source_column), ' and ')
+      joined.in_table as joined,
+      joined.in_log as joined_in_log
+    from (
+      select
+        string_agg(j.same, ' and ' order by j.position) as in_table,
+        string_agg(
+          format(case when j.is_entry then '%s' else '(%s) is true' end, j.same),
+          ' and ' order by j.position) as in_log
+      from (
+        select
+          k.position,
+          format('via.%I = source.%I', k.through_column, k.source_column) as same,
+          k.through_column = any (
+            millrace.looked_up_by(images_sql.through, images_sql.through_key)
+          ) as is_entry
         from unnest(
           images_sql.source_key, images_sql.through_key
-        ) k(source_column, through_column)
-      ) as joined
+        ) with ordinality k(source_column, through_column, position)
+      ) j
+    ) joined
   ) n
   cross join lateral (
     select
@@ -94,7 +109,7 @@ begin atomic
       format('lateral (select %s from %s source where %s offset 0) source',
         n.source_list, n.source, n.joined) as source,
       format('lateral (select source.sign, %s from %s source where %s offset 0) source',
-        n.source_list, n.source_log, n.joined) as source_image
+        n.source_list, n.source_log, n.joined_in_log) as source_image
   ) looked_up
   cross join lateral (values
     (1, 'truth', false, '1', format('%s source', n.source), false),
@@ -137,7 +152,7 @@ begin atomic
       '  offset 0\n'
       ') via\n'
       'where via.taken_id not in (select taken_id from %s)',
-      n.source_taken, n.through_list, n.through_log, n.joined, n.through_taken), false)
+      n.source_taken, n.through_list, n.through_log, n.joined_in_log, n.through_taken), false)
   ) b(position, mode, has_through, weight, from_sql, starts_from_through)
   where b.mode = images_sql.mode and b.has_through = (images_sql.through is not null);
 end;

@@ -6,8 +6,7 @@
  * log for each.
  *
  * Behind what is looked up stands recorded_in, so that rows that drains have deleted are passed
- * however many there are (see undrained). In a foreign key it follows the part that is unique
- * alone: (opinion_id, recorded_in, conversation_id) also serves reads by opinion_id.
+ * however many there are (see undrained).
  */
 create or replace function millrace.log_index_columns(
   derivation millrace.derivation, relation regclass
@@ -36,39 +35,27 @@ begin atomic
     where s.is_side
     group by s.name
   ),
-  -- the foreign key as columns of this side, what is unique alone first
+  -- the foreign key as columns of this side, as far as a look-up needs it
   foreign_key as (
     select
       s.name,
-      array_agg(k.name order by k.position) filter (where k.is_unique) as first_columns,
-      coalesce(array_agg(k.name order by k.position) filter (where not k.is_unique), '{}') as rest
+      array_agg(
+        case s.name when 'source' then c.source_column else c.through_column end
+        order by c.position) as columns
     from side s
-    cross join lateral (
-      select
-        case s.name when 'source' then c.source_column else c.through_column end as name,
-        c.position,
-        coalesce(c.through_column = any (millrace.unique_key(
-          (log_index_columns.derivation).through, (log_index_columns.derivation).through_key
-        )), true) as is_unique
-      from unnest(
-        (log_index_columns.derivation).source_key, (log_index_columns.derivation).through_key
-      ) with ordinality c(source_column, through_column, position)
-    ) k
-    where s.is_side
+    cross join unnest(
+      (log_index_columns.derivation).source_key, (log_index_columns.derivation).through_key
+    ) with ordinality c(source_column, through_column, position)
+    where s.is_side and c.through_column = any (millrace.looked_up_by(
+      (log_index_columns.derivation).through, (log_index_columns.derivation).through_key
+    ))
     group by s.name
   )
-  -- behind the key of the source its foreign key: the planner may take an index for another while
-  -- it believes the log to be empty, and then the index alone still tells which rows match
-  select e.columns || '{recorded_in}'::name[] || case when e.name = 'source' then array(
-    select k.name
-    from unnest((log_index_columns.derivation).source_key) with ordinality k(name, position)
-    where k.name <> all (e.columns)
-    order by k.position
-  ) else '{}' end
+  select e.columns || '{recorded_in}'::name[]
   from entry e
   where array_position(e.columns, null) is null
   union
-  select f.first_columns || '{recorded_in}'::name[] || f.rest
+  select f.columns || '{recorded_in}'::name[]
   from foreign_key f;
 end;
 

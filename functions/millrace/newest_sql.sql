@@ -10,6 +10,9 @@
  * where the last is neither above nor below it does. A comparison of whole rows would do too, but
  * before Postgres 18 it reads on after the key to the end of its first column.)
  *
+ * What the index lacks of the key is compared behind it, as (...) is true: a plain condition would
+ * tell the planner that the values are not null, and so that it may take any index of a log.
+ *
  * Where no unique index in ascending order lies within the key, or an operator would have to be
  * looked for outside of pg_catalog, it is an ordinary look-up. key and key_values belong together
  * by position.
@@ -25,7 +28,16 @@ as $$
 declare
   v_alias constant text := quote_ident(newest_sql.alias);
   v_relation constant text := millrace.qualified_name(newest_sql.relation) || ' ' || v_alias;
-  v_index constant name[] := millrace.unique_key(newest_sql.relation, newest_sql.key);
+  v_index constant name[] := (
+    select millrace.unique_key(newest_sql.relation, newest_sql.key)
+    where not exists (
+      select
+      from pg_catalog.pg_attribute a
+      join pg_catalog.pg_type t on t.oid = a.atttypid
+      where a.attrelid = newest_sql.relation and a.attname = any (newest_sql.key)
+        and t.typnamespace <> 'pg_catalog'::regnamespace
+    )
+  );
   v_same_place constant text := (
     select string_agg(
       format(
@@ -35,38 +47,44 @@ declare
     from unnest(v_index) with ordinality i(name, position)
     join unnest(newest_sql.key, newest_sql.key_values) k(name, value) on k.name = i.name
   );
+  -- the columns of the key that the index lacks
+  v_rest constant name[] := array(
+    select k.name from unnest(newest_sql.key) k(name) where k.name <> all (v_index)
+  );
   v_same_key constant text := (
     select string_agg(format('%s.%I = %s', v_alias, k.name, k.value), ' and ' order by k.position)
     from unnest(newest_sql.key, newest_sql.key_values) with ordinality k(name, value, position)
+    where v_index is null or k.name = any (v_rest)
   );
+  v_newest text;
 begin
-  if v_index is null or exists (
-    select
-    from pg_catalog.pg_attribute a
-    join pg_catalog.pg_type t on t.oid = a.atttypid
-    where a.attrelid = newest_sql.relation and a.attname = any (newest_sql.key)
-      and t.typnamespace <> 'pg_catalog'::regnamespace
-  ) then
+  if v_index is null then
     return format('select %s from %s where %s offset 0',
       millrace.list(newest_sql.columns, v_alias || '.%I'), v_relation, v_same_key);
+  end if;
+  v_newest := format(
+    E'select %s\n'
+    'from %s\n'
+    'where %s\n'
+    'order by %s\n'
+    'limit 1',
+    millrace.list(
+      array(select unnest(newest_sql.columns) union select unnest(v_rest) order by 1),
+      v_alias || '.%I'),
+    v_relation,
+    v_same_place,
+    millrace.list(v_index, v_alias || '.%I desc'));
+  if cardinality(v_rest) = 0 then
+    return v_newest;
   end if;
   return format(
     E'select %s\n'
     'from (\n'
-    '  select %s\n'
-    '  from %s\n'
-    '  where %s\n'
-    '  order by %s\n'
-    '  limit 1\n'
+    '%s\n'
     ') %s\n'
-    'where %s',
+    'where (%s) is true',
     millrace.list(newest_sql.columns, v_alias || '.%I'),
-    millrace.list(
-      array(select unnest(newest_sql.columns) union select unnest(newest_sql.key) order by 1),
-      v_alias || '.%I'),
-    v_relation,
-    v_same_place,
-    millrace.list(v_index, v_alias || '.%I desc'),
+    v_newest,
     v_alias,
     v_same_key);
 end

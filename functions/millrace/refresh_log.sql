@@ -102,27 +102,14 @@ begin
   end loop;
 
   -- one index for each way in which a read comes to the log: by the target's key, or along the
-  -- foreign key
-  for v_index in
-    with needed as (
-      select distinct i.columns from millrace.log_indexes(refresh_log.source) i(columns)
-    )
-    select n.columns, millrace.generated_name(
-        refresh_log.source, '__' || array_to_string(n.columns, '_') || '_idx') as index_name
-    from needed n
-    where not exists (
-      select from needed wider
-      where wider.columns <> n.columns and wider.columns[1:cardinality(n.columns)] = n.columns
-    )
-  loop
-    execute format('create index if not exists %I on %s (%s)',
-      v_index.index_name, v_log, millrace.list(v_index.columns));
-  end loop;
-
+  -- foreign key. A log is empty most of the time, and for an empty table all indexes cost the same:
+  -- a plan made then could go along any of them by recorded_in alone, and still be in use when
+  -- thousands of rows wait. So an index has the rows in which its keys are not null, which is all
+  -- that anything equals, and the planner may not take it for a read that does not bring them.
   for v_index in
     select i.indexrelid::regclass as index_name
     from pg_catalog.pg_index i
-    where i.indrelid = v_log::regclass and not exists (
+    where i.indrelid = v_log::regclass and (i.indpred is null or not exists (
       select from millrace.log_indexes(refresh_log.source) n(columns)
       where n.columns = array(
         select a.attname
@@ -130,9 +117,19 @@ begin
         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.attnum
         order by u.position
       )
-    )
+    ))
   loop
     execute format('drop index %s', millrace.qualified_name(v_index.index_name));
+  end loop;
+
+  for v_index in
+    select n.columns, millrace.generated_name(
+        refresh_log.source, '__' || array_to_string(n.columns, '_') || '_idx') as index_name
+    from millrace.log_indexes(refresh_log.source) n(columns)
+  loop
+    execute format('create index if not exists %I on %s (%s) where %s',
+      v_index.index_name, v_log, millrace.list(v_index.columns),
+      millrace.list(array_remove(v_index.columns, 'recorded_in'), '%I is not null', ' and '));
   end loop;
 
   for v_trigger in select * from millrace.trigger_sql(refresh_log.source, v_columns, v_compared)

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
+import { ANNOUNCEMENTS } from '../lib/announcements.ts';
 
 /*
  * A TCP proxy that understands enough of Postgres's protocol to count what a client sends: the
@@ -31,7 +32,14 @@ export interface WireProxy {
   close(): Promise<void>;
 }
 
-export async function startWireProxy(target: string): Promise<WireProxy> {
+/**
+ * Starts a proxy in front of the server of a connection string. Connections whose application name
+ * is in `uncounted` are passed on and not counted: they belong to no request.
+ */
+export async function startWireProxy(
+  target: string,
+  { uncounted = [ANNOUNCEMENTS] }: { uncounted?: readonly string[] } = {},
+): Promise<WireProxy> {
   const url = new URL(target);
   let counts = zero();
   let delay = 0;
@@ -46,6 +54,10 @@ export async function startWireProxy(target: string): Promise<WireProxy> {
     const server = connect(Number(url.port), url.hostname);
     sockets.add(client).add(server);
     const reader = frontendReader({
+      isCounted: (parameters) => {
+        const name = parameters[parameters.indexOf('application_name') + 1];
+        return name === undefined || !uncounted.includes(name);
+      },
       parse(name, text) {
         counts.parses += 1;
         texts.set(name, text);
@@ -118,6 +130,8 @@ function zero(): WireCounts {
 }
 
 interface FrontendEvents {
+  /** Names and values of the start-up: whether to tell what this connection sends. */
+  isCounted(parameters: string[]): boolean;
   parse(name: string, text: string): void;
   bind(name: string): void;
   execute(): void;
@@ -128,9 +142,11 @@ interface FrontendEvents {
 function frontendReader(events: FrontendEvents) {
   let rest = Buffer.alloc(0);
   let startup = true;
+  let isCounted = true;
   return {
     /** Whether the chunk belongs to statements (and not to the start-up). */
     read(chunk: Buffer): boolean {
+      if (!isCounted) return false;
       let seen = !startup;
       rest = Buffer.concat([rest, chunk]);
       for (;;) {
@@ -144,6 +160,8 @@ function frontendReader(events: FrontendEvents) {
         rest = rest.subarray(length);
         if (startup) {
           startup = body.readInt32BE(0) !== 196_608;
+          isCounted = startup || events.isCounted(body.subarray(4).toString('utf8').split('\0'));
+          if (!isCounted) return false;
           continue;
         }
         // Answers of the authentication still belong to the start-up.

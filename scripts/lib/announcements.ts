@@ -42,6 +42,8 @@ export interface AnnouncementsOptions {
   heartbeat?: number;
 }
 
+/** The application name of the connection that listens. */
+export const ANNOUNCEMENTS = 'millrace announcements';
 const RETRY_MIN = 100;
 const RETRY_MAX = 5_000;
 const ANYTHING: Announcement = { keys: null };
@@ -97,7 +99,7 @@ export function startAnnouncements({
   async function listenUntilLost(): Promise<void> {
     const connection = new pg.Client({
       connectionString,
-      application_name: 'millrace announcements',
+      application_name: ANNOUNCEMENTS,
       keepAlive: true,
       connectionTimeoutMillis: 10_000,
       query_timeout: 10_000,
