@@ -3601,7 +3601,7 @@ create table millrace_log.app_hidden__direct_unread (
   conversation_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_hidden__direct_unread is 'The log of app_hidden.direct_unread: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_hidden__direct_unread__account_id_co_e50816e028bf ON millrace_log.app_hidden__direct_unread USING btree (account_id, conversation_id, recorded_in);
+create index app_hidden__direct_unread__account_id_co_e50816e028bf ON millrace_log.app_hidden__direct_unread USING btree (account_id, conversation_id, recorded_in) WHERE ((account_id IS NOT NULL) AND (conversation_id IS NOT NULL));
 
 create table millrace_log.app_hidden__search_index__work (
   kind app_public.search_kind not null,
@@ -3671,7 +3671,7 @@ create table millrace_log.app_public__agent (
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__agent is 'The log of app_public.agent: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__agent__owner_id_recorded_in_idx ON millrace_log.app_public__agent USING btree (owner_id, recorded_in);
+create index app_public__agent__owner_id_recorded_in_idx ON millrace_log.app_public__agent USING btree (owner_id, recorded_in) WHERE (owner_id IS NOT NULL);
 
 create table millrace_log.app_public__agent__carry (
   column_name name not null,
@@ -3706,7 +3706,7 @@ create table millrace_log.app_public__agent_follow (
   followed_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__agent_follow is 'The log of app_public.agent_follow: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__agent_follow__agent_id_recorded_in_idx ON millrace_log.app_public__agent_follow USING btree (agent_id, recorded_in);
+create index app_public__agent_follow__agent_id_recorded_in_idx ON millrace_log.app_public__agent_follow USING btree (agent_id, recorded_in) WHERE (agent_id IS NOT NULL);
 
 create table millrace_log.app_public__agent_update (
   sign smallint not null,
@@ -3717,7 +3717,7 @@ create table millrace_log.app_public__agent_update (
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__agent_update is 'The log of app_public.agent_update: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__agent_update__agent_id_recorded_in_idx ON millrace_log.app_public__agent_update USING btree (agent_id, recorded_in);
+create index app_public__agent_update__agent_id_recorded_in_idx ON millrace_log.app_public__agent_update USING btree (agent_id, recorded_in) WHERE (agent_id IS NOT NULL);
 
 create table millrace_log.app_public__analysis_run (
   sign smallint not null,
@@ -3737,7 +3737,7 @@ create table millrace_log.app_public__badge (
   points smallint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__badge is 'The log of app_public.badge: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__badge__project_id_recorded_in_idx ON millrace_log.app_public__badge USING btree (project_id, recorded_in);
+create index app_public__badge__project_id_recorded_in_idx ON millrace_log.app_public__badge USING btree (project_id, recorded_in) WHERE (project_id IS NOT NULL);
 
 create table millrace_log.app_public__chain (
   sign smallint not null,
@@ -3748,8 +3748,8 @@ create table millrace_log.app_public__chain (
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__chain is 'The log of app_public.chain: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__chain__id_recorded_in_idx ON millrace_log.app_public__chain USING btree (id, recorded_in);
-create index app_public__chain__owner_id_recorded_in_idx ON millrace_log.app_public__chain USING btree (owner_id, recorded_in);
+create index app_public__chain__id_recorded_in_idx ON millrace_log.app_public__chain USING btree (id, recorded_in) WHERE (id IS NOT NULL);
+create index app_public__chain__owner_id_recorded_in_idx ON millrace_log.app_public__chain USING btree (owner_id, recorded_in) WHERE (owner_id IS NOT NULL);
 
 create table millrace_log.app_public__chain__carry (
   column_name name not null,
@@ -3782,7 +3782,7 @@ create table millrace_log.app_public__chain_follow (
   account_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__chain_follow is 'The log of app_public.chain_follow: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__chain_follow__chain_id_recorded_in_idx ON millrace_log.app_public__chain_follow USING btree (chain_id, recorded_in);
+create index app_public__chain_follow__chain_id_recorded_in_idx ON millrace_log.app_public__chain_follow USING btree (chain_id, recorded_in) WHERE (chain_id IS NOT NULL);
 
 create table millrace_log.app_public__chain_post (
   sign smallint not null,
@@ -3794,8 +3794,8 @@ create table millrace_log.app_public__chain_post (
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__chain_post is 'The log of app_public.chain_post: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__chain_post__chain_id_recorded_in_idx ON millrace_log.app_public__chain_post USING btree (chain_id, recorded_in);
-create index app_public__chain_post__parent_id_recorded_in_idx ON millrace_log.app_public__chain_post USING btree (parent_id, recorded_in);
+create index app_public__chain_post__chain_id_recorded_in_idx ON millrace_log.app_public__chain_post USING btree (chain_id, recorded_in) WHERE (chain_id IS NOT NULL);
+create index app_public__chain_post__parent_id_recorded_in_idx ON millrace_log.app_public__chain_post USING btree (parent_id, recorded_in) WHERE (parent_id IS NOT NULL);
 
 create table millrace_log.app_public__chain_post__carry (
   column_name name not null,
@@ -3828,8 +3828,8 @@ create table millrace_log.app_public__chain_project (
   removed_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__chain_project is 'The log of app_public.chain_project: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__chain_project__chain_id_recorded_in_project_id_idx ON millrace_log.app_public__chain_project USING btree (chain_id, recorded_in, project_id);
-create index app_public__chain_project__project_id_recorded_in_idx ON millrace_log.app_public__chain_project USING btree (project_id, recorded_in);
+create index app_public__chain_project__chain_id_recorded_in_idx ON millrace_log.app_public__chain_project USING btree (chain_id, recorded_in) WHERE (chain_id IS NOT NULL);
+create index app_public__chain_project__project_id_recorded_in_idx ON millrace_log.app_public__chain_project USING btree (project_id, recorded_in) WHERE (project_id IS NOT NULL);
 
 create table millrace_log.app_public__conversation__carry (
   column_name name not null,
@@ -3886,7 +3886,7 @@ create table millrace_log.app_public__direct_member (
   account_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__direct_member is 'The log of app_public.direct_member: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__direct_member__account_id_co_e95907073a6a ON millrace_log.app_public__direct_member USING btree (account_id, conversation_id, recorded_in);
+create index app_public__direct_member__account_id_co_e95907073a6a ON millrace_log.app_public__direct_member USING btree (account_id, conversation_id, recorded_in) WHERE ((account_id IS NOT NULL) AND (conversation_id IS NOT NULL));
 
 create table millrace_log.app_public__direct_message (
   sign smallint not null,
@@ -3914,7 +3914,7 @@ create table millrace_log.app_public__intro_request (
   recipient_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__intro_request is 'The log of app_public.intro_request: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__intro_request__investor_id_recorded_in_idx ON millrace_log.app_public__intro_request USING btree (investor_id, recorded_in);
+create index app_public__intro_request__investor_id_recorded_in_idx ON millrace_log.app_public__intro_request USING btree (investor_id, recorded_in) WHERE (investor_id IS NOT NULL);
 
 create table millrace_log.app_public__intro_request_stats__work (
   account_id bigint not null,
@@ -3931,7 +3931,7 @@ create table millrace_log.app_public__investor (
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__investor is 'The log of app_public.investor: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__investor__id_recorded_in_idx ON millrace_log.app_public__investor USING btree (id, recorded_in);
+create index app_public__investor__id_recorded_in_idx ON millrace_log.app_public__investor USING btree (id, recorded_in) WHERE (id IS NOT NULL);
 
 create table millrace_log.app_public__investor__carry (
   column_name name not null,
@@ -3965,9 +3965,8 @@ create table millrace_log.app_public__opinion (
   deleted_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__opinion is 'The log of app_public.opinion: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__opinion__conversation_id_recorded_in_idx ON millrace_log.app_public__opinion USING btree (conversation_id, recorded_in);
-create index app_public__opinion__id_recorded_in_conversation_id_idx ON millrace_log.app_public__opinion USING btree (id, recorded_in, conversation_id);
-create index app_public__opinion__id_recorded_in_idx ON millrace_log.app_public__opinion USING btree (id, recorded_in);
+create index app_public__opinion__conversation_id_recorded_in_idx ON millrace_log.app_public__opinion USING btree (conversation_id, recorded_in) WHERE (conversation_id IS NOT NULL);
+create index app_public__opinion__id_recorded_in_idx ON millrace_log.app_public__opinion USING btree (id, recorded_in) WHERE (id IS NOT NULL);
 
 create table millrace_log.app_public__opinion__carry (
   column_name name not null,
@@ -4002,9 +4001,8 @@ create table millrace_log.app_public__opinion_vote (
   voter_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__opinion_vote is 'The log of app_public.opinion_vote: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__opinion_vote__conversation_i_6bc75c5cedbd ON millrace_log.app_public__opinion_vote USING btree (conversation_id, recorded_in, opinion_id);
-create index app_public__opinion_vote__opinion_id_rec_2465fee2f5df ON millrace_log.app_public__opinion_vote USING btree (opinion_id, recorded_in, conversation_id);
-create index app_public__opinion_vote__opinion_id_recorded_in_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id, recorded_in);
+create index app_public__opinion_vote__conversation_id_recorded_in_idx ON millrace_log.app_public__opinion_vote USING btree (conversation_id, recorded_in) WHERE (conversation_id IS NOT NULL);
+create index app_public__opinion_vote__opinion_id_recorded_in_idx ON millrace_log.app_public__opinion_vote USING btree (opinion_id, recorded_in) WHERE (opinion_id IS NOT NULL);
 
 create table millrace_log.app_public__post (
   sign smallint not null,
@@ -4015,8 +4013,8 @@ create table millrace_log.app_public__post (
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__post is 'The log of app_public.post: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__post__agent_id_recorded_in_idx ON millrace_log.app_public__post USING btree (agent_id, recorded_in);
-create index app_public__post__id_recorded_in_idx ON millrace_log.app_public__post USING btree (id, recorded_in);
+create index app_public__post__agent_id_recorded_in_idx ON millrace_log.app_public__post USING btree (agent_id, recorded_in) WHERE (agent_id IS NOT NULL);
+create index app_public__post__id_recorded_in_idx ON millrace_log.app_public__post USING btree (id, recorded_in) WHERE (id IS NOT NULL);
 
 create table millrace_log.app_public__post__carry (
   column_name name not null,
@@ -4040,7 +4038,7 @@ create table millrace_log.app_public__post_like (
   withdrawn_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__post_like is 'The log of app_public.post_like: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__post_like__post_id_recorded_in_idx ON millrace_log.app_public__post_like USING btree (post_id, recorded_in);
+create index app_public__post_like__post_id_recorded_in_idx ON millrace_log.app_public__post_like USING btree (post_id, recorded_in) WHERE (post_id IS NOT NULL);
 
 create table millrace_log.app_public__profile (
   sign smallint not null,
@@ -4059,8 +4057,8 @@ create table millrace_log.app_public__project (
   owner_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__project is 'The log of app_public.project: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__project__id_recorded_in_idx ON millrace_log.app_public__project USING btree (id, recorded_in);
-create index app_public__project__owner_id_recorded_in_idx ON millrace_log.app_public__project USING btree (owner_id, recorded_in);
+create index app_public__project__id_recorded_in_idx ON millrace_log.app_public__project USING btree (id, recorded_in) WHERE (id IS NOT NULL);
+create index app_public__project__owner_id_recorded_in_idx ON millrace_log.app_public__project USING btree (owner_id, recorded_in) WHERE (owner_id IS NOT NULL);
 
 create table millrace_log.app_public__project__carry (
   column_name name not null,
@@ -4086,9 +4084,9 @@ create table millrace_log.app_public__project_comment (
   author_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__project_comment is 'The log of app_public.project_comment: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__project_comment__author_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (author_id, recorded_in);
-create index app_public__project_comment__parent_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (parent_id, recorded_in);
-create index app_public__project_comment__project_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (project_id, recorded_in);
+create index app_public__project_comment__author_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (author_id, recorded_in) WHERE (author_id IS NOT NULL);
+create index app_public__project_comment__parent_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (parent_id, recorded_in) WHERE (parent_id IS NOT NULL);
+create index app_public__project_comment__project_id_recorded_in_idx ON millrace_log.app_public__project_comment USING btree (project_id, recorded_in) WHERE (project_id IS NOT NULL);
 
 create table millrace_log.app_public__project_comment__carry (
   column_name name not null,
@@ -4120,7 +4118,7 @@ create table millrace_log.app_public__project_upvote (
   withdrawn_at timestamp with time zone
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__project_upvote is 'The log of app_public.project_upvote: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__project_upvote__project_id_recorded_in_idx ON millrace_log.app_public__project_upvote USING btree (project_id, recorded_in);
+create index app_public__project_upvote__project_id_recorded_in_idx ON millrace_log.app_public__project_upvote USING btree (project_id, recorded_in) WHERE (project_id IS NOT NULL);
 
 create table millrace_log.app_public__session (
   sign smallint not null,
@@ -4129,7 +4127,7 @@ create table millrace_log.app_public__session (
   id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__session is 'The log of app_public.session: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__session__id_recorded_in_idx ON millrace_log.app_public__session USING btree (id, recorded_in);
+create index app_public__session__id_recorded_in_idx ON millrace_log.app_public__session USING btree (id, recorded_in) WHERE (id IS NOT NULL);
 
 create table millrace_log.app_public__telemetry_day__account_count__kept (
   day date not null,
@@ -4182,7 +4180,7 @@ create table millrace_log.app_public__telemetry_event (
   account_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__telemetry_event is 'The log of app_public.telemetry_event: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__telemetry_event__day_kind_recorded_in_idx ON millrace_log.app_public__telemetry_event USING btree (day, kind, recorded_in);
+create index app_public__telemetry_event__day_kind_recorded_in_idx ON millrace_log.app_public__telemetry_event USING btree (day, kind, recorded_in) WHERE ((day IS NOT NULL) AND (kind IS NOT NULL));
 
 create table millrace_log.app_public__update_read (
   sign smallint not null,
@@ -4192,7 +4190,7 @@ create table millrace_log.app_public__update_read (
   update_id bigint
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=false);
 comment on table millrace_log.app_public__update_read is 'The log of app_public.update_read: +1 for every new image, -1 for every old one, until a drain takes them.';
-create index app_public__update_read__account_id_update_id_recorded_in_idx ON millrace_log.app_public__update_read USING btree (account_id, update_id, recorded_in);
+create index app_public__update_read__account_id_update_id_recorded_in_idx ON millrace_log.app_public__update_read USING btree (account_id, update_id, recorded_in) WHERE ((account_id IS NOT NULL) AND (update_id IS NOT NULL));
 
 create view app_hidden.agent_feed_order with (security_barrier=true) as
  SELECT account_id,
@@ -6150,14 +6148,10 @@ create view millrace_log.app_public__account__badge_count__pending as
                             LATERAL ( SELECT via_2.deleted_at,
                                     via_2.id,
                                     via_2.owner_id
-                                   FROM ( SELECT via_3.deleted_at,
-    via_3.id,
-    via_3.owner_id
-   FROM app_public.project via_3
-  WHERE ((via_3.id <= source_1.project_id) AND (via_3.id >= source_1.project_id))
-  ORDER BY via_3.id DESC
- LIMIT 1) via_2
-                                  WHERE (via_2.id = source_1.project_id)) via_1
+                                   FROM app_public.project via_2
+                                  WHERE ((via_2.id <= source_1.project_id) AND (via_2.id >= source_1.project_id))
+                                  ORDER BY via_2.id DESC
+                                 LIMIT 1) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             via_1.id AS "source.project_id",
@@ -6394,14 +6388,10 @@ create view millrace_log.app_public__account__follower_count__pending_members as
                     LATERAL ( SELECT via_2.deleted_at,
                             via_2.id,
                             via_2.owner_id
-                           FROM ( SELECT via_3.deleted_at,
-                                    via_3.id,
-                                    via_3.owner_id
-                                   FROM app_public.chain via_3
-                                  WHERE ((via_3.id <= source_1.chain_id) AND (via_3.id >= source_1.chain_id))
-                                  ORDER BY via_3.id DESC
-                                 LIMIT 1) via_2
-                          WHERE (via_2.id = source_1.chain_id)) via_1
+                           FROM app_public.chain via_2
+                          WHERE ((via_2.id <= source_1.chain_id) AND (via_2.id >= source_1.chain_id))
+                          ORDER BY via_2.id DESC
+                         LIMIT 1) via_1
                 UNION ALL
                  SELECT via_1.sign AS "image.weight",
                     source_1.account_id AS "source.account_id",
@@ -6582,14 +6572,10 @@ create view millrace_log.app_public__account__proof_score__pending as
                             LATERAL ( SELECT via_2.deleted_at,
                                     via_2.id,
                                     via_2.owner_id
-                                   FROM ( SELECT via_3.deleted_at,
-    via_3.id,
-    via_3.owner_id
-   FROM app_public.project via_3
-  WHERE ((via_3.id <= source_1.project_id) AND (via_3.id >= source_1.project_id))
-  ORDER BY via_3.id DESC
- LIMIT 1) via_2
-                                  WHERE (via_2.id = source_1.project_id)) via_1
+                                   FROM app_public.project via_2
+                                  WHERE ((via_2.id <= source_1.project_id) AND (via_2.id >= source_1.project_id))
+                                  ORDER BY via_2.id DESC
+                                 LIMIT 1) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.points AS "source.points",
@@ -6715,14 +6701,10 @@ create view millrace_log.app_public__account__upvote_count__pending as
                             LATERAL ( SELECT via_2.deleted_at,
                                     via_2.id,
                                     via_2.owner_id
-                                   FROM ( SELECT via_3.deleted_at,
-    via_3.id,
-    via_3.owner_id
-   FROM app_public.project via_3
-  WHERE ((via_3.id <= source_1.project_id) AND (via_3.id >= source_1.project_id))
-  ORDER BY via_3.id DESC
- LIMIT 1) via_2
-                                  WHERE (via_2.id = source_1.project_id)) via_1
+                                   FROM app_public.project via_2
+                                  WHERE ((via_2.id <= source_1.project_id) AND (via_2.id >= source_1.project_id))
+                                  ORDER BY via_2.id DESC
+                                 LIMIT 1) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             via_1.id AS "source.project_id",
@@ -6888,14 +6870,10 @@ create view millrace_log.app_public__agent__like_count__pending as
                             LATERAL ( SELECT via_2.agent_id,
                                     via_2.deleted_at,
                                     via_2.id
-                                   FROM ( SELECT via_3.agent_id,
-    via_3.deleted_at,
-    via_3.id
-   FROM app_public.post via_3
-  WHERE ((via_3.id <= source_1.post_id) AND (via_3.id >= source_1.post_id))
-  ORDER BY via_3.id DESC
- LIMIT 1) via_2
-                                  WHERE (via_2.id = source_1.post_id)) via_1
+                                   FROM app_public.post via_2
+                                  WHERE ((via_2.id <= source_1.post_id) AND (via_2.id >= source_1.post_id))
+                                  ORDER BY via_2.id DESC
+                                 LIMIT 1) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             via_1.id AS "source.post_id",
@@ -7369,13 +7347,10 @@ create view millrace_log.app_public__chain__project_count__pending as
    FROM undrained u))) source_1,
                             LATERAL ( SELECT via_2.deleted_at,
                                     via_2.id
-                                   FROM ( SELECT via_3.deleted_at,
-    via_3.id
-   FROM app_public.project via_3
-  WHERE ((via_3.id <= source_1.project_id) AND (via_3.id >= source_1.project_id))
-  ORDER BY via_3.id DESC
- LIMIT 1) via_2
-                                  WHERE (via_2.id = source_1.project_id)) via_1
+                                   FROM app_public.project via_2
+                                  WHERE ((via_2.id <= source_1.project_id) AND (via_2.id >= source_1.project_id))
+                                  ORDER BY via_2.id DESC
+                                 LIMIT 1) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.chain_id AS "source.chain_id",
@@ -8104,7 +8079,7 @@ create view millrace_log.app_public__conversation__participant_count__pending_me
                                   WHERE ((via_3.id <= source_1.opinion_id) AND (via_3.id >= source_1.opinion_id))
                                   ORDER BY via_3.id DESC
                                  LIMIT 1) via_2
-                          WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))) via_1
+                          WHERE ((via_2.conversation_id = source_1.conversation_id) IS TRUE)) via_1
                 UNION ALL
                  SELECT via_1.sign AS "image.weight",
                     source_1.cancelled_at AS "source.cancelled_at",
@@ -8171,7 +8146,7 @@ create view millrace_log.app_public__conversation__participant_count__pending_me
                                    FROM millrace_log.app_public__opinion_vote l
                                   WHERE (l.recorded_in >= ( SELECT u.since
    FROM undrained u))) source_2
-                          WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
+                          WHERE ((via_1.id = source_2.opinion_id) AND ((via_1.conversation_id = source_2.conversation_id) IS TRUE))
                          OFFSET 0) source_1) image
              CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                     image."source.conversation_id" AS conversation_id,
@@ -8312,7 +8287,7 @@ create view millrace_log.app_public__conversation__total_particip_1777ead9b92d a
                                   WHERE ((via_3.id <= source_1.opinion_id) AND (via_3.id >= source_1.opinion_id))
                                   ORDER BY via_3.id DESC
                                  LIMIT 1) via_2
-                          WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))) via_1
+                          WHERE ((via_2.conversation_id = source_1.conversation_id) IS TRUE)) via_1
                 UNION ALL
                  SELECT via_1.sign AS "image.weight",
                     source_1.cancelled_at AS "source.cancelled_at",
@@ -8377,7 +8352,7 @@ create view millrace_log.app_public__conversation__total_particip_1777ead9b92d a
                                    FROM millrace_log.app_public__opinion_vote l
                                   WHERE (l.recorded_in >= ( SELECT u.since
    FROM undrained u))) source_2
-                          WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
+                          WHERE ((via_1.id = source_2.opinion_id) AND ((via_1.conversation_id = source_2.conversation_id) IS TRUE))
                          OFFSET 0) source_1) image
              CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                     image."source.conversation_id" AS conversation_id,
@@ -8481,7 +8456,7 @@ create view millrace_log.app_public__conversation__total_vote_count__pending as
   WHERE ((via_3.id <= source_1.opinion_id) AND (via_3.id >= source_1.opinion_id))
   ORDER BY via_3.id DESC
  LIMIT 1) via_2
-                                  WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))) via_1
+                                  WHERE ((via_2.conversation_id = source_1.conversation_id) IS TRUE)) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.cancelled_at AS "source.cancelled_at",
@@ -8541,7 +8516,7 @@ create view millrace_log.app_public__conversation__total_vote_count__pending as
    FROM millrace_log.app_public__opinion_vote l
   WHERE (l.recorded_in >= ( SELECT u.since
      FROM undrained u))) source_2
-                                  WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
+                                  WHERE ((via_1.id = source_2.opinion_id) AND ((via_1.conversation_id = source_2.conversation_id) IS TRUE))
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                             image."source.conversation_id" AS conversation_id,
@@ -8623,7 +8598,7 @@ create view millrace_log.app_public__conversation__vote_count__pending as
   WHERE ((via_3.id <= source_1.opinion_id) AND (via_3.id >= source_1.opinion_id))
   ORDER BY via_3.id DESC
  LIMIT 1) via_2
-                                  WHERE ((via_2.id = source_1.opinion_id) AND (via_2.conversation_id = source_1.conversation_id))) via_1
+                                  WHERE ((via_2.conversation_id = source_1.conversation_id) IS TRUE)) via_1
                         UNION ALL
                          SELECT via_1.sign AS "image.weight",
                             source_1.cancelled_at AS "source.cancelled_at",
@@ -8685,7 +8660,7 @@ create view millrace_log.app_public__conversation__vote_count__pending as
    FROM millrace_log.app_public__opinion_vote l
   WHERE (l.recorded_in >= ( SELECT u.since
      FROM undrained u))) source_2
-                                  WHERE ((via_1.id = source_2.opinion_id) AND (via_1.conversation_id = source_2.conversation_id))
+                                  WHERE ((via_1.id = source_2.opinion_id) AND ((via_1.conversation_id = source_2.conversation_id) IS TRUE))
                                  OFFSET 0) source_1) image
                      CROSS JOIN LATERAL ( SELECT image."source.cancelled_at" AS cancelled_at,
                             image."source.conversation_id" AS conversation_id,
@@ -14611,14 +14586,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.agent_count
-from (
-  select t.agent_count, t.id
-  from app_public.account t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.agent_count, 0)
+from app_public.account t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.agent_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__agent_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__agent_count__truth t where t.id = $1.id), 0)
     end
@@ -14685,14 +14656,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.badge_count
-from (
-  select t.badge_count, t.id
-  from app_public.account t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.badge_count, 0)
+from app_public.account t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.badge_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__badge_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__badge_count__truth t where t.id = $1.id), 0)
     end
@@ -14729,14 +14696,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.chain_count
-from (
-  select t.chain_count, t.id
-  from app_public.account t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.chain_count, 0)
+from app_public.account t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.chain_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__chain_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__chain_count__truth t where t.id = $1.id), 0)
     end
@@ -14801,14 +14764,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.comment_count
-from (
-  select t.comment_count, t.id
-  from app_public.account t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.comment_count, 0)
+from app_public.account t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.comment_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__comment_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__comment_count__truth t where t.id = $1.id), 0)
     end
@@ -14845,14 +14804,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.follower_count
-from (
-  select t.follower_count, t.id
-  from app_public.account t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.follower_count, 0)
+from app_public.account t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.follower_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__follower_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__follower_count__truth t where t.id = $1.id), 0)
     end
@@ -14889,14 +14844,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.project_count
-from (
-  select t.id, t.project_count
-  from app_public.account t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.project_count, 0)
+from app_public.account t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.project_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__project_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__project_count__truth t where t.id = $1.id), 0)
     end
@@ -14963,14 +14914,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.proof_score
-from (
-  select t.id, t.proof_score
-  from app_public.account t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.proof_score, 0)
+from app_public.account t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.proof_score, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__proof_score__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__proof_score__truth t where t.id = $1.id), 0)
     end
@@ -15007,14 +14954,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__account__recount t where t.id = $1.id)
       then coalesce((select t.upvote_count
-from (
-  select t.id, t.upvote_count
-  from app_public.account t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.upvote_count, 0)
+from app_public.account t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.upvote_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__account__upvote_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__account__upvote_count__truth t where t.id = $1.id), 0)
     end
@@ -15151,14 +15094,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
       then coalesce((select t.follower_count
-from (
-  select t.follower_count, t.id
-  from app_public.agent t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.follower_count, 0)
+from app_public.agent t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.follower_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__agent__follower_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__agent__follower_count__truth t where t.id = $1.id), 0)
     end
@@ -15196,14 +15135,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
       then coalesce((select t.like_count
-from (
-  select t.id, t.like_count
-  from app_public.agent t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.like_count, 0)
+from app_public.agent t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.like_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__agent__like_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__agent__like_count__truth t where t.id = $1.id), 0)
     end
@@ -15240,14 +15175,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
       then coalesce((select t.post_count
-from (
-  select t.id, t.post_count
-  from app_public.agent t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.post_count, 0)
+from app_public.agent t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.post_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__agent__post_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__agent__post_count__truth t where t.id = $1.id), 0)
     end
@@ -15316,14 +15247,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__agent__recount t where t.id = $1.id)
       then coalesce((select t.update_count
-from (
-  select t.id, t.update_count
-  from app_public.agent t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.update_count, 0)
+from app_public.agent t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.update_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__agent__update_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__agent__update_count__truth t where t.id = $1.id), 0)
     end
@@ -15621,14 +15548,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
       then coalesce((select t.follower_count
-from (
-  select t.follower_count, t.id
-  from app_public.chain t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.follower_count, 0)
+from app_public.chain t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.follower_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain__follower_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain__follower_count__truth t where t.id = $1.id), 0)
     end
@@ -15691,14 +15614,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
       then coalesce((select t.post_count
-from (
-  select t.id, t.post_count
-  from app_public.chain t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.post_count, 0)
+from app_public.chain t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.post_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain__post_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain__post_count__truth t where t.id = $1.id), 0)
     end
@@ -15761,14 +15680,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__chain_post__recount t where t.id = $1.id)
       then coalesce((select t.reply_count
-from (
-  select t.id, t.reply_count
-  from app_public.chain_post t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.reply_count, 0)
+from app_public.chain_post t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.reply_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain_post__reply_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain_post__reply_count__truth t where t.id = $1.id), 0)
     end
@@ -15805,14 +15720,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
       then coalesce((select t.project_count
-from (
-  select t.id, t.project_count
-  from app_public.chain t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.project_count, 0)
+from app_public.chain t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.project_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain__project_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain__project_count__truth t where t.id = $1.id), 0)
     end
@@ -15870,14 +15781,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__chain__recount t where t.id = $1.id)
       then coalesce((select t.reply_count
-from (
-  select t.id, t.reply_count
-  from app_public.chain t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.reply_count, 0)
+from app_public.chain t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.reply_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__chain__reply_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__chain__reply_count__truth t where t.id = $1.id), 0)
     end
@@ -16089,14 +15996,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.hidden_opinion_count
-from (
-  select t.hidden_opinion_count, t.id
-  from app_public.conversation t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.hidden_opinion_count, 0)
+from app_public.conversation t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.hidden_opinion_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__hidden_opinion_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__hidden_opinion_count__truth t where t.id = $1.id), 0)
     end
@@ -16143,14 +16046,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.moderated_opinion_count
-from (
-  select t.id, t.moderated_opinion_count
-  from app_public.conversation t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.moderated_opinion_count, 0)
+from app_public.conversation t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.moderated_opinion_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__moderated_opinion_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__moderated_opinion_count__truth t where t.id = $1.id), 0)
     end
@@ -16288,14 +16187,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.opinion_count
-from (
-  select t.id, t.opinion_count
-  from app_public.conversation t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.opinion_count, 0)
+from app_public.conversation t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.opinion_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__opinion_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__opinion_count__truth t where t.id = $1.id), 0)
     end
@@ -16332,14 +16227,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.participant_count
-from (
-  select t.id, t.participant_count
-  from app_public.conversation t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.participant_count, 0)
+from app_public.conversation t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.participant_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__participant_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__participant_count__truth t where t.id = $1.id), 0)
     end
@@ -16376,14 +16267,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_opinion_count
-from (
-  select t.id, t.total_opinion_count
-  from app_public.conversation t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.total_opinion_count, 0)
+from app_public.conversation t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.total_opinion_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__total_opinion_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__total_opinion_count__truth t where t.id = $1.id), 0)
     end
@@ -16420,14 +16307,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_participant_count
-from (
-  select t.id, t.total_participant_count
-  from app_public.conversation t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.total_participant_count, 0)
+from app_public.conversation t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.total_participant_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__total_participant_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__total_participant_count__truth t where t.id = $1.id), 0)
     end
@@ -16464,14 +16347,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.total_vote_count
-from (
-  select t.id, t.total_vote_count
-  from app_public.conversation t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.total_vote_count, 0)
+from app_public.conversation t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.total_vote_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__total_vote_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__total_vote_count__truth t where t.id = $1.id), 0)
     end
@@ -16508,14 +16387,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__conversation__recount t where t.id = $1.id)
       then coalesce((select t.vote_count
-from (
-  select t.id, t.vote_count
-  from app_public.conversation t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.vote_count, 0)
+from app_public.conversation t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.vote_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__conversation__vote_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__conversation__vote_count__truth t where t.id = $1.id), 0)
     end
@@ -17867,14 +17742,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__investor__recount t where t.id = $1.id)
       then coalesce((select t.intro_count
-from (
-  select t.id, t.intro_count
-  from app_public.investor t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.intro_count, 0)
+from app_public.investor t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.intro_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__investor__intro_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__investor__intro_count__truth t where t.id = $1.id), 0)
     end
@@ -18356,14 +18227,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.agree_count
-from (
-  select t.agree_count, t.id
-  from app_public.opinion t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.agree_count, 0)
+from app_public.opinion t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.agree_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__opinion__agree_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__opinion__agree_count__truth t where t.id = $1.id), 0)
     end
@@ -18400,14 +18267,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.disagree_count
-from (
-  select t.disagree_count, t.id
-  from app_public.opinion t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.disagree_count, 0)
+from app_public.opinion t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.disagree_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__opinion__disagree_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__opinion__disagree_count__truth t where t.id = $1.id), 0)
     end
@@ -18454,14 +18317,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__opinion__recount t where t.id = $1.id)
       then coalesce((select t.pass_count
-from (
-  select t.id, t.pass_count
-  from app_public.opinion t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.pass_count, 0)
+from app_public.opinion t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.pass_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__opinion__pass_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__opinion__pass_count__truth t where t.id = $1.id), 0)
     end
@@ -18555,14 +18414,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__post__recount t where t.id = $1.id)
       then coalesce((select t.like_count
-from (
-  select t.id, t.like_count
-  from app_public.post t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.like_count, 0)
+from app_public.post t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.like_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__post__like_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__post__like_count__truth t where t.id = $1.id), 0)
     end
@@ -18609,14 +18464,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
       then coalesce((select t.badge_count
-from (
-  select t.badge_count, t.id
-  from app_public.project t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.badge_count, 0)
+from app_public.project t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.badge_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__project__badge_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project__badge_count__truth t where t.id = $1.id), 0)
     end
@@ -18674,14 +18525,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
       then coalesce((select t.comment_count
-from (
-  select t.comment_count, t.id
-  from app_public.project t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.comment_count, 0)
+from app_public.project t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.comment_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__project__comment_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project__comment_count__truth t where t.id = $1.id), 0)
     end
@@ -18743,14 +18590,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__project_comment__recount t where t.id = $1.id)
       then coalesce((select t.reply_count
-from (
-  select t.id, t.reply_count
-  from app_public.project_comment t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.reply_count, 0)
+from app_public.project_comment t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.reply_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__project_comment__reply_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project_comment__reply_count__truth t where t.id = $1.id), 0)
     end
@@ -18821,14 +18664,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
       then coalesce((select t.proof_score
-from (
-  select t.id, t.proof_score
-  from app_public.project t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.proof_score, 0)
+from app_public.project t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.proof_score, 0)
         + coalesce((select t.delta from millrace_log.app_public__project__proof_score__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project__proof_score__truth t where t.id = $1.id), 0)
     end
@@ -18890,14 +18729,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__project__recount t where t.id = $1.id)
       then coalesce((select t.upvote_count
-from (
-  select t.id, t.upvote_count
-  from app_public.project t
-  where t.id <= $1.id and t.id >= $1.id
-  order by t.id desc
-  limit 1
-) t
-where t.id = $1.id), $1.upvote_count, 0)
+from app_public.project t
+where t.id <= $1.id and t.id >= $1.id
+order by t.id desc
+limit 1), $1.upvote_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__project__upvote_count__pending t where t.id = $1.id), 0)
       else coalesce((select t.value from millrace_log.app_public__project__upvote_count__truth t where t.id = $1.id), 0)
     end
@@ -19963,14 +19798,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__telemetry_day__recount t where t.day = $1.day and t.kind = $1.kind)
       then coalesce((select t.account_count
-from (
-  select t.account_count, t.day, t.kind
-  from app_public.telemetry_day t
-  where t.day = $1.day and t.kind <= $1.kind and t.kind >= $1.kind
-  order by t.day desc, t.kind desc
-  limit 1
-) t
-where t.day = $1.day and t.kind = $1.kind), $1.account_count, 0)
+from app_public.telemetry_day t
+where t.day = $1.day and t.kind <= $1.kind and t.kind >= $1.kind
+order by t.day desc, t.kind desc
+limit 1), $1.account_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__telemetry_day__account_count__pending t where t.day = $1.day and t.kind = $1.kind), 0)
       else coalesce((select t.value from millrace_log.app_public__telemetry_day__account_count__truth t where t.day = $1.day and t.kind = $1.kind), 0)
     end
@@ -20008,14 +19839,10 @@ begin
         )
         and not exists (select from millrace_log.app_public__telemetry_day__recount t where t.day = $1.day and t.kind = $1.kind)
       then coalesce((select t.event_count
-from (
-  select t.day, t.event_count, t.kind
-  from app_public.telemetry_day t
-  where t.day = $1.day and t.kind <= $1.kind and t.kind >= $1.kind
-  order by t.day desc, t.kind desc
-  limit 1
-) t
-where t.day = $1.day and t.kind = $1.kind), $1.event_count, 0)
+from app_public.telemetry_day t
+where t.day = $1.day and t.kind <= $1.kind and t.kind >= $1.kind
+order by t.day desc, t.kind desc
+limit 1), $1.event_count, 0)
         + coalesce((select t.delta from millrace_log.app_public__telemetry_day__event_count__pending t where t.day = $1.day and t.kind = $1.kind), 0)
       else coalesce((select t.value from millrace_log.app_public__telemetry_day__event_count__truth t where t.day = $1.day and t.kind = $1.kind), 0)
     end
@@ -23675,13 +23502,23 @@ union all
              quote_ident((millrace.generated_name(images_sql.through))::text) AS through_taken,
              millrace.list(images_sql.source_columns, 'source.%I'::text) AS source_list,
              millrace.list(images_sql.through_columns, 'via.%I'::text) AS through_list,
-             ( SELECT string_agg(format('via.%I = source.%I'::text, k.through_column, k.source_column), ' and '::text) AS string_agg
-                    FROM UNNEST(images_sql.source_key, images_sql.through_key) k(source_column, through_column)) AS joined) n
+             joined.in_table AS joined,
+             joined.in_log AS joined_in_log
+            FROM ( SELECT string_agg(j.same, ' and '::text ORDER BY j."position") AS in_table,
+                     string_agg(format(
+                         CASE
+                             WHEN j.is_entry THEN '%s'::text
+                             ELSE '(%s) is true'::text
+                         END, j.same), ' and '::text ORDER BY j."position") AS in_log
+                    FROM ( SELECT k."position",
+                             format('via.%I = source.%I'::text, k.through_column, k.source_column) AS same,
+                             (k.through_column = ANY (millrace.looked_up_by(images_sql.through, images_sql.through_key))) AS is_entry
+                            FROM UNNEST(images_sql.source_key, images_sql.through_key) WITH ORDINALITY k(source_column, through_column, "position")) j) joined) n
       CROSS JOIN LATERAL ( SELECT format('lateral (%s) via'::text, millrace.newest_sql(images_sql.through, 'via'::text, images_sql.through_key, ARRAY( SELECT format('source.%I'::text, k.name) AS format
                     FROM unnest(images_sql.source_key) WITH ORDINALITY k(name, "position")
                    ORDER BY k."position"), images_sql.through_columns)) AS through,
              format('lateral (select %s from %s source where %s offset 0) source'::text, n.source_list, n.source, n.joined) AS source,
-             format('lateral (select source.sign, %s from %s source where %s offset 0) source'::text, n.source_list, n.source_log, n.joined) AS source_image) looked_up)
+             format('lateral (select source.sign, %s from %s source where %s offset 0) source'::text, n.source_list, n.source_log, n.joined_in_log) AS source_image) looked_up)
       CROSS JOIN LATERAL ( VALUES (1,'truth'::text,false,'1'::text,format('%s source'::text, n.source),false), (2,'pending'::text,false,'source.sign'::text,format('%s source'::text, n.source_log),false), (3,'taken'::text,false,'source.sign'::text,format('%s source'::text, n.source_taken),false), (4,'truth'::text,true,'1'::text,format('%s source
 join %s via on %s'::text, n.source, n.through, n.joined),false), (5,'pending'::text,true,'source.sign'::text,format('%s source,
 %s'::text, n.source_log, looked_up.through),false), (6,'pending'::text,true,'via.sign'::text,format('%s via,
@@ -23696,7 +23533,7 @@ lateral (
   where %s
   offset 0
 ) via
-where via.taken_id not in (select taken_id from %s)'::text, n.source_taken, n.through_list, n.through_log, n.joined, n.through_taken),false)) b("position", mode, has_through, weight, from_sql, starts_from_through))
+where via.taken_id not in (select taken_id from %s)'::text, n.source_taken, n.through_list, n.through_log, n.joined_in_log, n.through_taken),false)) b("position", mode, has_through, weight, from_sql, starts_from_through))
    WHERE ((b.mode = images_sql.mode) AND (b.has_through = (images_sql.through IS NOT NULL)));
 END;
 comment on function millrace.images_sql(text,regclass,regclass,name[],name[],name[],name[]) is 'The weighted images that make up derivations (truth), that are pending, or that a drain takes.';
@@ -24017,32 +23854,21 @@ BEGIN ATOMIC
            GROUP BY s.name
          ), foreign_key AS (
           SELECT s.name,
-             array_agg(k.name ORDER BY k."position") FILTER (WHERE k.is_unique) AS first_columns,
-             COALESCE(array_agg(k.name ORDER BY k."position") FILTER (WHERE (NOT k.is_unique)), '{}'::name[]) AS rest
+             array_agg(
+                 CASE s.name
+                     WHEN 'source'::text THEN c.source_column
+                     ELSE c.through_column
+                 END ORDER BY c."position") AS columns
             FROM (side s
-              CROSS JOIN LATERAL ( SELECT
-                         CASE s.name
-                             WHEN 'source'::text THEN c.source_column
-                             ELSE c.through_column
-                         END AS name,
-                     c."position",
-                     COALESCE((c.through_column = ANY (millrace.unique_key((log_index_columns.derivation).through, (log_index_columns.derivation).through_key))), true) AS is_unique
-                    FROM UNNEST((log_index_columns.derivation).source_key, (log_index_columns.derivation).through_key) WITH ORDINALITY c(source_column, through_column, "position")) k)
-           WHERE s.is_side
+              CROSS JOIN UNNEST((log_index_columns.derivation).source_key, (log_index_columns.derivation).through_key) WITH ORDINALITY c(source_column, through_column, "position"))
+           WHERE (s.is_side AND (c.through_column = ANY (millrace.looked_up_by((log_index_columns.derivation).through, (log_index_columns.derivation).through_key))))
            GROUP BY s.name
          )
-  SELECT ((e.columns || '{recorded_in}'::name[]) ||
-         CASE
-             WHEN (e.name = 'source'::text) THEN ARRAY( SELECT k.name
-                FROM unnest((log_index_columns.derivation).source_key) WITH ORDINALITY k(name, "position")
-               WHERE (k.name <> ALL (e.columns))
-               ORDER BY k."position")
-             ELSE '{}'::name[]
-         END)
+  SELECT (e.columns || '{recorded_in}'::name[])
     FROM entry e
    WHERE (array_position(e.columns, NULL::name) IS NULL)
  UNION
-  SELECT ((f.first_columns || '{recorded_in}'::name[]) || f.rest)
+  SELECT (f.columns || '{recorded_in}'::name[])
     FROM foreign_key f;
 END;
 comment on function millrace.log_index_columns(millrace.derivation,regclass) is 'The column lists by which reads and drains of a derivation enter the log of a table.';
@@ -24063,6 +23889,14 @@ BEGIN ATOMIC
    WHERE (((r.relation)::oid = (log_indexes.source)::oid) AND (r.key_columns IS NOT NULL));
 END;
 comment on function millrace.log_indexes(regclass) is 'The column lists of the indexes on the log of a table.';
+
+CREATE OR REPLACE FUNCTION millrace.looked_up_by(relation regclass, key name[])
+ RETURNS name[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN COALESCE(millrace.unique_key(relation, key), key);
+comment on function millrace.looked_up_by(regclass,name[]) is 'The columns of a key that alone tell which row it is.';
 
 CREATE OR REPLACE FUNCTION millrace.make_relation(derivation millrace.derivation, name text, definition text, populated boolean)
  RETURNS regclass
@@ -24832,7 +24666,16 @@ AS $function$
 declare
   v_alias constant text := quote_ident(newest_sql.alias);
   v_relation constant text := millrace.qualified_name(newest_sql.relation) || ' ' || v_alias;
-  v_index constant name[] := millrace.unique_key(newest_sql.relation, newest_sql.key);
+  v_index constant name[] := (
+    select millrace.unique_key(newest_sql.relation, newest_sql.key)
+    where not exists (
+      select
+      from pg_catalog.pg_attribute a
+      join pg_catalog.pg_type t on t.oid = a.atttypid
+      where a.attrelid = newest_sql.relation and a.attname = any (newest_sql.key)
+        and t.typnamespace <> 'pg_catalog'::regnamespace
+    )
+  );
   v_same_place constant text := (
     select string_agg(
       format(
@@ -24842,38 +24685,44 @@ declare
     from unnest(v_index) with ordinality i(name, position)
     join unnest(newest_sql.key, newest_sql.key_values) k(name, value) on k.name = i.name
   );
+  -- the columns of the key that the index lacks
+  v_rest constant name[] := array(
+    select k.name from unnest(newest_sql.key) k(name) where k.name <> all (v_index)
+  );
   v_same_key constant text := (
     select string_agg(format('%s.%I = %s', v_alias, k.name, k.value), ' and ' order by k.position)
     from unnest(newest_sql.key, newest_sql.key_values) with ordinality k(name, value, position)
+    where v_index is null or k.name = any (v_rest)
   );
+  v_newest text;
 begin
-  if v_index is null or exists (
-    select
-    from pg_catalog.pg_attribute a
-    join pg_catalog.pg_type t on t.oid = a.atttypid
-    where a.attrelid = newest_sql.relation and a.attname = any (newest_sql.key)
-      and t.typnamespace <> 'pg_catalog'::regnamespace
-  ) then
+  if v_index is null then
     return format('select %s from %s where %s offset 0',
       millrace.list(newest_sql.columns, v_alias || '.%I'), v_relation, v_same_key);
+  end if;
+  v_newest := format(
+    E'select %s\n'
+    'from %s\n'
+    'where %s\n'
+    'order by %s\n'
+    'limit 1',
+    millrace.list(
+      array(select unnest(newest_sql.columns) union select unnest(v_rest) order by 1),
+      v_alias || '.%I'),
+    v_relation,
+    v_same_place,
+    millrace.list(v_index, v_alias || '.%I desc'));
+  if cardinality(v_rest) = 0 then
+    return v_newest;
   end if;
   return format(
     E'select %s\n'
     'from (\n'
-    '  select %s\n'
-    '  from %s\n'
-    '  where %s\n'
-    '  order by %s\n'
-    '  limit 1\n'
+    '%s\n'
     ') %s\n'
-    'where %s',
+    'where (%s) is true',
     millrace.list(newest_sql.columns, v_alias || '.%I'),
-    millrace.list(
-      array(select unnest(newest_sql.columns) union select unnest(newest_sql.key) order by 1),
-      v_alias || '.%I'),
-    v_relation,
-    v_same_place,
-    millrace.list(v_index, v_alias || '.%I desc'),
+    v_newest,
     v_alias,
     v_same_key);
 end
@@ -28418,27 +28267,14 @@ begin
   end loop;
 
   -- one index for each way in which a read comes to the log: by the target's key, or along the
-  -- foreign key
-  for v_index in
-    with needed as (
-      select distinct i.columns from millrace.log_indexes(refresh_log.source) i(columns)
-    )
-    select n.columns, millrace.generated_name(
-        refresh_log.source, '__' || array_to_string(n.columns, '_') || '_idx') as index_name
-    from needed n
-    where not exists (
-      select from needed wider
-      where wider.columns <> n.columns and wider.columns[1:cardinality(n.columns)] = n.columns
-    )
-  loop
-    execute format('create index if not exists %I on %s (%s)',
-      v_index.index_name, v_log, millrace.list(v_index.columns));
-  end loop;
-
+  -- foreign key. A log is empty most of the time, and for an empty table all indexes cost the same:
+  -- a plan made then could go along any of them by recorded_in alone, and still be in use when
+  -- thousands of rows wait. So an index has the rows in which its keys are not null, which is all
+  -- that anything equals, and the planner may not take it for a read that does not bring them.
   for v_index in
     select i.indexrelid::regclass as index_name
     from pg_catalog.pg_index i
-    where i.indrelid = v_log::regclass and not exists (
+    where i.indrelid = v_log::regclass and (i.indpred is null or not exists (
       select from millrace.log_indexes(refresh_log.source) n(columns)
       where n.columns = array(
         select a.attname
@@ -28446,9 +28282,19 @@ begin
         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.attnum
         order by u.position
       )
-    )
+    ))
   loop
     execute format('drop index %s', millrace.qualified_name(v_index.index_name));
+  end loop;
+
+  for v_index in
+    select n.columns, millrace.generated_name(
+        refresh_log.source, '__' || array_to_string(n.columns, '_') || '_idx') as index_name
+    from millrace.log_indexes(refresh_log.source) n(columns)
+  loop
+    execute format('create index if not exists %I on %s (%s) where %s',
+      v_index.index_name, v_log, millrace.list(v_index.columns),
+      millrace.list(array_remove(v_index.columns, 'recorded_in'), '%I is not null', ' and '));
   end loop;
 
   for v_trigger in select * from millrace.trigger_sql(refresh_log.source, v_columns, v_compared)
