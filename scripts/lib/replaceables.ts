@@ -516,8 +516,10 @@ async function catalog(
   client: pg.ClientBase,
   { schemas, bookkeeping }: Scope,
 ): Promise<Map<string, CatalogObject>> {
-  const { rows } = await client.query<CatalogObject>(
-    `with schema as (
+  const { rows } = await client.query<CatalogObject>({
+    // Named: it is asked again after every file, and planning takes as long as reading.
+    name: 'replaceable_catalog',
+    text: `with schema as (
       select oid
       from pg_catalog.pg_namespace
       where nspname !~ '^pg_'
@@ -557,8 +559,8 @@ async function catalog(
         and pg_depend.objid = object.objid
         and deptype = 'e'
     )`,
-    [schemas, bookkeeping],
-  );
+    values: [schemas, bookkeeping],
+  });
   return new Map(rows.map((row) => [`${row.classid}/${row.objid}`, row]));
 }
 
@@ -569,13 +571,14 @@ async function identities(
 ): Promise<Map<string, CatalogObject>> {
   if (objects.size === 0) return new Map();
   const list = [...objects.values()];
-  const { rows } = await client.query<{ identity: string; key: string }>(
-    `select identified.type || ' ' || identified.identity as identity, classid || '/' || objid as key
+  const { rows } = await client.query<{ identity: string; key: string }>({
+    name: 'replaceable_identities',
+    text: `select identified.type || ' ' || identified.identity as identity, classid || '/' || objid as key
     from unnest($1::oid[], $2::oid[]) as object (classid, objid)
     cross join lateral pg_catalog.pg_identify_object(classid, objid, 0) as identified
     where identified.identity is not null`,
-    [list.map(({ classid }) => classid), list.map(({ objid }) => objid)],
-  );
+    values: [list.map(({ classid }) => classid), list.map(({ objid }) => objid)],
+  });
   return new Map(rows.map(({ identity, key }) => [identity, objects.get(key) as CatalogObject]));
 }
 
@@ -599,9 +602,9 @@ async function madeBy(
   const named = namesCreated(file.text);
   const rewritten = await identities(client, new Map(written));
   // Replacing a view writes its rule, not always its own row: known by its name.
-  const views = [...(await identities(client, after)).keys()].filter((it) =>
-    it.startsWith('view '),
-  );
+  const views = [...named].some((it) => it.startsWith('view '))
+    ? [...(await identities(client, after)).keys()].filter((it) => it.startsWith('view '))
+    : [];
   for (const identity of [...rewritten.keys(), ...views]) {
     if (!made.includes(identity) && named.has(objectName(identity))) made.push(identity);
   }
