@@ -12,8 +12,8 @@ import { ANONYMOUS_ROLE, type ApiSettings } from './pg-service.ts';
  * that believes to be somebody is never served as somebody else.
  *
  * Whether the token's session stands is asked by the statement that puts the settings (see
- * pg-service.ts): signed out is AC010 for whatever reads or writes from then on, the next event of a
- * subscription too. Sockets that hear nothing are closed as the engine announces ended sessions.
+ * pg-service.ts): signed out is AC010 for whatever reads or writes from then on (401, see
+ * api-requests.ts), the next event of a subscription too. Sockets that hear nothing are closed as the engine announces ended sessions.
  */
 
 declare global {

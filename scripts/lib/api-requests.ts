@@ -6,6 +6,9 @@ import { log } from './log.ts';
 /*
  * What is wrong with a request before it is GraphQL: its body, its headers. The server's own words
  * for it have no code; those of a malformed Accept header it takes for a fault of its own.
+ *
+ * That a session has ended is learned from the first statement, when the request is GraphQL already;
+ * it is refused all the same as any token that lets nobody in: 401, and nothing else.
  */
 
 /** Media ranges with their parameters, as HTTP has them. */
@@ -69,7 +72,9 @@ export const RequestsPlugin: GraphileConfig.Plugin = {
           return refusal(406, {}) as never;
         }
         const result = (await next()) as Result | null;
-        return (result === null ? null : explained(result)) as never;
+        if (result === null) return null as never;
+        const isOfSession = headers.authorization !== undefined;
+        return challenged((isOfSession && signedOut(result)) || explained(result)) as never;
       },
       async processGraphQLRequestBody(next, event) {
         await next();
@@ -108,6 +113,39 @@ function explained(result: Result): Result {
   return refusal(result.statusCode, result.headers, errors?.[0]?.message);
 }
 
+/** What `app_hidden.enter_session` raises. */
+const SESSION_ENDED = 'AC010';
+
+/**
+ * The refusal of a request whose session has ended, or null for any other answer. One that holds
+ * something stays as it is: a mutation that signed out, and wanted more.
+ */
+function signedOut(result: Result): Result | null {
+  if (result.type !== 'buffer' || result.statusCode !== 200) return null;
+  if (!result.buffer?.includes(SESSION_ENDED)) return null;
+  const { data, errors } = JSON.parse(result.buffer.toString('utf8')) as {
+    data?: Record<string, unknown> | null;
+    errors?: { message: string; extensions?: { code?: string } }[];
+  };
+  const ended = errors?.find(({ extensions }) => extensions?.code === SESSION_ENDED);
+  if (ended === undefined) return null;
+  // `__typename` of a root is all that is answered without a statement.
+  const isEmpty = Object.values(data ?? {}).every(
+    (value) => value === null || value === 'Query' || value === 'Mutation',
+  );
+  if (!isEmpty) return null;
+  const { message, extensions } = ended;
+  return json(401, result.headers, [{ message, extensions }]);
+}
+
+/** Adds to a refusal of a token how to be somebody (RFC 9110, 15.5.2). */
+export function challenged<T extends { statusCode?: number; headers?: Record<string, string> }>(
+  result: T,
+): T {
+  if (result.statusCode !== 401) return result;
+  return { ...result, headers: { ...result.headers, 'www-authenticate': 'Bearer' } };
+}
+
 function refusal(status: number, headers: Record<string, string>, detail?: string): Result {
   const reason = REASONS[status] ?? (status < 500 ? REASONS[400] : undefined);
   if (reason === undefined) log.error({ status, detail }, 'a request failed before it was run');
@@ -117,7 +155,10 @@ function refusal(status: number, headers: Record<string, string>, detail?: strin
     hint: 'Send it again later.',
   };
   const known = reason === undefined ? {} : { detail };
-  const errors = [{ message, extensions: { ...extensions, ...known } }];
+  return json(status, headers, [{ message, extensions: { ...extensions, ...known } }]);
+}
+
+function json(status: number, headers: Record<string, string>, errors: unknown[]): Result {
   const buffer = Buffer.from(JSON.stringify({ errors }), 'utf8');
   return {
     type: 'buffer',

@@ -14,6 +14,7 @@ import { limitsPlugin } from './api-limits.ts';
 import { ListOrderPlugin } from './api-list-order.ts';
 import { NamesPlugin } from './api-names.ts';
 import { PagesPlugin } from './api-pages.ts';
+import { challenged } from './api-requests.ts';
 import { TokenError } from './jwt.ts';
 import { log } from './log.ts';
 import { verifyOperator } from './operator-token.ts';
@@ -146,6 +147,10 @@ function operatorPlugin(key: Uint8Array): GraphileConfig.Plugin {
     before: ['MillraceLimitsPlugin'],
     grafserv: {
       middleware: {
+        async processRequest(next) {
+          const result = await next();
+          return result && challenged(result as never);
+        },
         async processGraphQLRequestBody(next, event) {
           if (event.request === undefined) throw new Error('Only HTTP requests are served');
           try {

@@ -181,7 +181,8 @@ describe('a signed-out device', () => {
         headers: { 'content-type': 'application/json', authorization: bearer(token) },
         body: JSON.stringify({ query }),
       });
-      return (await response.json()) as Answer;
+      const answer = { ...((await response.json()) as Answer), status: response.status };
+      return { ...answer, challenge: response.headers.get('www-authenticate') };
     };
     expect((await ask(other, phone, WHO)).data.currentAccount.id).toBe(phone.accountId);
     const out = await api.query(SIGN_OUT, { authorization: bearer(phone) });
@@ -189,12 +190,15 @@ describe('a signed-out device', () => {
     for (const server of [api.server, other]) {
       for (const query of [
         WHO,
-        '{ conversations { nodes { id } } }',
+        '{ __typename conversations { nodes { id } } }',
         'mutation { createConversation(input: { topic: "T" }) { result { id } } }',
         'mutation { refreshSession(input: {}) { token } }',
         SIGN_OUT,
       ]) {
-        expect(codeOf(await ask(server, phone, query)), query).toBe('AC010');
+        const answer = await ask(server, phone, query);
+        expect(codeOf(answer), query).toBe('AC010');
+        expect(answer, query).toMatchObject({ status: 401, challenge: 'Bearer' });
+        expect(answer, query).not.toHaveProperty('data');
       }
       expect((await ask(server, laptop, WHO)).data.currentAccount.id).toBe(laptop.accountId);
     }
@@ -206,6 +210,32 @@ describe('a signed-out device', () => {
     // Who signs in again is in again.
     const again = await signIn(signer);
     expect((await ask(other, again, WHO)).data.currentAccount.id).toBe(phone.accountId);
+  });
+
+  test('is told what was done before it signed out in the same request', async () => {
+    const token = await signIn(await makeSigner());
+    const answer = await api.query(
+      `mutation { signOut(input: {}) { result { id } }
+        createConversation(input: { topic: "T" }) { result { id } } }`,
+      { authorization: bearer(token) },
+    );
+    expect(answer).toMatchObject({
+      status: 200,
+      data: { signOut: { result: { id: token.sessionId } }, createConversation: null },
+    });
+    expect(codeOf(answer)).toBe('AC010');
+  });
+
+  test('says AC010 in a text of its own without being taken for signed out', async () => {
+    const authorization = bearer(await signIn(await makeSigner()));
+    const answer = await api.query(
+      'mutation { setDisplayName(input: { displayName: "AC010" }) { result { displayName } } }',
+      { authorization },
+    );
+    expect(answer).toMatchObject({
+      status: 200,
+      data: { setDisplayName: { result: { displayName: 'AC010' } } },
+    });
   });
 
   test('has no identity left on the connection for who comes next', async () => {

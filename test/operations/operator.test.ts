@@ -72,7 +72,9 @@ async function ask(text: string, authorization: string | null = `Bearer ${token}
     },
     body: JSON.stringify({ query: text }),
   });
-  return { status: response.status, ...((await response.json()) as Omit<Answer, 'status'>) };
+  const challenge = response.headers.get('www-authenticate');
+  const body = (await response.json()) as Omit<Answer, 'status'>;
+  return { status: response.status, challenge, ...body };
 }
 
 /** The data of an answer without errors. */
@@ -154,8 +156,8 @@ describe('who may ask', () => {
   ];
 
   test.for(wrong)('not %s', async ([, make]) => {
-    const { status, errors } = await ask('{ serverOverview { version } }', await make());
-    expect(status).toBe(401);
+    const { status, challenge, errors } = await ask('{ serverOverview { version } }', await make());
+    expect({ status, challenge }).toEqual({ status: 401, challenge: 'Bearer' });
     expect(errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED');
   });
 
