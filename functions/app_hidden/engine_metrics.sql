@@ -68,10 +68,7 @@ begin
     'lastRunAt', (
       select extract(epoch from max(s.drained_at)) from millrace.source s
     ),
-    'tickers', (
-      select count(*) from pg_catalog.pg_stat_activity a
-      where a.datname = current_database() and a.application_name = 'millrace ticker'
-    ),
+    'tickers', app_private.tickers(),
     'hosts', (select count(*) from millrace.host),
     'drift', coalesce((
       select sum(d.keys_drifted) from millrace.drift_log d

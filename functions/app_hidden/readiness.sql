@@ -1,7 +1,7 @@
 /*
- * What GET /readyz reports: which migration the database has come to, whether a ticker is
- * connected, and how much the drain has still to do. Totals only, which say nothing of anybody;
- * runs as its owner because API roles never see a log.
+ * What GET /readyz reports: which migration the database has come to, whether somebody ticks, and
+ * how much the drain has still to do. Totals only, which say nothing of anybody; runs as its owner
+ * because API roles never see a log.
  */
 create or replace function app_hidden.readiness()
   returns jsonb
@@ -23,10 +23,7 @@ begin
     select jsonb_build_object(
       'migration', v_migration,
       'migrations', v_migrations,
-      'ticker', exists (
-        select from pg_catalog.pg_stat_activity a
-        where a.datname = current_database() and a.application_name = 'millrace ticker'
-      ),
+      'ticker', app_private.tickers() > 0,
       'pending', coalesce(sum(p.rows), 0),
       'oldestPendingSeconds',
       coalesce(round(extract(epoch from clock_timestamp() - min(p.oldest)), 3), 0),
@@ -39,7 +36,7 @@ end
 $$;
 
 comment on function app_hidden.readiness() is
-  'The last migration and how many there are, whether a ticker is connected, rows that no drain '
+  'The last migration and how many there are, whether somebody ticks, rows that no drain '
   'has taken yet, the age of the oldest, and the number of failed derivations.';
 
 grant execute on function app_hidden.readiness() to app_anonymous;

@@ -11,10 +11,10 @@ import { ANONYMOUS_ROLE, type ApiSettings } from './pg-service.ts';
  * Whether this host should get requests.
  *
  * Not ready (503): the database does not answer, or has not come to the migrations that this host was
- * made with. Degraded (200): no ticker is connected, so stored derived values and lists get old while
- * exact reads stay right; or announcements are not received, so subscriptions are silent and the cache
- * is off. Taking every host away for that would turn it into an outage: who wants it asks for
- * `/readyz?strict`, where degraded is 503 too.
+ * made with. Degraded (200): nobody ticks, neither a ticker nor pg_cron, so stored derived values and
+ * lists get old while exact reads stay right; or announcements are not received, so subscriptions are
+ * silent and the cache is off. Taking every host away for that would turn it into an outage: who wants
+ * it asks for `/readyz?strict`, where degraded is 503 too.
  */
 
 /** What `/readyz` reports. */

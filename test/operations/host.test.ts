@@ -85,6 +85,46 @@ describe('/healthz and /readyz', () => {
     }
   });
 
+  test('with pg_cron that ticks it is well, too, while its job is active and of this database', async () => {
+    await until(
+      () => ready(server),
+      ({ body: { status } }) => status === 'degraded',
+    );
+    // What pg_cron has of a job; its own columns, and nothing else of it.
+    await db.pool.query(`
+      create schema cron;
+      create table cron.job (jobid bigint primary key, schedule text, command text, nodename text,
+        nodeport int, database text, username text, active boolean, jobname text);
+      insert into cron.job values (1, '1 second', 'select millrace.tick()', 'localhost', 5432,
+        current_database(), current_user, true, 'millrace')`);
+    const { body } = await until(
+      () => ready(server),
+      ({ body: { status } }) => status === 'ok',
+    );
+    expect(body).toMatchObject({ checks: { ticker: true } });
+    await until(
+      () => scrape(),
+      (samples) => samples.get('millrace_tickers') === 1,
+    );
+    const isDegradedBy = async (change: string) => {
+      await db.pool.query(change);
+      expect((await ready(server)).body).toMatchObject({
+        status: 'degraded',
+        checks: { ticker: false },
+      });
+    };
+    await isDegradedBy('update cron.job set active = false');
+    await isDegradedBy("update cron.job set active = true, database = 'another'");
+    await isDegradedBy(
+      "update cron.job set database = current_database(), command = 'select millrace.ticket()'",
+    );
+    // Of others: not to be read, or another table of that name.
+    await isDegradedBy(
+      "update cron.job set command = 'select millrace.tick()'; alter table cron.job rename active to is_active",
+    );
+    await db.pool.query('drop schema cron cascade');
+  });
+
   test('a database that lacks a migration of this host is not ready, one with more is', async () => {
     await db.pool.query(
       "update app_migration.migration set name = 'x' || name where name like '0002%'",
