@@ -105,10 +105,13 @@ const QUERIES = [
   'relationSizes',
   'replications',
   'runs',
+  'searchTelemetry',
   'securityFindings',
   'serverOverview',
   'slowStatements',
   'slowestStatements',
+  'telemetryDays',
+  'telemetryEvents',
   'webhook',
   'webhooks',
 ];
@@ -423,6 +426,42 @@ describe('what the server does', () => {
       await admin.query('select pg_drop_replication_slot($1)', [slot]);
       await db.pool.query('drop table app_private.event');
     }
+  });
+
+  test('what clients report: by day, event by event, and by what it says', async () => {
+    const { rows } = await db.pool.query<{ id: string; day: string }>(
+      `insert into app_public.account (display_name) values ('Ada')
+       returning id, (now() at time zone 'UTC')::date::text as day`,
+    );
+    const { id, day } = rows[0]!;
+    await db.asAccount(
+      id,
+      (client) =>
+        client.query('select app_public.ingest_telemetry($1)', [
+          JSON.stringify([
+            { kind: 'view', payload: { path: '/' } },
+            { kind: 'view', payload: { path: '/a' } },
+            { kind: 'click' },
+          ]),
+        ]),
+      { commit: true },
+    );
+    await db.pool.query('select millrace.drain()');
+    const answer = await data(`{
+      telemetryDays(since: "${day}", until: "${day}") { nodes { kind eventCount accountCount } }
+      telemetryEvents(first: 1, since: "${day}", kind: "view") {
+        nodes { accountId day payload } pageInfo { hasNextPage } }
+      searchTelemetry(payload: { path: "/a" }, since: "${day}") { nodes { kind payload } }
+    }`);
+    expect(answer.telemetryDays.nodes).toEqual([
+      { kind: 'click', eventCount: '1', accountCount: '1' },
+      { kind: 'view', eventCount: '2', accountCount: '1' },
+    ]);
+    expect(answer.telemetryEvents).toMatchObject({
+      nodes: [{ accountId: id, day, payload: expect.objectContaining({}) }],
+      pageInfo: { hasNextPage: true },
+    });
+    expect(answer.searchTelemetry.nodes).toEqual([{ kind: 'view', payload: { path: '/a' } }]);
   });
 
   test('cache hit rates, derivations, runs', async () => {
