@@ -1,7 +1,7 @@
 /*
  * Deletes the caller's account with what it showed and wrote in public, all in this call, and takes
  * it out of its direct conversations. Conversations and chains that it began stay, and so do its
- * messages: they belong to everybody who took part.
+ * messages: they belong to everybody who took part. A job erases its telemetry.
  *
  * The row lock for update comes first and is the only one of its strength: it waits for the
  * account's own calls in flight, which hold a key share (see require_account), and makes later ones
@@ -44,6 +44,7 @@ begin
   perform app_hidden.delete_discovery_of(v_account.id);
   perform app_hidden.delete_agents();
   perform app_hidden.end_access();
+  perform app_hidden.queue_erasure();
   update app_public.account a
     set display_name = null, deleted_at = now()
     where a.id = v_account.id
