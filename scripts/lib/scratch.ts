@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,7 +77,8 @@ export async function startTestCluster(
   await mkdir(folder, { recursive: true });
   const server = await startEmbeddedPostgres({
     dataDir: join(folder, 'postgres'),
-    port: 0,
+    // Below the ports that systems give to connections: one that is started again gets its own back.
+    port: randomInt(20_000, 32_000),
     unsafe: !options.durable,
     settings: { shared_buffers: '128MB', max_connections: '300', ...options.settings },
   });

@@ -32,12 +32,16 @@ export interface Worker {
 }
 
 const RETRY = 2_000;
+/** Milliseconds without a job after which a runner that shut itself down is given up. */
+const GIVEN_UP = 2_000;
 /** Milliseconds between two heartbeats; the engine takes a host for dead after five of them. */
 const HEARTBEAT = 2_000;
 
 /**
  * Runs graphile-worker with the tasks and the crontab of `tasks/`. When it ends by itself, which it
- * does when the database is away for long, it is started again.
+ * does when the database is away, it is started again. When several reports of ended jobs have
+ * failed it shuts down and never says that it has ended (0.18): when its jobs are over, it is given
+ * up and another one started, else a host would live on without a worker.
  *
  * @throws when it cannot be started at all.
  */
@@ -64,9 +68,41 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     });
   };
   const heart = setInterval(beat, HEARTBEAT);
+  let jobs = 0;
+  events.on('job:start', () => {
+    jobs += 1;
+  });
+  events.on('job:complete', () => {
+    jobs -= 1;
+  });
+  let shutDown = Promise.withResolvers<void>();
+  events.on('pool:gracefulShutdown', () => shutDown.resolve());
+  const start = async () => {
+    shutDown = Promise.withResolvers();
+    return await runWorker(pool, events, options);
+  };
+
+  /** Resolves when the runner has ended, or has shut down and does not say so. */
+  async function ended(): Promise<void> {
+    const silent = async () => {
+      await shutDown.promise;
+      do await sleep(GIVEN_UP, undefined, { ref: false });
+      while (jobs > 0);
+      return 'silent' as const;
+    };
+    const end = await Promise.race([
+      runner.promise.catch((error: unknown) => log.error({ err: error }, 'the worker ended')),
+      silent(),
+    ]);
+    if (end !== 'silent') return;
+    log.error('the worker has shut down and does not end: it is given up');
+    // Its crontab, at least.
+    void runner.stop().catch(() => undefined);
+  }
+
   let runner: Runner;
   try {
-    runner = await runWorker(pool, events, options);
+    runner = await start();
   } catch (error) {
     clearInterval(heart);
     await pool.end();
@@ -75,12 +111,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 
   async function supervise(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await runner.promise.catch((error: unknown) => log.error({ err: error }, 'the worker ended'));
+      await ended();
       while (!stopping.signal.aborted) {
         await sleep(RETRY, undefined, { signal: stopping.signal }).catch(() => undefined);
         if (stopping.signal.aborted) return;
         try {
-          runner = await runWorker(pool, events, options);
+          runner = await start();
           break;
         } catch (error) {
           log.warn({ err: error }, 'the worker could not be started again');
@@ -94,7 +130,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     async stop() {
       stopping.abort();
       // Rejected when it has ended by itself.
-      await runner.stop().catch(() => undefined);
+      void runner.stop().catch(() => undefined);
       await supervised;
       clearInterval(heart);
       await runs?.written();

@@ -102,6 +102,60 @@ describe('tasks that are SQL files', () => {
   });
 });
 
+describe('a worker that cannot report the end of its jobs', () => {
+  test('is replaced, even where it shuts down and never ends', { timeout: 60_000 }, async () => {
+    const held = await db.connect();
+    await held.query('select pg_advisory_lock(4711)');
+    await writeFile(
+      join(tasks, 'held.sql'),
+      "with held as (select pg_advisory_lock_shared(4711)) insert into app_private.note select 'held', null from held",
+    );
+    await db.pool.query(`
+      create sequence app_private.refused;
+      create function app_private.refuse() returns trigger language plpgsql as $$
+      begin
+        perform nextval('app_private.refused');
+        raise exception 'not now';
+      end $$;
+      create trigger refuse before delete on graphile_worker._private_jobs
+        for each statement execute function app_private.refuse()`);
+    await start();
+    // Two reports that fail, one after the other.
+    await add('held', null);
+    await until(
+      async () =>
+        (
+          await db.pool.query(
+            "select from pg_locks where locktype = 'advisory' and objid = 4711 and not granted",
+          )
+        ).rowCount,
+      (waiting) => waiting === 1,
+    );
+    await add('plain', null);
+    const refused = async () =>
+      (
+        await db.pool.query<{ count: number }>(
+          'select case when is_called then last_value else 0 end::integer as count from app_private.refused',
+        )
+      ).rows[0]!.count;
+    await until(refused, (count) => count === 1);
+    await held.query('select pg_advisory_unlock(4711)');
+    await until(refused, (count) => count === 2);
+    await db.pool.query('drop trigger refuse on graphile_worker._private_jobs');
+    // Not only what a runner that ends has claimed before.
+    for (let count = 1; count <= 5; count += 1) {
+      await add('note', 'later');
+      const isNoted = (rows: { text: string }[]) =>
+        rows.filter(({ text }) => text === 'note').length === count;
+      await until(notes, isNoted, 40_000);
+    }
+    await held.end();
+    await rm(join(tasks, 'held.sql'));
+    // Locked by a host that is no more: the engine's tick would give them back.
+    await db.pool.query('delete from graphile_worker._private_jobs');
+  });
+});
+
 describe('the tasks of this project', () => {
   test('every line of the crontab names a task', async () => {
     const lines = parseCrontab(await readFile(join(ROOT, 'tasks/crontab'), 'utf8'));
