@@ -8,7 +8,8 @@
  * A job is known by its id: while it exists, waiting, running or between two attempts, no other is
  * added for its key. That is what makes one run at a time, and a rerun for what changed meanwhile.
  * Relations are scheduled after what they read (their upstream), unless they have waited for twice
- * their max_wait. Returns whether more is due than it scheduled.
+ * their max_wait. Returns whether more is due than it scheduled; null when nothing waits and nothing
+ * runs.
  */
 create or replace function millrace.schedule(size integer default 200)
   returns boolean
@@ -33,7 +34,7 @@ begin
     )
     or to_regclass('graphile_worker.jobs') is null
   then
-    return false;
+    return null;
   end if;
   perform millrace.follow_jobs();
   perform millrace.mark_all(d.id)
@@ -100,4 +101,4 @@ end
 $$;
 
 comment on function millrace.schedule(integer) is
-  'Schedules what is due as graphile-worker jobs; true if more is due.';
+  'Schedules what is due as graphile-worker jobs; true if more is due, null if nothing waits.';

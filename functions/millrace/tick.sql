@@ -3,6 +3,10 @@
  * made again when their wait is over, schedules the jobs that are due, and says which logs want a
  * vacuum, which cannot run inside a function. Any number of hosts may call it: one works, the
  * others return at once.
+ *
+ * A session that has found nothing to do remembers for the rest of that second how far transactions
+ * had come: while none has ended since (the snapshot's xmax is the same, and then none below it was
+ * running), whatever it would see it has seen, and it returns at once.
  */
 create or replace function millrace.tick()
   returns jsonb
@@ -11,9 +15,16 @@ create or replace function millrace.tick()
   set search_path to ''
 as $$
 declare
+  v_snapshot constant pg_snapshot := pg_current_snapshot();
+  v_quiet constant text := format('%s %s', pg_snapshot_xmax(v_snapshot),
+    floor(extract(epoch from clock_timestamp())));
+  v_due boolean;
   v_drain jsonb;
   v_vacuum jsonb := '[]';
 begin
+  if current_setting('millrace.quiet', true) = v_quiet then
+    return '{"rows": 0, "keys": 0, "more": false, "ms": 0, "vacuum": []}';
+  end if;
   v_drain := millrace.drain();
   if v_drain ? 'busy' then
     return v_drain;
@@ -36,7 +47,8 @@ begin
     v_drain := v_drain || '{"more": true}';
   end if;
   perform millrace.release_dead_hosts();
-  if millrace.schedule() then
+  v_due := millrace.schedule();
+  if v_due then
     v_drain := v_drain || '{"more": true}';
   end if;
   if exists (select from millrace.source s where s.drained_rows >= 20000)
@@ -58,6 +70,11 @@ begin
     )
     select jsonb_agg(millrace.qualified_name(due.relation)) into v_vacuum
       from (table log union all table work) due;
+  end if;
+  if v_due is null and v_drain @> '{"more": false}'
+    and pg_snapshot_xmin(v_snapshot) = pg_snapshot_xmax(v_snapshot)
+  then
+    perform set_config('millrace.quiet', v_quiet, false);
   end if;
   return v_drain || jsonb_build_object('vacuum', v_vacuum);
 end

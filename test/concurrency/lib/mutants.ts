@@ -38,9 +38,8 @@ const DELETE_ALL = `execute (
         );`;
 const NEW_GENERATION = 'update millrace.generation g set number = g.number + 1;';
 const STORED =
-  'coalesce((select t.vote_count from ( select t.id, t.vote_count from app_public.conversation t ' +
-  'where (t.id) <= ($1.id) and (t.id) >= ($1.id) order by t.id desc limit 1 ) t ' +
-  'where t.id = $1.id), $1.vote_count, 0)';
+  'coalesce((select t.vote_count from app_public.conversation t ' +
+  'where t.id <= $1.id and t.id >= $1.id order by t.id desc limit 1), $1.vote_count, 0)';
 
 const TAKEN = 'ctid = any (array(select unnest(marks) from batch))';
 const NEW_RUN = `update millrace.progress p set number = p.number + 1, started_at = v_started
@@ -70,6 +69,30 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     caughtBy: 'a commit later than a drain that saw newer rows',
+  },
+  {
+    name: 'quiet beside an open transaction',
+    mistake: 'a tick that found nothing looks away although a transaction is running',
+    edits: [
+      {
+        routine: 'millrace.tick',
+        find: 'and pg_snapshot_xmin(v_snapshot) = pg_snapshot_xmax(v_snapshot)',
+        replace: '',
+      },
+    ],
+    caughtBy: 'a commit after a tick that found nothing',
+  },
+  {
+    name: 'quiet for a second',
+    mistake: 'a tick that found nothing looks away whatever ends meanwhile',
+    edits: [
+      {
+        routine: 'millrace.tick',
+        find: "format('%s %s', pg_snapshot_xmax(v_snapshot),",
+        replace: "format('%s %s', 0,",
+      },
+    ],
+    caughtBy: 'a commit after a tick that found nothing',
   },
   {
     name: 'sum, then delete',
