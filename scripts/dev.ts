@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import getPort, { portNumbers } from 'get-port';
+import { startAnalysisLane } from './lib/analysis-lane.ts';
 import { describeError, runCommand } from './lib/cli.ts';
 import { loadConfig, loginConnectionString, redactedUrl } from './lib/config.ts';
 import { openDatabase } from './lib/database.ts';
@@ -12,7 +13,7 @@ import { startTicker } from './lib/ticker.ts';
 import { startWorker } from './lib/worker.ts';
 
 /*
- * `npm run dev`: everything that `npm start` runs, and every SQL file is applied when it is saved;
+ * `npm run dev`: everything that `npm start` runs, without demo data, and every SQL file is applied when it is saved;
  * the GraphQL schema follows. An error is printed with its place, and the database stays as it was.
  */
 
@@ -27,6 +28,8 @@ await runCommand(async () => {
     add({ name: 'database', stop: database.stop });
     const { connectionString } = database;
     await migrateUp(connectionString);
+    const lane = await startAnalysisLane({ connectionString, keep: config.analysisResults });
+    add({ name: 'analysis', stop: lane.stop });
     const worker = await startWorker({ connectionString });
     add({ name: 'worker', stop: worker.stop });
     const ticker = startTicker({ connectionString });
@@ -57,7 +60,8 @@ await runCommand(async () => {
     add({ name: 'watcher', stop: watcher.close });
     say(`GraphQL   ${server.url}/graphql`);
     say(`Ruru      ${server.url}/`);
-    say(`Database  ${redactedUrl(connectionString)}`);
+    say(`Operator  ${server.url}/operator`);
+    say(`Database  ${database.embedded ? connectionString : redactedUrl(connectionString)}`);
     say('Watching  db/migrations, functions, db/derived');
   });
 });

@@ -1,3 +1,4 @@
+import { Command } from 'commander';
 import { runCommand } from './lib/cli.ts';
 import { ConfigError, loadConfig, loginConnectionString } from './lib/config.ts';
 import { tokenKey } from './lib/jwt.ts';
@@ -11,8 +12,15 @@ import { runUntilStopped } from './lib/shutdown.ts';
  * login (OPERATOR_DATABASE_URL) it serves the operator endpoint too.
  */
 
-await runCommand(() =>
-  runUntilStopped(async (add) => {
+await runCommand(async () => {
+  new Command('serve')
+    .description(
+      'Serves the API of a database that is migrated, until it is stopped. Needs API_DATABASE_URL or ' +
+        'DATABASE_URL, and JWT_SECRET; npm run worker does the rest.',
+    )
+    .exitOverride()
+    .parse();
+  return await runUntilStopped(async (add) => {
     const config = loadConfig();
     const connectionString =
       config.apiDatabaseUrl ??
@@ -38,5 +46,5 @@ await runCommand(() =>
     });
     add({ name: 'server', stop: server.stop });
     log.info({ url: `${server.url}/graphql` }, 'serving');
-  }),
-);
+  });
+});

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { Command } from 'commander';
 import getPort, { portNumbers } from 'get-port';
 import pg from 'pg';
 import { startAnalysisLane } from './lib/analysis-lane.ts';
@@ -25,8 +26,15 @@ const TOKEN_LIFETIME = 12 * 60 * 60;
 /** How much of the demo's community: enough to look around, and loaded in a few seconds. */
 const DEMO_SCALE = 0.2;
 
-await runCommand(() =>
-  runUntilStopped(async (add) => {
+await runCommand(async () => {
+  new Command('start')
+    .description(
+      'Starts everything in one process: an embedded Postgres (or the one of DATABASE_URL), migrations, ' +
+        'demo data where nothing is there yet, ticker, worker and API. Ctrl-C stops it; the data stay.',
+    )
+    .exitOverride()
+    .parse();
+  return await runUntilStopped(async (add) => {
     const config = loadConfig();
     await mkdir(config.dataDir, { recursive: true });
     const key = tokenKey(config.jwtSecret ?? (await localSecret(config.dataDir)));
@@ -74,8 +82,8 @@ await runCommand(() =>
     }
     say('');
     say('  Ctrl-C stops everything; the data stay.');
-  }),
-);
+  });
+});
 
 async function loadDemo(connectionString: string): Promise<void> {
   if ((await firstAccount(connectionString)) !== null) return;

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { runCommand } from './lib/cli.ts';
 import { ROOT } from './lib/config.ts';
 
@@ -21,7 +22,12 @@ const bin = (name: string) => join(ROOT, 'node_modules/.bin', name);
 const script = (name: string) => join(ROOT, 'scripts', name);
 
 await runCommand(async () => {
-  const args = process.argv.slice(2);
+  const { args } = new Command('test')
+    .description('Checks types, style, SQL and the committed snapshot, and runs all tests.')
+    .argument('[arguments...]', 'for vitest, and then only the tests run: test/scripts, -t NAME')
+    .allowUnknownOption()
+    .exitOverride()
+    .parse();
   const tests: Step = { name: 'tests', command: bin('vitest'), args: ['run', ...args] };
   const steps: Step[] = [
     { name: 'typecheck', command: bin('tsc'), args: ['--project', 'tsconfig.json'] },

@@ -29,13 +29,27 @@ export function describeError(error: unknown): string {
     return [
       code ? `${code}: ${error.message}` : error.message,
       ...(detail ? [`  detail: ${detail}`] : []),
-      ...(hint ? [`  hint: ${hint}`] : []),
+      ...(hint || HINTS[code ?? ''] ? [`  hint: ${hint || HINTS[code ?? '']}`] : []),
     ].join('\n');
   }
   log.debug({ error }, 'unexpected');
   const cause = error.cause === undefined ? '' : `\ncaused by: ${describeError(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
 }
+
+const UNREACHABLE = 'DATABASE_URL says which server; without it, npm start brings one along.';
+const UNMIGRATED = 'Is the database migrated? npm run migrate -- status says so.';
+
+/** What to do about errors that say nothing of it: of the system, and of Postgres. */
+const HINTS: Record<string, string> = {
+  ECONNREFUSED: `Nothing listens there. ${UNREACHABLE}`,
+  ENOTFOUND: `There is no such host. ${UNREACHABLE}`,
+  '28P01': 'The password is in DATABASE_URL, or API_DATABASE_URL and OPERATOR_DATABASE_URL.',
+  '3D000': 'Make it, or name another one in DATABASE_URL.',
+  '3F000': UNMIGRATED,
+  '42P01': UNMIGRATED,
+  '42883': UNMIGRATED,
+};
 
 function hasFormat(error: unknown): error is { format(): string } {
   return typeof (error as { format?: unknown } | null)?.format === 'function';

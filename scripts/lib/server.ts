@@ -101,13 +101,19 @@ const DRAIN_TIMEOUT = 10_000;
  * Starts the HTTP server: GraphQL at `/graphql` (subscriptions over web sockets), `/healthz`, `/readyz`,
  * `/metrics`, `POST /auth/guest`, `/analysis/<conversation>`, `/operator/graphql`.
  *
- * @throws ConfigError when the address cannot be listened on.
+ * @throws ConfigError when the address cannot be listened on; OP014 when the database has no API.
  */
 export async function startServer(options: ServerOptions): Promise<ApiServer> {
   const operations = options.persistedOperations
     ? await loadPersistedOperations(options.persistedOperations)
     : null;
   const { pools, listenAt } = await openPools(options);
+  try {
+    await requireMigrated(pools);
+  } catch (error) {
+    await endApiPools(pools);
+    throw error;
+  }
   // What the host itself asks; what requests ask is measured.
   const withPgClient = makeWithPgClient(pools);
   const slowStatements = makeSlowStatements(withPgClient);
@@ -289,6 +295,23 @@ async function openPools(options: ServerOptions): Promise<{ pools: ApiPools; lis
     throw error;
   }
   return { pools, listenAt };
+}
+
+/** An older database serves (`/readyz` says what it lacks); one that was never migrated cannot. */
+async function requireMigrated(pools: ApiPools): Promise<void> {
+  const { rows } = await pools.anonymous.query<{ missing: string[] }>(
+    `select array(
+      select name from unnest($1::text[]) name
+      where not exists (select from pg_catalog.pg_namespace where nspname = name)
+    ) as missing`,
+    [[...API_SCHEMAS, 'app_hidden']],
+  );
+  const { missing } = rows[0]!;
+  if (missing.length === 0) return;
+  throw new ConfigError(
+    `OP014: The database is not migrated: there is no schema ${missing.join(', ')}. Run npm run ` +
+      'migrate -- up with the login of the owner, or name another database.',
+  );
 }
 
 /** Counts a request that opens a door; answers it itself and returns false when it is too much. */

@@ -10,9 +10,10 @@ export interface Part {
 const TIMEOUT = 30_000;
 
 /**
- * Runs a process until SIGINT or SIGTERM, then stops its parts, the last started first. A second
+ * Runs a process until SIGINT, SIGTERM or SIGHUP (its terminal is closed), then stops its parts, the last started first. A second
  * signal ends it at once. When starting fails, what was already started is stopped; what starts
- * while the process is being stopped is stopped too.
+ * while the process is being stopped is stopped too. Who stops reading what it prints does not end it:
+ * it would die without stopping anything.
  *
  * @param start starts the parts and hands each to `add` as soon as it runs.
  * @throws what `start` throws.
@@ -23,6 +24,11 @@ export async function runUntilStopped(
   const parts: Part[] = [];
   let stopping = false;
   const stopped = signalled();
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   const started = start((part) => {
     if (stopping) void stop(part);
     else parts.push(part);
@@ -54,10 +60,10 @@ async function stop(part: Part): Promise<void> {
 
 function signalled(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
       process.once(signal, () => {
-        process.once(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
-        resolve(signal);
+        process.once(signal, () => process.exit(128 + number));
+        resolve(signal as NodeJS.Signals);
       });
     }
   });
