@@ -143,6 +143,7 @@ export function startProcess(script: string): HostProcess {
   };
 }
 
+const BROKEN = JSON.stringify(join(ROOT, 'test', 'chaos', 'lib', 'broken-hosts.ts'));
 const moduleOf = (name: string) => JSON.stringify(join(ROOT, 'scripts', 'lib', `${name}.ts`));
 
 /** A worker in a process of its own that stops for ever when this task is at this step. */
@@ -157,6 +158,23 @@ export async function startStoppingWorker(
     ...startProcess(`await (await import(${moduleOf('worker')})).startWorker(${options})`),
     remove: tasks.remove,
   };
+}
+
+/** A ticker in a process of its own that takes log rows, says so, and never drains them. */
+export function startForgetfulProcess(connectionString: string): HostProcess {
+  return startProcess(`(await import(${BROKEN})).startForgetfulTicker(
+    ${JSON.stringify(connectionString)},
+    () => {
+      process.stdout.write('taken\\n');
+      return new Promise(() => setInterval(() => undefined, 60_000));
+    });`);
+}
+
+/** A ticker in a process of its own, with a lease that outlives it. */
+export function startLeaseProcess(connectionString: string): HostProcess {
+  return startProcess(
+    `await (await import(${BROKEN})).tickWithLease(${JSON.stringify(connectionString)})`,
+  );
 }
 
 /** A ticker in a process of its own. */
