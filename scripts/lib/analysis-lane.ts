@@ -19,7 +19,7 @@ export interface AnalysisLaneOptions {
   connectionString: string;
   /** Results kept of a conversation. */
   keep: number;
-  /** Seconds between two looks for hosts that died. Default 5. */
+  /** Seconds between two looks for hosts that died. Default 10. */
   superviseInterval?: number;
 }
 
@@ -47,7 +47,7 @@ const BOSS_CONNECTIONS = 3;
 export async function startAnalysisLane({
   connectionString,
   keep,
-  superviseInterval = 5,
+  superviseInterval = 10,
 }: AnalysisLaneOptions): Promise<AnalysisLane> {
   const config = ownerConfig(connectionString, 'analysis queue');
   const boss = new PgBoss({
@@ -110,7 +110,11 @@ export async function startAnalysisLane({
     await boss.start();
     await makeQueues(boss);
     await boss.work(QUEUE, { notifyPollingIntervalSeconds: 5 }, work);
-    await boss.work(DEAD_QUEUE, { includeMetadata: true, notifyPollingIntervalSeconds: 5 }, giveUp);
+    await boss.work(
+      DEAD_QUEUE,
+      { includeMetadata: true, notifyPollingIntervalSeconds: 30 },
+      giveUp,
+    );
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;

@@ -157,7 +157,7 @@ export function makeMetrics(sources: MetricSources): Metrics {
   const ask = registerSources(register, sources);
 
   const measured = new WeakMap<ServerResponse, Measured>();
-  const loop = monitorEventLoopDelay({ resolution: 10 });
+  const loop = monitorEventLoopDelay({ resolution: 100 });
   loop.enable();
   let minute = emptyMinute();
   let before: ReturnType<typeof countersOf> = { acquired: 0, waited: 0, waitedMs: 0, cache: null };

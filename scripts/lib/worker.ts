@@ -21,7 +21,7 @@ export interface WorkerOptions {
   taskDirectory?: string;
   /**
    * Milliseconds between two looks for jobs that nobody announces: those that are tried again. New
-   * ones are announced, and begin at once. Default 2000.
+   * ones are announced, and begin at once. Default 5000.
    */
   pollInterval?: number;
 }
@@ -179,7 +179,7 @@ async function runWorker(
   {
     concurrency = 4,
     taskDirectory = join(ROOT, 'tasks'),
-    pollInterval = 2_000,
+    pollInterval = 5_000,
     engineOnly = false,
   }: WorkerOptions,
 ): Promise<Runner> {
