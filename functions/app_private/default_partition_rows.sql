@@ -1,6 +1,8 @@
 /*
  * Rows in default partitions, counted up to 10,000 each: they keep the partition that they belong
- * to from being made. Of every partitioned table that may be read, whoever keeps its partitions.
+ * to from being made. Of every table partitioned by range that may be read, whoever keeps its
+ * partitions; by list a default partition is for what has none of its own, and rows in it are no
+ * fault: pg-boss keeps its jobs in one.
  */
 create or replace function app_private.default_partition_rows(
   out relation text, out rows bigint
@@ -16,7 +18,8 @@ begin
   for v_partition in
     select p.partdefid::regclass
     from pg_catalog.pg_partitioned_table p
-    where p.partdefid <> 0 and pg_catalog.has_table_privilege(p.partdefid, 'select')
+    where p.partdefid <> 0 and p.partstrat = 'r'
+      and pg_catalog.has_table_privilege(p.partdefid, 'select')
   loop
     execute format('select count(*) from (select from %s limit 10000) q', v_partition)
       into default_partition_rows.rows;
@@ -27,4 +30,4 @@ end
 $$;
 
 comment on function app_private.default_partition_rows() is
-  'Default partitions, and the rows in each, counted up to 10,000.';
+  'Default partitions of ranges, and the rows in each, counted up to 10,000.';

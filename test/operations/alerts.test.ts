@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startAnalysisLane } from '../../scripts/lib/analysis-lane.ts';
 import { signature } from '../../scripts/lib/webhook.ts';
 import { startWorker, type Worker } from '../../scripts/lib/worker.ts';
 import { until } from '../host/until.ts';
@@ -252,6 +253,22 @@ describe('a measure', () => {
     });
     await db.pool.query('drop table app_private.event');
     expect((await measure('default_partition_rows')).value).toBe(0);
+  });
+
+  test('default_partition_rows leaves alone what a list has no partition for: jobs of pg-boss', async () => {
+    const lane = await startAnalysisLane({ connectionString: db.connectionString, keep: 3 });
+    try {
+      await db.pool.query(`
+        insert into pgboss.job (name) select name from pgboss.queue where not partition limit 1`);
+      const { rows } = await db.pool.query(`
+        select count(*)::int as jobs from pgboss.job j
+        join pg_partitioned_table p on p.partdefid = j.tableoid`);
+      expect(rows[0].jobs).toBeGreaterThan(0);
+      expect(await measure('default_partition_rows')).toEqual({ value: 0, detail: null });
+    } finally {
+      await lane.stop();
+      await db.pool.query('drop schema pgboss cascade');
+    }
   });
 
   test('partitions_ahead is that of the table with the fewest', async () => {
