@@ -8,8 +8,8 @@
  * A job is known by its id: while it exists, waiting, running or between two attempts, no other is
  * added for its key. That is what makes one run at a time, and a rerun for what changed meanwhile.
  * Relations are scheduled after what they read (their upstream), unless they have waited for twice
- * their max_wait. Returns whether more is due than it scheduled; null when nothing waits and nothing
- * runs.
+ * their max_wait. Returns whether more is due than it scheduled; null when nothing waits and
+ * nothing runs.
  */
 create or replace function millrace.schedule(size integer default 200)
   returns boolean
