@@ -22,7 +22,7 @@ import {
   SHEET_CALL,
   sheetDefinition,
 } from './relations.ts';
-import { startSampler, type WaitReport } from './sampler.ts';
+import { DECLARES, startSampler, type WaitReport } from './sampler.ts';
 import { createSessions, ENGINE_ROLES, isDisconnect, type Session, sqlState } from './session.ts';
 import { type Derived, TABLES, WORLD } from './world.ts';
 
@@ -315,14 +315,13 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
   /** Declares anew: with another definition, or the other strategy. */
   async function declare(client: pg.Client, random: Random): Promise<void> {
     const edition = random.pick(EDITIONS);
-    await client.query(
-      random.pick([
-        `begin; ${sheetDefinition(edition)}; ${SHEET_CALL}; commit`,
-        `begin; ${cardDefinition(edition)};
-          ${cardCall(random.pick(['incremental', 'refresh']))}; commit`,
-        cardCall(random.pick(['incremental', 'refresh'])),
-      ]),
-    );
+    const declaration = random.pick([
+      `begin; ${sheetDefinition(edition)}; ${SHEET_CALL}; commit`,
+      `begin; ${cardDefinition(edition)};
+        ${cardCall(random.pick(['incremental', 'refresh']))}; commit`,
+      cardCall(random.pick(['incremental', 'refresh'])),
+    ]);
+    await client.query(`${DECLARES} ${declaration}`);
     report.declarations += 1;
   }
 

@@ -9,7 +9,12 @@ export interface Wait {
   lock: string;
   mode: string;
   relation: string | null;
-  blockers: Role[];
+  /** Who held it up; null for a backend that nobody opened or registered. */
+  blockers: (Role | null)[];
+  /** Each declaration behind which it was seen, twice in a row. */
+  declarations: string[];
+  /** What else a connection for maintenance did that held it up, seen twice in a row. */
+  otherwise: string[];
   /** What the waiting statement is, and what those that hold it up do. */
   doing: string;
   /** Milliseconds from its begin to the last sample that saw it. */
@@ -22,8 +27,8 @@ export interface WaitReport {
   /** Waits of a voter for a backend that drains, ticks or reconciles: must be none. */
   votersForEngine: Wait[];
   /**
-   * Waits of a writer for a lock on a log: must be none, but for a declaration, which locks the
-   * tables that it reads and their logs for the time of some DDL.
+   * Waits of a writer for a lock on a log: must be none, but behind one declaration whose statement
+   * is running, and which locks the tables that it reads and their logs for the time of some DDL.
    */
   onLogs: Wait[];
   /** Waits of other writers (moderations, deletions, truncates) for such a backend. */
@@ -41,16 +46,26 @@ interface Sample {
   mode: string;
   relation: string | null;
   doing: string;
-  blockers: number[];
+  blockers: { pid: number; activity: string; declares: boolean }[];
+}
+
+/** What a declaration of a history begins with: how the sampler knows it. */
+export const DECLARES = '/* declares */';
+
+export interface Sampler {
+  /** How often it has looked. */
+  samples(): number;
+  stop(): Promise<WaitReport>;
 }
 
 /**
  * Looks every 10 ms who waits for which lock and who holds it. `pg_blocking_pids` is asked for the
  * backends that wait only: it stops the lock manager for a moment.
  */
-export function startSampler(sessions: Sessions): { stop(): Promise<WaitReport> } {
+export function startSampler(sessions: Sessions): Sampler {
   const session = sessions.open('sampler');
   const seen = new Map<string, Wait>();
+  const activities = new Map<string, Set<string>>();
   let samples = 0;
   let stopped = false;
 
@@ -64,13 +79,21 @@ export function startSampler(sessions: Sessions): { stop(): Promise<WaitReport> 
               as ms,
             coalesce(substring(a.query from '^/\\* (.*?) \\*/'), a.query) as tag,
             l.locktype as lock, l.mode, l.relation::regclass::text as relation,
-            pg_blocking_pids(l.pid) as blockers,
-            concat(left(a.query, 200), ' <- ', (
-              select string_agg(concat_ws(' ', b.state, b.wait_event, left(b.query, 100)), '; ')
-              from pg_stat_activity b where b.pid = any (pg_blocking_pids(l.pid))
-            )) as doing
+            k.blockers, concat(left(a.query, 200), ' <- ', k.doing) as doing
           from pg_locks l
           join pg_stat_activity a on a.pid = l.pid
+          cross join lateral (
+            select
+              coalesce(jsonb_agg(jsonb_build_object(
+                'pid', p.pid,
+                'activity', concat_ws(' ', p.pid, b.state, b.state_change, left(b.query, 100)),
+                'declares', b.state = 'active' and starts_with(b.query, '${DECLARES}')
+              )), '[]') as blockers,
+              string_agg(concat_ws(' ', b.application_name, b.state, b.wait_event,
+                left(b.query, 100)), '; ') as doing
+            from unnest(pg_blocking_pids(l.pid)) p (pid)
+            left join pg_stat_activity b on b.pid = p.pid
+          ) k
           where not l.granted and a.datname = current_database()`);
         samples += 1;
         for (const row of rows) record(row);
@@ -90,16 +113,34 @@ export function startSampler(sessions: Sessions): { stop(): Promise<WaitReport> 
   function record({ pid, since, blockers, ...sample }: Sample): void {
     const role = sessions.roleOf(pid);
     if (!role) return;
-    const before = seen.get(`${pid} ${since}`);
-    const names = blockers.flatMap((blocker) => sessions.roleOf(blocker) ?? []);
-    seen.set(`${pid} ${since}`, {
+    const name = `${pid} ${since}`;
+    const before = seen.get(name);
+    const last = activities.get(name) ?? new Set();
+    // Who waits and what others do are not read in the same moment: what was there in the sample
+    // before as well has been there all the time between.
+    const lasting = blockers.filter(
+      (it) => sessions.roleOf(it.pid) === 'maintenance' && last.has(it.activity),
+    );
+    activities.set(name, new Set(blockers.map(({ activity }) => activity)));
+    const merged = <T>(old: T[] | undefined, found: T[]) => [
+      ...new Set([...(old ?? []), ...found]),
+    ];
+    const done = (declares: boolean) =>
+      lasting.filter((it) => it.declares === declares).map(({ activity }) => activity);
+    seen.set(name, {
       role,
       ...sample,
-      blockers: [...new Set([...(before?.blockers ?? []), ...names])],
+      blockers: merged(
+        before?.blockers,
+        blockers.map((it) => sessions.roleOf(it.pid) ?? null),
+      ),
+      declarations: merged(before?.declarations, done(true)),
+      otherwise: merged(before?.otherwise, done(false)),
     });
   }
 
   return {
+    samples: () => samples,
     async stop() {
       stopped = true;
       await running;
@@ -109,7 +150,7 @@ export function startSampler(sessions: Sessions): { stop(): Promise<WaitReport> 
       const onLog = writers.filter(({ relation }) => relation?.startsWith('millrace_log.'));
       const forEngine = writers.filter(
         ({ blockers, lock }) =>
-          lock !== 'extend' && blockers.some((blocker) => ENGINE_ROLES.has(blocker)),
+          lock !== 'extend' && blockers.some((it) => it !== null && ENGINE_ROLES.has(it)),
       );
       return {
         samples,
@@ -117,9 +158,11 @@ export function startSampler(sessions: Sessions): { stop(): Promise<WaitReport> 
         votersForEngine: forEngine.filter(({ tag }) => VOTER_TAGS.has(tag)),
         othersForEngine: forEngine.filter(({ tag }) => !VOTER_TAGS.has(tag)),
         onLogs: onLog.filter(
-          ({ lock, blockers }) =>
-            lock !== 'extend' &&
-            !(blockers.length > 0 && blockers.every((blocker) => blocker === 'maintenance')),
+          (it) =>
+            it.lock !== 'extend' &&
+            (it.blockers.some((blocker) => blocker !== 'maintenance') ||
+              it.otherwise.length > 0 ||
+              it.declarations.length > 1),
         ),
         toExtendLogs: onLog.filter(({ lock }) => lock === 'extend'),
       };
