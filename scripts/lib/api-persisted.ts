@@ -8,7 +8,7 @@ import { ConfigError } from './config.ts';
 /*
  * Persisted operations, by switch: the host runs the operations of a folder and no others. Clients
  * send an id in place of a text: the file's name without `.graphql`, or the SHA-256 of its text in
- * hexadecimal, as `documentId`, `id` or `extensions.persistedQuery.sha256Hash`.
+ * hexadecimal, also behind `sha256:` as GraphQL over HTTP has it, as `documentId`, `id` or `extensions.persistedQuery.sha256Hash`.
  *
  * All of them are read at the start, so what a client sends is only ever compared with a name, and
  * a change of the folder takes a restart. A text that is sent beside an id has no effect.
@@ -38,7 +38,9 @@ export async function loadPersistedOperations(folder: string): Promise<Persisted
       );
     }
     operations.set(name.slice(0, -'.graphql'.length), text);
-    operations.set(createHash('sha256').update(text).digest('hex'), text);
+    const hash = createHash('sha256').update(text).digest('hex');
+    operations.set(hash, text);
+    operations.set(`sha256:${hash}`, text);
   }
   if (operations.size === 0) {
     throw new ConfigError(`PERSISTED_OPERATIONS: ${folder} has no file *.graphql`);

@@ -38,13 +38,15 @@ const editor = helmet({
   strictTransportSecurity: false,
 });
 
-/** Sets the headers; `withEditor`: Ruru is served at `/`. */
+/** Where Ruru is: that of the API, and that of the operator endpoint. */
+const EDITOR = /^\/(operator\/?)?$|^\/(operator\/)?ruru-static\//;
+
+/** Sets the headers; `withEditor`: Ruru is served at `/` and `/operator`. */
 export function setSecurityHeaders(
   request: IncomingMessage,
   response: ServerResponse,
   withEditor: boolean,
 ): void {
   const path = request.url?.split('?')[0] ?? '';
-  const isEditor = withEditor && (path === '/' || path.startsWith('/ruru-static/'));
-  (isEditor ? editor : data)(request, response, () => undefined);
+  (withEditor && EDITOR.test(path) ? editor : data)(request, response, () => undefined);
 }

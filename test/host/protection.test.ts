@@ -26,11 +26,24 @@ const READ = { query: '{ conversations { nodes { id } } }' };
 
 describe('security headers', () => {
   let api: TestApi;
+  let withOperator: ApiServer;
 
   beforeAll(async () => {
     api = await startTestApi();
+    withOperator = await startServer({
+      connectionString: api.db.apiConnectionString,
+      operatorConnectionString: api.db.operatorConnectionString,
+      key: api.key,
+      host: '127.0.0.1',
+      port: 0,
+      development: true,
+      poolSize: 1,
+    });
   });
-  afterAll(() => api.stop());
+  afterAll(async () => {
+    await withOperator.stop();
+    await api.stop();
+  });
 
   test('an answer may not be run, framed, sniffed or taken for a page', async () => {
     for (const response of [
@@ -53,8 +66,10 @@ describe('security headers', () => {
     expect(response.headers.get('content-security-policy')).toMatch(/style-src 'sha256-/);
   });
 
-  test('Ruru works under its policy, in a browser', async () => {
-    const policy = (await fetch(`${api.server.url}/`)).headers.get('content-security-policy');
+  test.each(['/', '/operator'])('Ruru at %s works under its policy, in a browser', async (path) => {
+    const policy = (await fetch(`${withOperator.url}${path}`)).headers.get(
+      'content-security-policy',
+    );
     expect(policy).toMatch(/default-src 'none'/);
     // The server is in this process: it has to be able to answer meanwhile.
     const browser = await promisify(execFile)(
@@ -66,7 +81,7 @@ describe('security headers', () => {
         '--enable-logging=stderr',
         '--virtual-time-budget=8000',
         '--dump-dom',
-        `${api.server.url}/`,
+        `${withOperator.url}${path}`,
       ],
       { timeout: 60_000, maxBuffer: 20_000_000 },
     );
@@ -248,6 +263,7 @@ describe('persisted operations', () => {
     );
     const topics = [200, { conversations: { nodes: [] } }];
     expect(await ask({ documentId: 'topics' })).toEqual(topics);
+    expect(await ask({ documentId: `sha256:${sha256Hash}` })).toEqual(topics);
     expect(await ask({ id: 'topics' })).toEqual(topics);
     expect(await ask({ extensions: { persistedQuery: { version: 1, sha256Hash } } })).toEqual(
       topics,
