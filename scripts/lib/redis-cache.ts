@@ -71,6 +71,7 @@ export function makeRedisCache(url: string, prefix: () => string): RedisCache {
   };
   const redis = new Redis(url, options);
   const bus = new Redis(url, { ...options, enableOfflineQueue: true, commandTimeout: undefined });
+  let isReleased = false;
   const counts = { hits: 0, misses: 0, failures: 0 };
   const clearCallbacks: (() => void)[] = [];
   /** Changes of tokens that Redis has not confirmed. */
@@ -83,7 +84,16 @@ export function makeRedisCache(url: string, prefix: () => string): RedisCache {
     [bus, 'bus'],
   ] as const) {
     client.on('error', (error: Error) => log.debug({ reason: error.message, name }, 'no Redis'));
-    client.on('close', () => log.info({ name }, 'Redis: the connection is closed'));
+    // Once, however often it is tried again.
+    let isAway = false;
+    client.on('close', () => {
+      if (!isAway && !isReleased) log.warn({ name }, 'Redis is away: this host goes on by itself');
+      isAway = true;
+    });
+    client.on('ready', () => {
+      if (isAway) log.info({ name }, 'Redis is back');
+      isAway = false;
+    });
   }
   redis.on('close', () => {
     missed = true;
@@ -190,6 +200,7 @@ export function makeRedisCache(url: string, prefix: () => string): RedisCache {
     onClear: (callback) => void clearCallbacks.push(callback),
     statistics: () => ({ connected: redis.status === 'ready', ...counts }),
     async release() {
+      isReleased = true;
       redis.disconnect();
       bus.disconnect();
     },

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { log } from '../../scripts/lib/log.ts';
 import { type ApiServer, startServer } from '../../scripts/lib/server.ts';
 import { startTestApi, type TestApi } from '../api/test-api.ts';
 import { type RedisServer, startRedis } from './redis.ts';
@@ -112,6 +113,9 @@ test('clearing clears both', async () => {
 });
 
 test('without Redis every host goes on by itself, and is right', async () => {
+  const [warn, info] = [vi.spyOn(log, 'warn'), vi.spyOn(log, 'info')];
+  const said = (spy: typeof warn, text: RegExp) =>
+    spy.mock.calls.filter(([, message]) => text.test(String(message))).length;
   await redis.kill();
   await until(
     () => statistics(api.server).redis!.connected || statistics(other).redis!.connected,
@@ -128,6 +132,13 @@ test('without Redis every host goes on by itself, and is right', async () => {
   await rename('Together');
   expect((await ask(api.server)).title).toBe('Together');
   expect((await ask(other)).title).toBe('Together');
+  // Two connections of each host: once each, however often they were tried again.
+  await until(
+    () => said(info, /Redis is back/),
+    (times) => times === 4,
+  );
+  expect(said(warn, /Redis is away/)).toBe(4);
+  vi.restoreAllMocks();
 });
 
 test('a Redis that holds nonsense is as good as none', async () => {
