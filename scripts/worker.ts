@@ -4,6 +4,7 @@ import { runCommand } from './lib/cli.ts';
 import { ConfigError, loadConfig } from './lib/config.ts';
 import { log } from './lib/log.ts';
 import { findEngine } from './lib/pg-owner.ts';
+import { requireDirect } from './lib/pools.ts';
 import { runUntilStopped } from './lib/shutdown.ts';
 import { startTicker } from './lib/ticker.ts';
 import { startWorker } from './lib/worker.ts';
@@ -28,6 +29,7 @@ await runCommand(async () => {
     if (connectionString === null) {
       throw new ConfigError("Set DATABASE_URL to the owner's login; npm start needs none.");
     }
+    await requireDirect(connectionString);
     const { role, alone } = await findEngine(connectionString);
     if (!tickerOnly && !alone) {
       const lane = await startAnalysisLane({ connectionString, keep: analysisResults });

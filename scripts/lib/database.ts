@@ -1,4 +1,5 @@
 import { type Config, loadConfig, postgresDir } from './config.ts';
+import { requireDirect } from './pools.ts';
 import { startEmbeddedPostgres } from './postgres.ts';
 
 /** The database that a script works on. */
@@ -14,9 +15,12 @@ export interface Database {
 /**
  * The database of `DATABASE_URL`; without one the embedded Postgres of `MILLRACE_DATA`, started when
  * no other process has it running.
+ *
+ * @throws ConfigError OP015 for a pooler.
  */
 export async function openDatabase(config: Config = loadConfig()): Promise<Database> {
   if (config.databaseUrl) {
+    await requireDirect(config.databaseUrl);
     return {
       connectionString: config.databaseUrl,
       embedded: false,

@@ -6,6 +6,7 @@ import {
   type UninstallResult,
   uninstallEngine,
 } from './engine.ts';
+import { requireDirect } from './pools.ts';
 
 /*
  * `npm run install-engine` and `npm run uninstall-engine`, of which the first does both.
@@ -52,21 +53,22 @@ function command(name: string): Command {
 }
 
 /** Never the embedded Postgres: that one has an engine. */
-function target(options: Options): string {
+async function target(options: Options): Promise<string> {
   const url = databaseUrlOf(options.databaseUrl);
   if (url === null) throw new ConfigError('Give --database-url, or set DATABASE_URL.');
+  await requireDirect(url);
   return url;
 }
 
 async function install(options: Options): Promise<number> {
-  const result = await installEngine(target(options), { dryRun: options.dryRun });
+  const result = await installEngine(await target(options), { dryRun: options.dryRun });
   print(options, result, describeInstallation(result));
   return 0;
 }
 
 async function uninstall(options: Options): Promise<number> {
   const { dryRun, keepRelations } = options;
-  const result = await uninstallEngine(target(options), { dryRun, keepRelations });
+  const result = await uninstallEngine(await target(options), { dryRun, keepRelations });
   print(options, result, describeUninstallation(result));
   return 0;
 }

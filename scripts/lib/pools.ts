@@ -84,6 +84,22 @@ export async function examineDatabase(
   return examined;
 }
 
+/**
+ * For whoever works as the owner: its role and its settings are start-up options, and a pooler that
+ * drops them would have it make objects as somebody else.
+ *
+ * @throws ConfigError OP015 where something drops start-up options.
+ */
+export async function requireDirect(connectionString: string): Promise<void> {
+  const { pooled } = await examineDatabase(connectionString);
+  if (!pooled) return;
+  throw new ConfigError(
+    'OP015: DATABASE_URL leads to a pooler: what belongs to a session (role and settings, LISTEN, ' +
+      'prepared statements) does not reach Postgres. Give the address of Postgres itself; only npm ' +
+      'run serve works behind a pooler.',
+  );
+}
+
 /** PgBouncer refuses start-up parameters that it does not know, unless it is told to ignore them. */
 function isRefusedOption(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };

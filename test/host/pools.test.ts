@@ -7,6 +7,7 @@ import { divideConnections, examineDatabase, listenUrl } from '../../scripts/lib
 import { startServer } from '../../scripts/lib/server.ts';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
 import { type PgBouncer, startPgBouncer } from './pgbouncer.ts';
+import { runScript } from './process.ts';
 
 const key = tokenKey(
   'a secret of these tests that is long enough for all the algorithms there are',
@@ -214,6 +215,26 @@ describe.each([
     await expect(
       listenUrl(bouncer.connectionString, true, bouncer.connectionString),
     ).rejects.toThrow(/OP012: DIRECT_DATABASE_URL leads to a pooler too/);
+  });
+
+  test('whoever works as the owner is sent to Postgres itself, and has done nothing', async () => {
+    const owners = await startPgBouncer(db.connectionString, { connections: 2, settings });
+    try {
+      for (const [name, args] of [
+        ['worker', []],
+        ['migrate', ['up']],
+        ['start', []],
+        ['install-engine', []],
+      ] as const) {
+        const script = runScript(name, { DATABASE_URL: owners.connectionString }, [...args]);
+        expect(await script.ended, name).toBe(1);
+        expect(script.output(), name).toMatch(/OP015: DATABASE_URL leads to a pooler/);
+      }
+      const { rows } = await db.pool.query("select to_regnamespace('pgboss') as made");
+      expect(rows).toEqual([{ made: null }]);
+    } finally {
+      await owners.stop();
+    }
   });
 
   test('everybody is who they are, on connections that all share', async () => {
