@@ -1,10 +1,8 @@
--- set_config(…, false) survives the commit and meets the next request of a pooled connection. What
--- a tick notes is true for whoever meets it: how far transactions of the cluster had come.
+-- set_config(…, false) survives the commit and meets the next request of a pooled connection.
 select
   objects.identity as object,
   'set_config(…, false) outlives the transaction: say true' as problem
 from pg_catalog.pg_proc
 join pg_temp.project_schema on project_schema.oid = pronamespace
 cross join lateral pg_catalog.pg_identify_object('pg_proc'::regclass, pg_proc.oid, 0) as objects
-where pg_catalog.replace(prosrc, 'set_config(''millrace.quiet'', v_quiet, false)', '')
-  ~* 'set_config\s*\([^;]*,\s*(is_local\s*=>\s*)?false\s*\)'
+where prosrc ~* 'set_config\s*\([^;]*,\s*(is_local\s*=>\s*)?false\s*\)'

@@ -4,9 +4,8 @@
  * vacuum, which cannot run inside a function. Any number of hosts may call it: one works, the
  * others return at once.
  *
- * A session that has found nothing to do remembers for the rest of that second how far transactions
- * had come: while none has ended since (the snapshot's xmax is the same, and then none below it was
- * running), whatever it would see it has seen, and it returns at once.
+ * A tick that found nothing, and nothing running that may yet commit, says in "seen" how far
+ * transactions had come: until another ends there is nothing new (see await_change).
  */
 create or replace function millrace.tick()
   returns jsonb
@@ -16,15 +15,10 @@ create or replace function millrace.tick()
 as $$
 declare
   v_snapshot constant pg_snapshot := pg_current_snapshot();
-  v_quiet constant text := format('%s %s', pg_snapshot_xmax(v_snapshot),
-    floor(extract(epoch from clock_timestamp())));
   v_due boolean;
   v_drain jsonb;
   v_vacuum jsonb := '[]';
 begin
-  if current_setting('millrace.quiet', true) = v_quiet then
-    return '{"rows": 0, "keys": 0, "more": false, "ms": 0, "vacuum": []}';
-  end if;
   v_drain := millrace.drain();
   if v_drain ? 'busy' then
     return v_drain;
@@ -74,7 +68,7 @@ begin
   if v_due is null and v_drain @> '{"more": false}'
     and pg_snapshot_xmin(v_snapshot) = pg_snapshot_xmax(v_snapshot)
   then
-    perform set_config('millrace.quiet', v_quiet, false);
+    v_drain := v_drain || jsonb_build_object('seen', pg_snapshot_xmax(v_snapshot)::text);
   end if;
   return v_drain || jsonb_build_object('vacuum', v_vacuum);
 end
@@ -82,5 +76,5 @@ $$;
 
 comment on function millrace.tick() is
   'Drains and schedules what is due; to be called every 250 ms, at once again while the result '
-  'has "more": true. Returns what drain returns, and in "vacuum" the logs that the caller should '
-  'vacuum now.';
+  'has "more": true, and where it has "seen" after await_change of that. Returns what drain '
+  'returns, and in "vacuum" the logs that the caller should vacuum now.';

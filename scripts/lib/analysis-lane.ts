@@ -59,6 +59,8 @@ export async function startAnalysisLane({
     useListenNotify: true,
     superviseIntervalSeconds: superviseInterval,
     monitorIntervalSeconds: superviseInterval,
+    // No job here waits for other jobs.
+    flowIntervalSeconds: 600,
   });
   boss.on('error', (error) => log.warn({ err: error }, 'pg-boss'));
   boss.on('warning', ({ message, data }) => log.warn({ data }, `pg-boss: ${message}`));

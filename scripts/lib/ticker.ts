@@ -14,7 +14,7 @@ export interface TickerOptions {
   connectionString: string;
   /** The role that ticks. Default app_owner. */
   role?: string;
-  /** Milliseconds between two ticks with nothing left to do. Default 250. */
+  /** Milliseconds between two ticks where somebody writes but nothing is left to do. Default 250. */
   interval?: number;
   /** Milliseconds before the next tick while there is more to do. Default 50. */
   pause?: number;
@@ -29,6 +29,8 @@ interface Tick {
   more?: boolean;
   /** Logs that have lost enough rows for a vacuum, as qualified and quoted names. */
   vacuum?: string[];
+  /** How far transactions had come when there was nothing to do, and nothing running. */
+  seen?: string;
 }
 
 /** What the tickers of this process have done, for metrics. */
@@ -48,6 +50,12 @@ export function tickStatistics(): TickStatistics | null {
 
 /** Named, so that Postgres parses it once for a connection. */
 const TICK = { name: 'tick', text: 'select millrace.tick() as tick' };
+
+/**
+ * In place of ticks while no transaction ends anywhere in the cluster: the server notices one in a
+ * fifth of a second, at a fraction of what a tick costs on both sides.
+ */
+const AWAIT_CHANGE = { name: 'await_change', text: 'select millrace.await_change($1)' };
 
 const RETRY_MIN = 250;
 const RETRY_MAX = 5_000;
@@ -83,7 +91,11 @@ export function startTicker({
         statistics.duration += performance.now() - start;
         const tick = rows[0]?.tick ?? {};
         vacuum.add(tick.vacuum ?? []);
-        await wait(tick.more === true ? pause : interval);
+        if (tick.seen !== undefined) {
+          await client.query({ ...AWAIT_CHANGE, values: [tick.seen] });
+        } else {
+          await wait(tick.more === true ? pause : interval);
+        }
       }
     } finally {
       await client.end().catch(() => undefined);

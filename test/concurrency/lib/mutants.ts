@@ -72,7 +72,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'quiet beside an open transaction',
-    mistake: 'a tick that found nothing looks away although a transaction is running',
+    mistake: 'a tick that found nothing says so although a transaction is running',
     edits: [
       {
         routine: 'millrace.tick',
@@ -83,13 +83,13 @@ export const MUTANTS: Mutant[] = [
     caughtBy: 'a commit after a tick that found nothing',
   },
   {
-    name: 'quiet for a second',
-    mistake: 'a tick that found nothing looks away whatever ends meanwhile',
+    name: 'looking away',
+    mistake: 'a ticker waits whatever ends meanwhile',
     edits: [
       {
-        routine: 'millrace.tick',
-        find: "format('%s %s', pg_snapshot_xmax(v_snapshot),",
-        replace: "format('%s %s', 0,",
+        routine: 'millrace.await_change',
+        find: 'if pg_snapshot_xmax(pg_current_snapshot()) <> await_change.seen then',
+        replace: 'if false then',
       },
     ],
     caughtBy: 'a commit after a tick that found nothing',

@@ -1,0 +1,35 @@
+/*
+ * Waits until a transaction has ended since a tick found nothing, at most for patience: what ticks
+ * a host would send in vain. While the snapshot's xmax is the one that the tick saw, and nothing
+ * below it ran then, no snapshot differs from the tick's. What is due at a time and not by a change
+ * (a failed derivation, a dead host) waits for patience.
+ *
+ * The caller's snapshot is open meanwhile, but only while nothing ends that it could hold back.
+ */
+create or replace function millrace.await_change(
+  seen xid8, patience interval default '1 second'
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path to ''
+as $$
+declare
+  v_started constant timestamptz := clock_timestamp();
+begin
+  loop
+    if pg_snapshot_xmax(pg_current_snapshot()) <> await_change.seen then
+      return true;
+    end if;
+    -- a clock that was set back ends the wait, too
+    if clock_timestamp() not between v_started and v_started + await_change.patience then
+      return false;
+    end if;
+    perform pg_sleep(0.2);
+  end loop;
+end
+$$;
+
+comment on function millrace.await_change(xid8, interval) is
+  'Waits until a transaction has ended since a tick returned this as "seen"; false if none has for '
+  'so long. In read committed.';
