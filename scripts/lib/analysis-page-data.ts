@@ -115,14 +115,37 @@ interface Overview {
   } | null;
 }
 
-/** Reads an analysis from the API at `origin`; null when there is no such conversation. */
-export async function loadAnalysis(origin: string, id: string): Promise<Analysed | null> {
+/** The API to ask, and what to send along. */
+export interface Api {
+  /** Without a path. */
+  origin: string;
+  headers: Record<string, string>;
+}
+
+/** The API has counted too many requests of whom the page is for. */
+export class TooManyRequests extends Error {
+  override name = 'TooManyRequests';
+  /** Seconds to wait, as the API says it. */
+  readonly retryAfter: string;
+
+  constructor(retryAfter: string) {
+    super('too many requests');
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * Reads an analysis from the API; null when there is no such conversation.
+ *
+ * @throws TooManyRequests
+ */
+export async function loadAnalysis(api: Api, id: string): Promise<Analysed | null> {
   for (let attempt = 1; ; attempt += 1) {
-    const { conversation } = await ask<Overview>(origin, OVERVIEW, { id });
+    const { conversation } = await ask<Overview>(api, OVERVIEW, { id });
     if (conversation === null) return null;
     const { analysis } = conversation;
     const points =
-      analysis === null ? [] : await loadPoints(origin, id, analysis.id, analysis.participantCount);
+      analysis === null ? [] : await loadPoints(api, id, analysis.id, analysis.participantCount);
     // Another result has been published meanwhile: its points do not belong to these groups.
     if (points === null && attempt < ATTEMPTS) continue;
     return {
@@ -168,7 +191,7 @@ interface Positions {
 
 /** The points of one analysis; null when it is no longer the published one. */
 async function loadPoints(
-  origin: string,
+  api: Api,
   id: string,
   analysisId: string,
   participants: number,
@@ -184,7 +207,7 @@ async function loadPoints(
         ' { nodes { x y groupKey } }',
     );
     const { conversation } = await ask<Positions>(
-      origin,
+      api,
       `query ($id: BigInt!) { conversation(id: $id) { analysis { id ${fields.join(' ')} } } }`,
       { id },
     );
@@ -199,12 +222,15 @@ async function loadPoints(
   return points;
 }
 
-async function ask<T>(origin: string, query: string, variables: object): Promise<T> {
+async function ask<T>({ origin, headers }: Api, query: string, variables: object): Promise<T> {
   const response = await fetch(`${origin}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    headers: { ...headers, 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify({ query, variables }),
   });
+  if (response.status === 429) {
+    throw new TooManyRequests(response.headers.get('retry-after') ?? '60');
+  }
   const { data, errors } = (await response.json()) as {
     data?: T;
     errors?: { message: string }[];

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type Analysed,
+  type Api,
   type GroupVotes,
   loadAnalysis,
   type Opinion,
+  TooManyRequests,
 } from './analysis-page-data.ts';
 import { groupLetter, plotSvg } from './analysis-plot.ts';
 import { log } from './log.ts';
@@ -26,9 +28,9 @@ const SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Answers GET `/analysis/<conversation>` by asking the API at `origin`; false for another path. */
+/** Answers GET `/analysis/<conversation>` by asking the API; false for another path. */
 export function handleAnalysisPage(
-  origin: () => string,
+  api: () => Api,
   request: IncomingMessage,
   response: ServerResponse,
 ): boolean {
@@ -39,13 +41,18 @@ export function handleAnalysisPage(
     return true;
   }
   const id = /^[1-9]\d{0,17}$/.test(match[1] ?? '') ? (match[1] as string) : null;
-  const loaded = id === null ? Promise.resolve(null) : loadAnalysis(origin(), id);
+  const loaded = id === null ? Promise.resolve(null) : loadAnalysis(api(), id);
   loaded.then(
     (analysed) =>
       analysed === null
         ? send(response, 404, message('There is no such conversation.'))
         : send(response, 200, analysisPage(analysed)),
     (error: unknown) => {
+      if (error instanceof TooManyRequests) {
+        response.setHeader('retry-after', error.retryAfter);
+        send(response, 429, message('These are too many requests. Try again in a minute.'));
+        return;
+      }
       log.warn({ err: error, conversation: id }, 'the page of an analysis could not be made');
       send(response, 503, message('The analysis cannot be shown at the moment.'));
     },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SafeError } from 'postgraphile/grafast';
 import { parse } from 'postgraphile/graphql';
 import { ConfigError } from './config.ts';
+import type { OwnRequests } from './own-requests.ts';
 
 /*
  * Persisted operations, by switch: the host runs the operations of a folder and no others. Clients
@@ -49,14 +50,19 @@ export async function loadPersistedOperations(folder: string): Promise<Persisted
 }
 
 /** Puts the text of the operation in place of its id; refuses everything else with OP003. */
-export function persistedPlugin(operations: PersistedOperations): GraphileConfig.Plugin {
+export function persistedPlugin(
+  operations: PersistedOperations,
+  own: OwnRequests,
+): GraphileConfig.Plugin {
   return {
     name: 'MillracePersistedPlugin',
     version: '0.0.0',
     after: ['MillraceIdentityPlugin'],
     grafserv: {
       middleware: {
-        processGraphQLRequestBody(next, { body }) {
+        processGraphQLRequestBody(next, { body, request }) {
+          const asked = request?.requestContext.node?.req;
+          if (asked !== undefined && own.addressOf(asked) !== null) return next();
           const id = idOf(body);
           const text = id === undefined ? undefined : operations.get(id);
           if (text === undefined) {

@@ -10,6 +10,7 @@ import {
 } from 'rate-limiter-flexible';
 import { LIMITS } from './api-limits.ts';
 import { log } from './log.ts';
+import type { OwnRequests } from './own-requests.ts';
 import { ANONYMOUS_ROLE } from './pg-service.ts';
 
 /*
@@ -215,7 +216,11 @@ export function doorsIn(query: string): number {
  * Counts GraphQL requests: those of an account for it, all others for their address. Status 429 with
  * Retry-After when it is too much.
  */
-export function rateLimitPlugin(limiter: RateLimiter, proxies: number): GraphileConfig.Plugin {
+export function rateLimitPlugin(
+  limiter: RateLimiter,
+  proxies: number,
+  own: OwnRequests,
+): GraphileConfig.Plugin {
   return {
     name: 'MillraceRateLimitPlugin',
     version: '0.0.0',
@@ -229,7 +234,7 @@ export function rateLimitPlugin(limiter: RateLimiter, proxies: number): Graphile
           const request = node?.req ?? socket?.request;
           if (request === undefined) return next();
           const identity = event.request?.requestContext.identity;
-          const address = addressOf(request, proxies);
+          const address = own.addressOf(request) ?? addressOf(request, proxies);
           try {
             if (identity !== undefined && 'accountId' in identity) {
               await limiter.count('account', identity.accountId);

@@ -31,6 +31,7 @@ import { engineMetrics, measureStatements } from './measure.ts';
 import { type Metrics, makeMetrics } from './metrics.ts';
 import { handleMetrics, type MetricsEndpoint } from './metrics-endpoint.ts';
 import { type OperatorEndpoint, startOperator } from './operator.ts';
+import { makeOwnRequests } from './own-requests.ts';
 import {
   ANONYMOUS_ROLE,
   type ApiPools,
@@ -155,14 +156,15 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
   };
   const { trustProxy = 0, rateLimits = { account: 0, address: 0, door: 0 } } = options;
   const limiter = makeRateLimiter(rateLimits, withPgClient);
+  const own = makeOwnRequests();
   const extension: GraphileConfig.Preset = {
     plugins: [
       metrics.plugin,
       RequestsPlugin,
       identityPlugin(options.key),
-      ...(operations === null ? [] : [persistedPlugin(operations)]),
+      ...(operations === null ? [] : [persistedPlugin(operations, own)]),
       ...(cache === null ? [] : [cache.plugin, ReadsPlugin]),
-      rateLimitPlugin(limiter, trustProxy),
+      rateLimitPlugin(limiter, trustProxy, own),
       ...(options.development ? [] : [NoIntrospectionPlugin]),
     ],
     grafast: {
@@ -212,12 +214,16 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
       }
     });
     const url = () => `http://${urlHost(options.host)}:${(server.address() as AddressInfo).port}`;
+    const apiFor = (request: IncomingMessage) => ({
+      origin: url(),
+      headers: own.headers(addressOf(request, trustProxy)),
+    });
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       if (handleHealth(health, request, response)) return;
       if (handleMetrics(scraped, request, response)) return;
       if (operator?.handle(request, response)) return;
       if (handleGuest(withPgClient, options.key, request, response)) return;
-      if (handleAnalysisPage(url, request, response)) return;
+      if (handleAnalysisPage(() => apiFor(request), request, response)) return;
       if (request.url?.split('?')[0] === '/graphql') metrics.observeRequest(response);
       handle(request, response);
     };

@@ -143,6 +143,25 @@ describe('rate limits', () => {
     });
   });
 
+  test('the page of an analysis is counted for whom it is for, not for the host that asks itself', async () => {
+    const page = (id: number, from: string) =>
+      fetch(`${proxied.url}/analysis/${id}`, { headers: { 'x-forwarded-for': from } });
+    expect(await statuses(4, (id) => page(1_000 + id, '203.0.113.7'))).toEqual([
+      404, 404, 404, 429,
+    ]);
+    const refused = await page(2_000, '203.0.113.7');
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await refused.text()).toMatch(/too many requests/);
+    expect((await page(3_000, '203.0.113.8')).status).toBe(404);
+    // Who says so without the word of the host is who they are.
+    const forged = { 'x-millrace-own': 'x', 'x-millrace-for': '203.0.113.9' };
+    const asked = await statuses(4, () =>
+      post(proxied.url, READ, { ...forged, 'x-forwarded-for': '203.0.113.10' }),
+    );
+    expect(asked.at(-1)).toBe(429);
+  });
+
   test('a header of the client moves nobody to another address, one of our proxy does', async () => {
     const spoofed = (server: ApiServer, index: number) =>
       post(server.url, READ, { 'x-forwarded-for': `198.51.100.${index}` });
@@ -282,6 +301,12 @@ describe('persisted operations', () => {
     ]) {
       expect(await ask(body), JSON.stringify(body)).toEqual([400, 'OP003']);
     }
+  });
+
+  test('the page of an analysis needs no registration', async () => {
+    const response = await fetch(`${api.server.url}/analysis/1`);
+    expect(response.status).toBe(404);
+    expect(await response.text()).toMatch(/There is no such conversation/);
   });
 
   test('a folder that has none, or one with a mistake, is an error at the start', async () => {
