@@ -7,8 +7,9 @@ import { log } from './log.ts';
  * What is wrong with a request before it is GraphQL: its body, its headers. The server's own words
  * for it have no code; those of a malformed Accept header it takes for a fault of its own.
  *
- * That a session has ended is learned from the first statement, when the request is GraphQL already;
- * it is refused all the same as any token that lets nobody in: 401, and nothing else.
+ * That a session has ended, or that the database is not there, is learned from the first statement,
+ * when the request is GraphQL already; it is refused all the same: as any token that lets nobody in by
+ * 401, and by 503, and nothing else.
  */
 
 /** Media ranges with their parameters, as HTTP has them. */
@@ -73,8 +74,7 @@ export const RequestsPlugin: GraphileConfig.Plugin = {
         }
         const result = (await next()) as Result | null;
         if (result === null) return null as never;
-        const isOfSession = headers.authorization !== undefined;
-        return challenged((isOfSession && signedOut(result)) || explained(result)) as never;
+        return challenged(refused(result) ?? explained(result)) as never;
       },
       async processGraphQLRequestBody(next, event) {
         await next();
@@ -113,29 +113,41 @@ function explained(result: Result): Result {
   return refusal(result.statusCode, result.headers, errors?.[0]?.message);
 }
 
-/** What `app_hidden.enter_session` raises. */
-const SESSION_ENDED = 'AC010';
+/** By code of an error that leaves nothing of a request to be run: the status of its refusal. */
+const REFUSALS: Record<string, number> = {
+  // app_hidden.enter_session: the session has ended.
+  AC010: 401,
+  // pg-service.ts: no connection is free, or there is no database to connect to.
+  OP004: 503,
+  OP016: 503,
+};
+/** Seconds after which who was refused by 503 may try again. */
+const RETRY_AFTER = '2';
 
 /**
- * The refusal of a request whose session has ended, or null for any other answer. One that holds
- * something stays as it is: a mutation that signed out, and wanted more.
+ * The refusal of a request of which nothing could be run, or null for any other answer. One that
+ * holds something stays as it is: a mutation that signed out, and wanted more.
  */
-function signedOut(result: Result): Result | null {
+function refused(result: Result): Result | null {
   if (result.type !== 'buffer' || result.statusCode !== 200) return null;
-  if (!result.buffer?.includes(SESSION_ENDED)) return null;
-  const { data, errors } = JSON.parse(result.buffer.toString('utf8')) as {
+  const { buffer } = result;
+  if (!buffer || !Object.keys(REFUSALS).some((code) => buffer.includes(code))) return null;
+  const { data, errors } = JSON.parse(buffer.toString('utf8')) as {
     data?: Record<string, unknown> | null;
     errors?: { message: string; extensions?: { code?: string } }[];
   };
-  const ended = errors?.find(({ extensions }) => extensions?.code === SESSION_ENDED);
-  if (ended === undefined) return null;
+  const reason = errors?.find(({ extensions }) => Object.hasOwn(REFUSALS, extensions?.code ?? ''));
+  if (reason === undefined) return null;
   // `__typename` of a root is all that is answered without a statement.
   const isEmpty = Object.values(data ?? {}).every(
     (value) => value === null || value === 'Query' || value === 'Mutation',
   );
   if (!isEmpty) return null;
-  const { message, extensions } = ended;
-  return json(401, result.headers, [{ message, extensions }]);
+  const { message, extensions } = reason;
+  const status = REFUSALS[extensions?.code ?? ''] ?? 500;
+  const headers =
+    status === 503 ? { ...result.headers, 'retry-after': RETRY_AFTER } : result.headers;
+  return json(status, headers, [{ message, extensions }]);
 }
 
 /** Adds to a refusal of a token how to be somebody (RFC 9110, 15.5.2). */

@@ -288,12 +288,22 @@ async function withConnection<T>(
   work: (connection: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   const connection = await acquire(pool).catch((cause: Error) => {
+    const hint = 'Nothing was done: send it again in some seconds.';
     // The only word that the pool has for it.
-    if (!/^timeout exceeded/.test(cause.message)) throw cause;
-    throw new SafeError('The server is busy: no connection to the database is free', {
-      code: 'OP004',
-      hint: 'Send it again in some seconds.',
-    });
+    if (/^timeout exceeded/.test(cause.message)) {
+      throw new SafeError('The server is busy: no connection to the database is free', {
+        statusCode: 503,
+        code: 'OP004',
+        hint,
+      });
+    }
+    const { code } = cause as { code?: string };
+    log.warn({ code, reason: cause.message }, 'the database cannot be reached');
+    throw new SafeError(
+      'The database cannot be reached',
+      { statusCode: 503, code: 'OP016', hint },
+      { cause },
+    );
   });
   let failure: unknown;
   try {

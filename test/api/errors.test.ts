@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../host/until.ts';
 import { startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
@@ -121,13 +122,33 @@ describe('errors', () => {
     expect(answer.errors?.[0]?.extensions?.hint).toBeTruthy();
   });
 
-  test('a database that is away is an error with an id, and /readyz says so', async () => {
+  test('a database that is away is 503, what was under way an error with an id; /readyz says so', async () => {
     const answers = await Promise.all([
       api.proxy.close(),
       api.query('{ conversations { nodes { id } } }'),
     ]);
-    const later = await api.query('{ conversations { nodes { id } } }');
-    expect(later.errors?.[0]?.extensions?.code).toBe('INTERNAL');
+    // Until the host has learned of the end of the connections that it had.
+    const later = await until(
+      () => api.query('{ __typename conversations { nodes { id } } }'),
+      ({ status }) => status === 503,
+    );
+    expect(later).toEqual({
+      status: 503,
+      errors: [
+        {
+          message: 'The database cannot be reached',
+          extensions: { statusCode: 503, code: 'OP016', hint: expect.stringMatching(/again/) },
+        },
+      ],
+    });
+    const { headers } = await fetch(`${api.server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query: 'mutation { castVote(input: { opinionId: 1, choice: agree }) { clientMutationId } }',
+      }),
+    });
+    expect(headers.get('retry-after')).toBe('2');
     expect(JSON.stringify(answers[1])).not.toMatch(/ECONN|127\.0\.0\.1/);
     expect(JSON.stringify(later)).not.toMatch(/ECONN|127\.0\.0\.1/);
     expect((await fetch(`${api.server.url}/readyz`)).status).toBe(503);
