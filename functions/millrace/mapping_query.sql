@@ -2,7 +2,8 @@
  * One mapping of a declaration: a column (or an array of columns) of the source that holds the key,
  * or a query over the relation changed, which has the old and new images of the changed rows. What
  * the query needs of them is what Postgres' own parser sees in it: it is made a view over a
- * stand-in for changed, both of which are dropped again.
+ * stand-in for changed, both of which are dropped again. A temporary relation of the caller's that
+ * is called so has another name meanwhile.
  */
 create or replace function millrace.mapping_query(
   source regclass, declared jsonb, key_names name[], key_types text[],
@@ -16,7 +17,10 @@ declare
   v_text constant text := mapping_query.declared #>> '{}';
   v_view regclass;
   v_types text[];
+  v_rename text;
   v_cursor refcursor;
+  v_own record;
+  v_owns text[] := '{}';
 begin
   key_columns := case jsonb_typeof(mapping_query.declared)
     when 'array' then array(select jsonb_array_elements_text(mapping_query.declared))::name[]
@@ -37,6 +41,14 @@ begin
     query := format('select %s from changed', millrace.list(key_columns));
   end if;
 
+  for v_own in
+    select c.relname as name, format('%s %s', c.relname, c.oid) as other_name
+    from pg_catalog.pg_class c
+    where c.relnamespace = pg_my_temp_schema() and c.relname in ('changed', 'declared_mapping')
+  loop
+    execute format('alter table pg_temp.%I rename to %I', v_own.name, v_own.other_name);
+    v_owns := v_owns || format('alter table pg_temp.%I rename to %I', v_own.other_name, v_own.name);
+  end loop;
   execute format('create temporary view changed as select %s from %s', (
     select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
     from pg_catalog.pg_attribute a
@@ -96,6 +108,9 @@ begin
   end if;
   drop view pg_temp.declared_mapping;
   drop view pg_temp.changed;
+  foreach v_rename in array v_owns loop
+    execute v_rename;
+  end loop;
 end
 $$;
 

@@ -209,6 +209,7 @@ begin
   select d.* into v_d from millrace.derivation d where d.id = v_d.id;
   if v_d.strategy = 'incremental' then
     perform millrace.check_keyed(v_d, v_definition);
+    perform millrace.check_key_rows(v_definition, v_d.target_key);
   end if;
   if v_old.id is null then
     perform millrace.make_views(v_d);

@@ -405,28 +405,106 @@ describe('a wrong declaration', () => {
     await client.query('rollback');
   });
 
-  test('a common table expression that each run works out as a whole is warned of', async () => {
+  type Warning = { message?: string; detail?: string };
+
+  /** What statements warn of, in a transaction that is rolled back. */
+  async function warningsOf(...statements: string[]): Promise<Warning[]> {
     await client.query(ROLLBACK);
     await client.query('begin');
-    const warnings: string[] = [];
-    const listen = (notice: { message?: string }) => warnings.push(String(notice.message));
+    const warnings: Warning[] = [];
+    const listen = (notice: Warning) => warnings.push(notice);
     client.on('notice', listen);
-    await client.query(`
-      create view d.whole as
-        with sizes as (select album_id, sum(size) as n from d.photo group by album_id)
-        select a.id, x.n, y.n as m from d.album a
-        left join sizes x on x.album_id = a.id left join sizes y on y.album_id = a.id`);
-    await client.query(
-      call('d.x', 'd.whole', `'{id}', sources => '{"d.album": "id", "d.photo": "album_id"}'`),
-    );
+    for (const statement of statements) await client.query(statement);
     client.off('notice', listen);
     await client.query('rollback');
-    expect(warnings).toEqual([expect.stringMatching(/common table expression as a whole/)]);
+    return warnings;
+  }
+
+  test('a common table expression that each run works out as a whole is warned of', async () => {
+    const warnings = await warningsOf(
+      `create view d.whole as
+        with sizes as (select album_id, sum(size) as n from d.photo group by album_id)
+        select a.id, x.n, y.n as m from d.album a
+        left join sizes x on x.album_id = a.id left join sizes y on y.album_id = a.id`,
+      call('d.x', 'd.whole', `'{id}', sources => '{"d.album": "id", "d.photo": "album_id"}'`),
+    );
+    expect(warnings).toMatchObject([
+      { message: expect.stringMatching(/common table expression as a whole/) },
+    ]);
+  });
+
+  describe('a key of columns of several tables', () => {
+    const BY_PERSON = `from changed c join d.person n on n.id = c.person_id`;
+    const BY_PHOTO = `from changed c join d.photo p on p.person_id = c.id`;
+    const declared = (first: string, second: string, name = 'd.x') => [
+      `create view d.of_both as
+        select ${first} as a, ${second} as b, count(*) as n
+        from d.photo p join d.person n on n.id = p.person_id
+        where p.album_id is not null group by 1, 2`,
+      call(
+        name,
+        'd.of_both',
+        `'{a,b}', sources => jsonb_build_object(
+          'd.photo', $$select ${first.replace('p.', 'c.')}, ${second.replace('p.', 'c.')} ${BY_PERSON}$$,
+          'd.person', $$select ${first.replace('n.', 'c.')}, ${second.replace('n.', 'c.')} ${BY_PHOTO}$$)`,
+      ),
+    ];
+
+    test('is warned of', async () => {
+      expect(await warningsOf(...declared('p.album_id', 'n.email'))).toMatchObject([
+        {
+          message: expect.stringMatching(/The key of d\.of_both is made of rows of several tables/),
+          detail: expect.stringMatching(/^album_id of d\.photo, email of d\.person: /),
+        },
+      ]);
+    });
+
+    test.each([
+      ['one table', 'p.album_id', 'p.caption'],
+      ['another and its primary key', 'p.album_id', 'n.id'],
+      ['what is worked out', 'p.album_id', "n.email || ''"],
+    ])('is not, where they are of %s', async (_, first, second) => {
+      expect(await warningsOf(...declared(first, second))).toEqual([]);
+    });
+
+    test('is lost where both change before one drain, until a reconcile', async () => {
+      await client.query(ROLLBACK);
+      await client.query('begin');
+      for (const statement of declared('p.album_id', 'n.email', 'd.both')) {
+        await client.query(statement);
+      }
+      await client.query(`update d.photo set album_id = 3 where id = 1;
+        update d.person set email = 'new@x' where id = 1`);
+      const stale = `select count(*)::integer from (
+        select a, b, n from d.both except select a, b, n from d.of_both) x`;
+      await client.query('select millrace.drain()');
+      await makeDue(client, 'd.both');
+      await client.query(`select millrace.recompute_batch(d.id) from millrace.derivation d
+        where d.name = 'd.both'`);
+      expect(await one(stale)).toBe(1);
+      await client.query(`select millrace.reconcile('d.both', true)`);
+      expect(await one(stale)).toBe(0);
+      await client.query('rollback');
+    });
   });
 });
 
 describe('a declaration', () => {
   inTransaction(`${CARD_DEFINITION} grant usage on schema d to app_account, app_moderator`);
+
+  test.each(['table', 'view'])(
+    'leaves a temporary %s changed of the caller alone',
+    async (kind) => {
+      for (const name of ['changed', 'declared_mapping']) {
+        await client.query(`create temporary ${kind} ${name} as select '${name}' as name`);
+      }
+      await client.query(DECLARE_CARD);
+      await checkRows(client, CARD);
+      for (const name of ['changed', 'declared_mapping']) {
+        expect(await one(`select name from pg_temp.${name}`)).toBe(name);
+      }
+    },
+  );
 
   test('makes a table with the key as its primary key, filled, and its live view', async () => {
     await client.query(DECLARE_CARD);
