@@ -22,11 +22,10 @@ begin
       return true;
     end if;
     -- a clock that was set back ends the wait, too
-    if clock_timestamp() not between v_started and v_started + await_change.patience then
-      return false;
-    end if;
+    exit when clock_timestamp() not between v_started and v_started + await_change.patience;
     perform pg_sleep(0.2);
   end loop;
+  return false;
 end
 $$;
 
