@@ -4879,6 +4879,40 @@ comment on column app_operator.slow_statement.plans is 'Plans that it was seen w
 comment on column app_operator.slow_statement.first_seen_at is 'When it was first slow.';
 comment on column app_operator.slow_statement.last_seen_at is 'When it was last slow.';
 
+create view app_operator.telemetry_day as
+ SELECT day,
+    kind,
+    event_count,
+    account_count
+   FROM app_public.telemetry_day d;
+comment on view app_operator.telemetry_day is '@behavior -query:resource:list -query:resource:connection
+What clients reported by day and kind; stays when the events go.';
+grant select on table app_operator.telemetry_day to app_operator;
+comment on column app_operator.telemetry_day.day is 'The day, in UTC.';
+comment on column app_operator.telemetry_day.kind is 'What occurred.';
+comment on column app_operator.telemetry_day.event_count is 'How often, as of the last drain.';
+comment on column app_operator.telemetry_day.account_count is 'How many accounts reported it, as of the last drain.';
+
+create view app_operator.telemetry_event as
+ SELECT id,
+    occurred_at,
+    day,
+    kind,
+    account_id,
+    payload,
+    received_at
+   FROM app_public.telemetry_event e;
+comment on view app_operator.telemetry_event is '@behavior -query:resource:list -query:resource:connection
+Something that a client reported.';
+grant select on table app_operator.telemetry_event to app_operator;
+comment on column app_operator.telemetry_event.id is 'The client''s name for the event, or ours.';
+comment on column app_operator.telemetry_event.occurred_at is 'When it occurred, by the client''s clock.';
+comment on column app_operator.telemetry_event.day is 'The day of that, in UTC.';
+comment on column app_operator.telemetry_event.kind is 'What occurred.';
+comment on column app_operator.telemetry_event.account_id is 'The account that reported it.';
+comment on column app_operator.telemetry_event.payload is 'What else the client says of it.';
+comment on column app_operator.telemetry_event.received_at is 'When it came in.';
+
 create view app_private.agent_feed_definition as
  SELECT f.account_id,
     u.id AS update_id,
@@ -10647,10 +10681,7 @@ begin
     'lastRunAt', (
       select extract(epoch from max(s.drained_at)) from millrace.source s
     ),
-    'tickers', (
-      select count(*) from pg_catalog.pg_stat_activity a
-      where a.datname = current_database() and a.application_name = 'millrace ticker'
-    ),
+    'tickers', app_private.tickers(),
     'hosts', (select count(*) from millrace.host),
     'drift', coalesce((
       select sum(d.keys_drifted) from millrace.drift_log d
@@ -10879,6 +10910,24 @@ grant execute on function app_hidden.open_guest_session(text) to app_account;
 grant execute on function app_hidden.open_guest_session(text) to app_anonymous;
 grant execute on function app_hidden.open_guest_session(text) to app_moderator;
 
+CREATE OR REPLACE FUNCTION app_hidden.queue_erasure()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_account_id constant bigint := app_hidden.current_account_id();
+begin
+  perform millrace.add_job('erase_telemetry',
+    jsonb_build_object('accountId', v_account_id::text), v_account_id::text);
+end
+$function$;
+comment on function app_hidden.queue_erasure() is 'Adds the job that erases the telemetry of the account of the request once it is deleted.';
+grant execute on function app_hidden.queue_erasure() to app_account;
+grant execute on function app_hidden.queue_erasure() to app_anonymous;
+grant execute on function app_hidden.queue_erasure() to app_moderator;
+
 CREATE OR REPLACE FUNCTION app_hidden.readiness()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -10898,10 +10947,7 @@ begin
     select jsonb_build_object(
       'migration', v_migration,
       'migrations', v_migrations,
-      'ticker', exists (
-        select from pg_catalog.pg_stat_activity a
-        where a.datname = current_database() and a.application_name = 'millrace ticker'
-      ),
+      'ticker', app_private.tickers() > 0,
       'pending', coalesce(sum(p.rows), 0),
       'oldestPendingSeconds',
       coalesce(round(extract(epoch from clock_timestamp() - min(p.oldest)), 3), 0),
@@ -10912,7 +10958,7 @@ begin
   );
 end
 $function$;
-comment on function app_hidden.readiness() is 'The last migration and how many there are, whether a ticker is connected, rows that no drain has taken yet, the age of the oldest, and the number of failed derivations.';
+comment on function app_hidden.readiness() is 'The last migration and how many there are, whether somebody ticks, rows that no drain has taken yet, the age of the oldest, and the number of failed derivations.';
 grant execute on function app_hidden.readiness() to app_anonymous;
 
 CREATE OR REPLACE FUNCTION app_hidden.refresh_session()
@@ -12648,6 +12694,25 @@ $function$;
 comment on function app_operator.run_now(text) is 'Brings a derivation up to date at once. MR012 for an unknown name, MR015 for a paused one.';
 grant execute on function app_operator.run_now(text) to app_operator;
 
+CREATE OR REPLACE FUNCTION app_operator.search_telemetry(payload jsonb, since date DEFAULT NULL::date, until date DEFAULT NULL::date, kind text DEFAULT NULL::text)
+ RETURNS SETOF app_operator.telemetry_event
+ LANGUAGE sql
+ STABLE ROWS 100
+BEGIN ATOMIC
+ SELECT e.id,
+     e.occurred_at,
+     e.day,
+     e.kind,
+     e.account_id,
+     e.payload,
+     e.received_at
+    FROM app_public.search_telemetry(search_telemetry.payload, search_telemetry.since, search_telemetry.until, search_telemetry.kind) e(account_id, id, occurred_at, day, kind, payload, received_at);
+END;
+comment on function app_operator.search_telemetry(jsonb,date,date,text) is '@behavior +order +backwards -array
+@listOrder DAY_DESC,OCCURRED_AT_DESC,ID_DESC,ACCOUNT_ID_DESC
+Events of the days from since to until (today if none is given) whose payload contains this, newest first, 1,000 at most.';
+grant execute on function app_operator.search_telemetry(jsonb,date,date,text) to app_operator;
+
 CREATE OR REPLACE FUNCTION app_operator.server_overview()
  RETURNS app_operator.server
  LANGUAGE sql
@@ -12795,6 +12860,42 @@ $function$;
 comment on function app_operator.slowest_statements(double precision) is 'Statements by the time they took in all, with a mean of at least min_mean_ms, as pg_stat_statements counts them. OP021 where it is not installed.';
 grant execute on function app_operator.slowest_statements(double precision) to app_operator;
 
+CREATE OR REPLACE FUNCTION app_operator.telemetry_days(since date DEFAULT NULL::date, until date DEFAULT NULL::date, kind text DEFAULT NULL::text)
+ RETURNS SETOF app_operator.telemetry_day
+ LANGUAGE sql
+ STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+ SELECT d.day,
+     d.kind,
+     d.event_count,
+     d.account_count
+    FROM app_operator.telemetry_day d
+   WHERE ((d.day >= COALESCE(telemetry_days.since, '-infinity'::date)) AND (d.day <= COALESCE(telemetry_days.until, 'infinity'::date)) AND ((telemetry_days.kind IS NULL) OR (d.kind = telemetry_days.kind)));
+END;
+comment on function app_operator.telemetry_days(date,date,text) is '@behavior +order +backwards -array
+@listOrder DAY_DESC,KIND_ASC
+What was reported on the days from since to until, of one kind, newest first.';
+grant execute on function app_operator.telemetry_days(date,date,text) to app_operator;
+
+CREATE OR REPLACE FUNCTION app_operator.telemetry_events(since date DEFAULT NULL::date, until date DEFAULT NULL::date, kind text DEFAULT NULL::text)
+ RETURNS SETOF app_operator.telemetry_event
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT e.id,
+     e.occurred_at,
+     e.day,
+     e.kind,
+     e.account_id,
+     e.payload,
+     e.received_at
+    FROM app_public.telemetry_events(telemetry_events.since, telemetry_events.until, telemetry_events.kind) e(account_id, id, occurred_at, day, kind, payload, received_at);
+END;
+comment on function app_operator.telemetry_events(date,date,text) is '@behavior +order +backwards -array
+@listOrder DAY_DESC,OCCURRED_AT_DESC,ID_DESC,ACCOUNT_ID_DESC
+Events of the days from since to until (today if none is given), of one kind, newest first.';
+grant execute on function app_operator.telemetry_events(date,date,text) to app_operator;
+
 CREATE OR REPLACE FUNCTION app_private.claim_analysis(conversation_id bigint)
  RETURNS TABLE(generation bigint, read_at timestamp with time zone, voter_ids bigint[], voted_ids bigint[], choices smallint[], opinion_ids bigint[], contents text[], moderated_ids bigint[], earlier_ids bigint[], earlier_x double precision[], earlier_y double precision[], earlier_groups smallint[])
  LANGUAGE sql
@@ -12931,7 +13032,8 @@ begin
   for v_partition in
     select p.partdefid::regclass
     from pg_catalog.pg_partitioned_table p
-    where p.partdefid <> 0 and pg_catalog.has_table_privilege(p.partdefid, 'select')
+    where p.partdefid <> 0 and p.partstrat = 'r'
+      and pg_catalog.has_table_privilege(p.partdefid, 'select')
   loop
     execute format('select count(*) from (select from %s limit 10000) q', v_partition)
       into default_partition_rows.rows;
@@ -12940,7 +13042,7 @@ begin
   end loop;
 end
 $function$;
-comment on function app_private.default_partition_rows() is 'Default partitions, and the rows in each, counted up to 10,000.';
+comment on function app_private.default_partition_rows() is 'Default partitions of ranges, and the rows in each, counted up to 10,000.';
 
 CREATE OR REPLACE FUNCTION app_private.delivery_request(delivery bigint)
  RETURNS TABLE(url text, secret text, body jsonb)
@@ -12995,6 +13097,47 @@ BEGIN ATOMIC
 END;
 comment on function app_private.derivation_status() is 'millrace.status, for the operator.';
 grant execute on function app_private.derivation_status() to app_operator;
+
+CREATE OR REPLACE PROCEDURE app_private.erase_telemetry(IN payload jsonb DEFAULT '{}'::jsonb, IN batch_size integer DEFAULT 10000)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  v_account_id constant bigint := (payload ->> 'accountId')::bigint;
+  v_deleted bigint[];
+  v_id bigint;
+  v_last uuid;
+begin
+  v_deleted := array(
+    select a.id
+    from app_public.account a
+    left join app_private.account_merge m on m.guest_id = a.id
+    left join app_public.account o on o.id = m.account_id
+    where a.deleted_at is not null and (m.guest_id is null or o.deleted_at is not null)
+      and (v_account_id is null or a.id in (
+        select v_account_id
+        union all
+        select g.guest_id from app_private.account_merge g where g.account_id = v_account_id
+      ))
+      and exists (select from app_public.telemetry_event e where e.account_id = a.id)
+  );
+  foreach v_id in array v_deleted loop
+    loop
+      -- a range of the key: deletes by rows of a subquery are planned as a join, over everything
+      v_last := (
+        select e.id from app_public.telemetry_event e
+        where e.account_id = v_id
+        order by e.id offset batch_size - 1 limit 1
+      );
+      delete from app_public.telemetry_event e
+        where e.account_id = v_id
+          and e.id <= coalesce(v_last, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+      commit;
+      exit when v_last is null;
+    end loop;
+  end loop;
+end
+$procedure$;
+comment on procedure app_private.erase_telemetry(jsonb,integer) is 'Erases the telemetry events of accounts that are deleted, of one by {"accountId": "7"}, with those of its guests; a batch a transaction.';
 
 CREATE OR REPLACE FUNCTION app_private.estimate_bloat(OUT relation oid, OUT table_bloat_bytes bigint, OUT index_bloat_bytes bigint)
  RETURNS SETOF record
@@ -14487,6 +14630,42 @@ begin
 end
 $function$;
 comment on function app_private.tg_analysis_run__delete_results() is 'Takes along the opinions and positions of deleted results.';
+
+CREATE OR REPLACE FUNCTION app_private.tickers()
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass;
+  v_jobs integer := 0;
+begin
+  select c.oid into v_table
+  from pg_catalog.pg_attribute a
+  join pg_catalog.pg_class c on c.oid = a.attrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = 'cron' and c.relname = 'job'
+    and (a.attname, a.atttypid) in (
+      ('active', 'boolean'::regtype), ('command', 'text'::regtype), ('database', 'text'::regtype)
+    )
+    and pg_catalog.has_schema_privilege(n.oid, 'usage')
+    and pg_catalog.has_table_privilege(c.oid, 'select')
+  group by c.oid
+  having count(*) = 3;
+  if found then
+    execute format(
+        'select count(*) from %s j where j.active and j.database = $1 and j.command ~* $2', v_table)
+      into v_jobs
+      using current_database()::text, '\mmillrace\.tick\M';
+  end if;
+  return v_jobs + (
+    select count(*) from pg_catalog.pg_stat_activity a
+    where a.datname = current_database() and a.application_name = 'millrace ticker'
+  );
+end
+$function$;
+comment on function app_private.tickers() is 'How many tick: connected tickers, and jobs of pg_cron in this database.';
 
 CREATE OR REPLACE FUNCTION app_private.wants_upkeep(patience double precision DEFAULT 1)
  RETURNS TABLE(relation text, reason text)
@@ -16871,6 +17050,7 @@ begin
   perform app_hidden.delete_discovery_of(v_account.id);
   perform app_hidden.delete_agents();
   perform app_hidden.end_access();
+  perform app_hidden.queue_erasure();
   update app_public.account a
     set display_name = null, deleted_at = now()
     where a.id = v_account.id
@@ -20496,6 +20676,27 @@ BEGIN ATOMIC
 END;
 comment on function millrace.apply_sql(regclass,name[],name[]) is 'Adds deltas to target rows, and those of locked rows to the carry table, as common table expressions.';
 
+CREATE OR REPLACE FUNCTION millrace.await_change(seen xid8, patience interval DEFAULT '00:00:01'::interval)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_started constant timestamptz := clock_timestamp();
+begin
+  loop
+    if pg_snapshot_xmax(pg_current_snapshot()) <> await_change.seen then
+      return true;
+    end if;
+    -- a clock that was set back ends the wait, too
+    exit when clock_timestamp() not between v_started and v_started + await_change.patience;
+    perform pg_sleep(0.2);
+  end loop;
+  return false;
+end
+$function$;
+comment on function millrace.await_change(xid8,interval) is 'Waits until a transaction has ended since a tick returned this as "seen"; false if none has for so long. In read committed.';
+
 CREATE OR REPLACE FUNCTION millrace.backfill(size integer DEFAULT NULL::integer)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -20913,6 +21114,35 @@ begin
 end
 $function$;
 comment on function millrace.check_key(regclass,text[]) is 'Refuses what cannot be a key: MR002, MR004, MR008, MR011.';
+
+CREATE OR REPLACE FUNCTION millrace.check_key_rows(definition regclass, key text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_origin record;
+begin
+  select count(distinct o.relation) as tables,
+      string_agg(format('%s of %s', a.attname, o.relation), ', ' order by k.position) as columns
+    into v_origin
+    from unnest(check_key_rows.key) with ordinality k(name, position)
+    join millrace.column_origins(check_key_rows.definition) o on o.name = k.name
+    join pg_catalog.pg_attribute a on a.attrelid = o.relation and a.attnum = o.attnum
+    where not exists (
+      select from pg_catalog.pg_index i
+      where i.indrelid = o.relation and i.indisprimary and o.attnum = any (i.indkey)
+    );
+  if v_origin.tables > 1 then
+    raise warning 'The key of % is made of rows of several tables', check_key_rows.definition using
+      detail = format('%s: where such rows change both before one drain, the row of the key that '
+        'they had stays until a reconcile finds it.', v_origin.columns),
+      hint = 'Take all columns of the key that can change from one table.';
+  end if;
+end
+$function$;
+comment on function millrace.check_key_rows(regclass,text[]) is 'Warns of a key whose columns are of several tables.';
 
 CREATE OR REPLACE FUNCTION millrace.check_keyed(derivation millrace.derivation, definition regclass)
  RETURNS void
@@ -24024,7 +24254,10 @@ declare
   v_text constant text := mapping_query.declared #>> '{}';
   v_view regclass;
   v_types text[];
+  v_rename text;
   v_cursor refcursor;
+  v_own record;
+  v_owns text[] := '{}';
 begin
   key_columns := case jsonb_typeof(mapping_query.declared)
     when 'array' then array(select jsonb_array_elements_text(mapping_query.declared))::name[]
@@ -24045,6 +24278,14 @@ begin
     query := format('select %s from changed', millrace.list(key_columns));
   end if;
 
+  for v_own in
+    select c.relname as name, format('%s %s', c.relname, c.oid) as other_name
+    from pg_catalog.pg_class c
+    where c.relnamespace = pg_my_temp_schema() and c.relname in ('changed', 'declared_mapping')
+  loop
+    execute format('alter table pg_temp.%I rename to %I', v_own.name, v_own.other_name);
+    v_owns := v_owns || format('alter table pg_temp.%I rename to %I', v_own.other_name, v_own.name);
+  end loop;
   execute format('create temporary view changed as select %s from %s', (
     select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
     from pg_catalog.pg_attribute a
@@ -24104,6 +24345,9 @@ begin
   end if;
   drop view pg_temp.declared_mapping;
   drop view pg_temp.changed;
+  foreach v_rename in array v_owns loop
+    execute v_rename;
+  end loop;
 end
 $function$;
 comment on function millrace.mapping_query(regclass,jsonb,name[],text[]) is 'A mapping of a declaration as a query over changed, and the columns that it needs; MR008, MR027.';
@@ -24500,6 +24744,7 @@ begin
   select d.* into v_d from millrace.derivation d where d.id = v_d.id;
   if v_d.strategy = 'incremental' then
     perform millrace.check_keyed(v_d, v_definition);
+    perform millrace.check_key_rows(v_definition, v_d.target_key);
   end if;
   if v_old.id is null then
     perform millrace.make_views(v_d);
@@ -29119,7 +29364,7 @@ begin
     )
     or to_regclass('graphile_worker.jobs') is null
   then
-    return false;
+    return null;
   end if;
   perform millrace.follow_jobs();
   perform millrace.mark_all(d.id)
@@ -29184,7 +29429,7 @@ begin
   return v_more;
 end
 $function$;
-comment on function millrace.schedule(integer) is 'Schedules what is due as graphile-worker jobs; true if more is due.';
+comment on function millrace.schedule(integer) is 'Schedules what is due as graphile-worker jobs; true if more is due, null if nothing waits.';
 
 CREATE OR REPLACE FUNCTION millrace.schedule_keys(id bigint, size integer)
  RETURNS boolean
@@ -29538,6 +29783,8 @@ CREATE OR REPLACE FUNCTION millrace.tick()
  SET search_path TO ''
 AS $function$
 declare
+  v_snapshot constant pg_snapshot := pg_current_snapshot();
+  v_due boolean;
   v_drain jsonb;
   v_vacuum jsonb := '[]';
 begin
@@ -29563,7 +29810,8 @@ begin
     v_drain := v_drain || '{"more": true}';
   end if;
   perform millrace.release_dead_hosts();
-  if millrace.schedule() then
+  v_due := millrace.schedule();
+  if v_due then
     v_drain := v_drain || '{"more": true}';
   end if;
   if exists (select from millrace.source s where s.drained_rows >= 20000)
@@ -29586,10 +29834,15 @@ begin
     select jsonb_agg(millrace.qualified_name(due.relation)) into v_vacuum
       from (table log union all table work) due;
   end if;
+  if v_due is null and v_drain @> '{"more": false}'
+    and pg_snapshot_xmin(v_snapshot) = pg_snapshot_xmax(v_snapshot)
+  then
+    v_drain := v_drain || jsonb_build_object('seen', pg_snapshot_xmax(v_snapshot)::text);
+  end if;
   return v_drain || jsonb_build_object('vacuum', v_vacuum);
 end
 $function$;
-comment on function millrace.tick() is 'Drains and schedules what is due; to be called every 250 ms, at once again while the result has "more": true. Returns what drain returns, and in "vacuum" the logs that the caller should vacuum now.';
+comment on function millrace.tick() is 'Drains and schedules what is due; to be called every 250 ms, at once again while the result has "more": true, and where it has "seen" after await_change of that. Returns what drain returns, and in "vacuum" the logs that the caller should vacuum now.';
 
 CREATE OR REPLACE FUNCTION millrace.tried_again_at(last_error_at timestamp with time zone, retry_at timestamp with time zone, marked_at timestamp with time zone)
  RETURNS timestamp with time zone
