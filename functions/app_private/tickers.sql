@@ -1,8 +1,8 @@
 /*
  * How many tick: the connections of tickers, by the name that they give themselves, and the jobs of
  * pg_cron that call millrace.tick() in this database. pg_cron connects for each run anew, so what
- * there is to see of it is its job: the engine owner's, in the database of its own. Whatever else is
- * called cron.job, or may not be read, is none.
+ * there is to see of it is its job: the engine owner's, in the database of its own. Whatever else
+ * is called cron.job, or may not be read, is none.
  */
 create or replace function app_private.tickers()
   returns integer
