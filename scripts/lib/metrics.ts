@@ -22,6 +22,8 @@ export interface CacheStatistics {
   misses: number;
   entries: number;
   evictions?: number;
+  /** What the hosts share; null without one. */
+  redis?: { connected: boolean } | null;
 }
 
 /** A part of what the database says of itself: app_hidden.engine_metrics(). */
@@ -432,6 +434,16 @@ function registerSources(
     const entries = gauge('millrace_cache_entries', 'Responses in the cache.', [], () => {
       entries.set(cache()?.entries ?? 0);
     });
+    const connected = gauge(
+      'millrace_cache_redis_connected',
+      'Whether the Redis that hosts share their answers in is there (1) or away (0).',
+      [],
+      () => {
+        const redis = cache()?.redis;
+        if (redis) connected.set(redis.connected ? 1 : 0);
+        else connected.remove();
+      },
+    );
   }
   return engine ? registerEngine(register, gauge, engine) : () => Promise.resolve();
 }

@@ -1613,6 +1613,27 @@ describe('a relation that a job fills', () => {
     await checkLive(client, CARD);
   });
 
+  test('waits for another that puts a new relation in the place of the old one', async () => {
+    const before = await one("select 'd.card'::regclass::oid");
+    await client.query(`
+      drop view d.card_definition;
+      create view d.card_definition as
+        ${CARD.select.replace('count(f.id) as photos', 'count(f.id)::integer as photos')}`);
+    const first = await db.connect();
+    await first.query('begin');
+    await first.query(DECLARE_CARD);
+    const second = await db.connect();
+    const pid = await backendPid(second);
+    const declared = second.query(DECLARE_CARD);
+    declared.catch(() => undefined);
+    await waitUntilBlocked(client, pid);
+    await first.query('commit');
+    await declared;
+    expect(await one("select 'd.card'::regclass::oid")).not.toBe(before);
+    await checkRows(client, CARD);
+    await checkLive(client, CARD);
+  });
+
   test('stays paused when it is paused meanwhile', async () => {
     const gate = await closeGate();
     const { job } = await startJob();

@@ -121,6 +121,11 @@ test('without Redis every host goes on by itself, and is right', async () => {
     () => statistics(api.server).redis!.connected || statistics(other).redis!.connected,
     (connected) => !connected,
   );
+  const measured = async () =>
+    /^millrace_cache_redis_connected (\d)$/m.exec(
+      await (await fetch(`${api.server.url}/metrics`)).text(),
+    )?.[1];
+  expect(await measured()).toBe('0');
   await rename('Alone');
   expect((await ask(api.server)).title).toBe('Alone');
   expect((await ask(api.server)).from).toBe('millrace; hit');
@@ -129,6 +134,7 @@ test('without Redis every host goes on by itself, and is right', async () => {
 
   await redis.restart();
   await ready();
+  expect(await measured()).toBe('1');
   await rename('Together');
   expect((await ask(api.server)).title).toBe('Together');
   expect((await ask(other)).title).toBe('Together');
