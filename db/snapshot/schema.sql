@@ -24640,13 +24640,6 @@ begin
     from unnest(v_d.target_key) with ordinality k(name, position) order by k.position
   );
   perform millrace.check_definition(v_definition);
-  v_mappings := millrace.mappings(
-    v_definition, v_d.strategy, v_d.target_key, v_key_types, materialize.sources);
-  v_upstream := array(
-    select r.relation from millrace.definition_reads(v_definition) r
-    where r.kind = 'm' or exists (
-      select from millrace.derivation d where d.kind = 'materialize' and d.target = r.relation)
-  );
   v_d.fingerprint := millrace.fingerprint(v_definition);
   v_d.debounce := materialize.debounce;
   v_d.max_wait := materialize.max_wait;
@@ -24669,6 +24662,15 @@ begin
   end if;
   perform millrace.lock_engine();
   select d.* into v_old from millrace.derivation d where d.name = v_d.name;
+  -- what a declaration that this one waited for has put in the place of another
+  v_d.target := to_regclass(format('%I.%I', v_parts[1], v_parts[2]));
+  v_mappings := millrace.mappings(
+    v_definition, v_d.strategy, v_d.target_key, v_key_types, materialize.sources);
+  v_upstream := array(
+    select r.relation from millrace.definition_reads(v_definition) r
+    where r.kind = 'm' or exists (
+      select from millrace.derivation d where d.kind = 'materialize' and d.target = r.relation)
+  );
   if v_old.kind <> 'materialize' then
     raise exception 'There is already a % named %', v_old.kind, v_d.name using
       errcode = 'MR025',
