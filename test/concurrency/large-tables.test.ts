@@ -101,7 +101,7 @@ test('a batch reads of the through table what it needs, key by key by index', as
         "explain execute batch ('{2000}', 20)",
       );
       const text = plan.map((line) => line['QUERY PLAN']).join('\n');
-      expect(text).toMatch(/room_of_hotel.*\n *Index Cond: \(hotel_id = b(_\d+)?\.id\)/);
+      expect(text).toMatch(/room_of_hotel.*\n *Index Cond: .*\bhotel_id = b(_\d+)?\.id\)/);
       expect(text).not.toMatch(/Seq Scan on (room|stay)/);
     }),
   );
