@@ -260,7 +260,11 @@ async function setUp(client: pg.Client, variant: Variant): Promise<void> {
   // Derived relations stay: none reads votes.
   const { rows } = await client.query<{ name: string }>(
     `select d.name from millrace.derivation d
-     where d.kind = 'react' or d.kind = 'counter' and $1 order by d.id desc`,
+     where d.kind = 'react' or d.kind = 'counter' and $1 and exists (
+       select from millrace.reading r
+       where r.name = d.name and r.relation = 'app_public.opinion_vote'::regclass
+     )
+     order by d.id desc`,
     [sql !== null],
   );
   for (const { name } of rows) await client.query('select millrace.drop($1)', [name]);
