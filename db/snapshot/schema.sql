@@ -24976,6 +24976,26 @@ end
 $function$;
 comment on function millrace.newest_sql(regclass,text,name[],text[],name[]) is 'A look-up by a unique key that comes to the newest version of a row first, as SQL.';
 
+CREATE OR REPLACE FUNCTION millrace.oldest_mark(id bigint)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_first_at timestamptz;
+begin
+  if exists (select from millrace.failed_key f where f.derivation = oldest_mark.id) then
+    return null;
+  end if;
+  execute format('select min(w.first_at) from %s w', (
+    select millrace.qualified_name(d.work) from millrace.derivation d where d.id = oldest_mark.id
+  )) into v_first_at;
+  return v_first_at;
+end
+$function$;
+comment on function millrace.oldest_mark(bigint) is 'Since when the key of a relation that has waited longest is behind; null if one has failed.';
+
 CREATE OR REPLACE FUNCTION millrace.open_log_sql(relation regclass, since text DEFAULT 'undrained'::text)
  RETURNS text
  LANGUAGE sql
@@ -29355,7 +29375,8 @@ declare
   v_looked timestamptz;
   v_busy regclass[] := '{}';
   v_d record;
-  v_next record;
+  v_first_at timestamptz;
+  v_due_at timestamptz;
   v_job bigint;
   v_more boolean := false;
 begin
@@ -29385,7 +29406,8 @@ begin
       join millrace.dependency u on u.upstream = d.target
       where depth.level < 100
     )
-    select d.id, d.name, d.kind, d.strategy, d.state, d.target, d.max_wait, r.job_id, r.look_at
+    select d.id, d.name, d.kind, d.strategy, d.state, d.target, d.debounce, d.max_wait,
+      r.job_id, r.look_at
     from (select depth.id, max(depth.level) as level from depth group by depth.id) o
     join millrace.derivation d
       on d.id = o.id and d.state in ('active', 'backfilling')
@@ -29404,13 +29426,17 @@ begin
       continue;
     end if;
     v_looked := clock_timestamp();
-    select min(w.due_at) as due_at, min(w.first_at) as first_at into v_next
-      from millrace.waiting(v_d.id) w;
-    if v_d.state = 'active' and v_next.due_at > v_now then
+    v_first_at := case when v_d.strategy = 'incremental' then millrace.oldest_mark(v_d.id) end;
+    v_due_at := '-infinity';
+    if not coalesce(millrace.is_due(v_first_at, v_now, v_d.debounce, v_d.max_wait), false) then
+      select min(w.due_at), min(w.first_at) into v_due_at, v_first_at
+        from millrace.waiting(v_d.id) w;
+    end if;
+    if v_d.state = 'active' and v_due_at > v_now then
       -- not more often than costs a twentieth of the time
       update millrace.run r
         set look_at = greatest(
-          least(v_next.due_at, v_now + interval '200 ms'),
+          least(v_due_at, v_now + interval '200 ms'),
           clock_timestamp() + (clock_timestamp() - v_looked) * 20)
         where r.derivation = v_d.id and r.key = '[]';
       continue;
@@ -29419,7 +29445,7 @@ begin
     continue when exists (
       select from millrace.dependency u
       where u.derivation = v_d.id and u.upstream = any (v_busy)
-    ) and (v_next.first_at is null or v_next.first_at + v_d.max_wait * 2 > v_now);
+    ) and (v_first_at is null or v_first_at + v_d.max_wait * 2 > v_now);
     v_job := millrace.add_job(
       case v_d.strategy when 'refresh' then 'refresh' else 'recompute' end,
       jsonb_build_object('name', v_d.name), v_d.name);
