@@ -10,10 +10,10 @@ export interface Part {
 const TIMEOUT = 30_000;
 
 /**
- * Runs a process until SIGINT, SIGTERM or SIGHUP (its terminal is closed), then stops its parts, the last started first. A second
- * signal ends it at once. When starting fails, what was already started is stopped; what starts
- * while the process is being stopped is stopped too. Who stops reading what it prints does not end it:
- * it would die without stopping anything.
+ * Runs a process until SIGINT, SIGTERM or SIGHUP (its terminal is closed), then stops its parts,
+ * the last started first. A second signal ends it at once. When starting fails, what was already
+ * started is stopped; what starts while the process is being stopped is stopped too. Who stops
+ * reading what it prints does not end it: it would die without stopping anything.
  *
  * @param start starts the parts and hands each to `add` as soon as it runs.
  * @throws what `start` throws.

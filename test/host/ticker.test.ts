@@ -127,6 +127,14 @@ describe('the ticker', () => {
     expect(await calls()).toBe(50);
   });
 
+  test('ticks no faster because others write what nobody reads', async () => {
+    // A transaction has ended since this one: that is noticed, but not at once, again and again.
+    const begun = performance.now();
+    const { rows } = await db.pool.query("select millrace.await_change('3') as noticed");
+    expect(rows).toEqual([{ noticed: true }]);
+    expect(performance.now() - begun).toBeGreaterThan(190);
+  });
+
   test('vacuums what the tick asks for, on another connection, and no other text', async () => {
     await db.pool.query('create table millrace_log."odd ""name"()');
     await plantTick(
