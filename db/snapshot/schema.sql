@@ -20685,17 +20685,17 @@ declare
   v_started constant timestamptz := clock_timestamp();
 begin
   loop
+    perform pg_sleep(0.2);
     if pg_snapshot_xmax(pg_current_snapshot()) <> await_change.seen then
       return true;
     end if;
     -- a clock that was set back ends the wait, too
     exit when clock_timestamp() not between v_started and v_started + await_change.patience;
-    perform pg_sleep(0.2);
   end loop;
   return false;
 end
 $function$;
-comment on function millrace.await_change(xid8,interval) is 'Waits until a transaction has ended since a tick returned this as "seen"; false if none has for so long. In read committed.';
+comment on function millrace.await_change(xid8,interval) is 'Waits until a transaction has ended since a tick returned this as "seen", 0.2 s at least; false if none has for so long. In read committed.';
 
 CREATE OR REPLACE FUNCTION millrace.backfill(size integer DEFAULT NULL::integer)
  RETURNS boolean
