@@ -26,7 +26,7 @@ begin
       || (millrace.exact_rows_sql(v_d) || ';')
       || (millrace.live_sql(v_d) || ';')
       || '-- recompute, a batch: $1 the last key of the one before, $2 the size, $3 all'::text
-      || (millrace.recompute_sql(v_d) || ';');
+      || (millrace.recompute_sql(v_d, 'next') || ';');
   end if;
   return v_parts
     || '-- all of it afresh'::text

@@ -19,7 +19,9 @@ begin
   -- the same choice as in the batch, whose text it is
   execute format(
     E'with %s\nselect jsonb_build_array(%s), array[%s] from batch',
-    substring(millrace.recompute_sql(v_d) from '^with (batch as materialized \(.*?\n\)),\ntaken'),
+    substring(
+      millrace.recompute_sql(v_d, case when fail_key.after is null then 'first' else 'next' end)
+      from '^with (batch as materialized \(.*?\n\)),\ntaken'),
     millrace.list(v_d.target_key),
     millrace.list(v_d.target_key, '%I::text'))
     into v_key, v_last

@@ -21,11 +21,12 @@ as $$
 declare
   v_d constant millrace.derivation := recompute_keys.derivation;
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
+  v_batch constant text := case when recompute_keys.after is null then 'first' else 'next' end;
   v_statement name;
 begin
   perform set_config('millrace.writer', 'engine', true);
   if recompute_keys.listed is null then
-    v_statement := format('millrace_recompute_%s_%s', v_d.id, left(md5(
+    v_statement := format('millrace_recompute_%s_%s_%s', v_batch, v_d.id, left(md5(
       row(v_d.name, v_d.edition, v_d.target, v_d.target_key, v_d.columns, v_d.work, v_d.debounce,
         v_d.max_wait,
         array(
@@ -37,13 +38,13 @@ begin
         ))::text), 12));
     if not exists (select from pg_prepared_statements s where s.name = v_statement) then
       execute format('prepare %I(text[], integer, boolean) as %s',
-        v_statement, millrace.recompute_sql(v_d));
+        v_statement, millrace.recompute_sql(v_d, v_batch));
     end if;
     execute format('execute %I(%L, %L, %L)', v_statement,
         recompute_keys.after, recompute_keys.size, recompute_keys.everything)
       into keys, marks, last_key, changed;
   else
-    execute millrace.recompute_sql(v_d, true)
+    execute millrace.recompute_sql(v_d, 'listed')
       into keys, marks, last_key, changed
       using recompute_keys.listed;
   end if;

@@ -134,6 +134,51 @@ describe.each(STATES)('with %s', (_, prepare) => {
   });
 });
 
+describe('a recompute of many batches in one transaction', () => {
+  /** How many entries of the index of marks a statement in a batch of its own reads, in all. */
+  const entriesRead = async (batch: string): Promise<number> => {
+    await client.query('begin');
+    await client.query(`update d.photo set size = size + 1`);
+    await client.query('select millrace.drain()');
+    const read = async () => {
+      const { rows } = await client.query<{ read: number }>(`
+        select pg_stat_get_xact_tuples_returned(indexrelid)::integer as read
+        from pg_index where indrelid = 'millrace_log.d__card__work'::regclass`);
+      return rows[0]!.read;
+    };
+    const before = await read();
+    await client.query(`do $do$
+      declare
+        v_after text[];
+        v_batch jsonb;
+      begin
+        loop
+          ${batch}
+          exit when not (v_batch ->> 'more')::boolean;
+          v_after := array(select jsonb_array_elements_text(v_batch -> 'after'));
+        end loop;
+      end $do$`);
+    const after = await read();
+    await client.query('rollback');
+    return after - before;
+  };
+
+  test('begins each batch where the last one ended', async () => {
+    const read = await entriesRead(`
+      select millrace.recompute_batch(id, v_after, 100, everything => true) into v_batch
+      from millrace.derivation where name = 'd.card';`);
+    expect(read).toBeGreaterThanOrEqual(ALBUMS);
+    expect(read).toBeLessThan(ALBUMS * 3);
+  });
+
+  test('would be seen to go through what is taken', async () => {
+    const read = await entriesRead(`
+      select millrace.recompute_batch(id, null, 100, everything => true) into v_batch
+      from millrace.derivation where name = 'd.card';`);
+    expect(read).toBeGreaterThan(ALBUMS * 10);
+  });
+});
+
 describe('the checks', () => {
   test('see a scan', async () => {
     expect(await scansIn('select count(*) from d.photo where size + 0 = 1')).toEqual(['d.photo']);

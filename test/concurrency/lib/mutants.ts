@@ -546,9 +546,10 @@ export const MUTANTS: Mutant[] = [
     edits: [
       {
         routine: 'millrace.recompute_sql',
-        find: 'where $1 is null or (%1$s) > (%3$s)',
-        replace: `where ($1 is null or (%1$s) > (%3$s)) and marked_at > coalesce((
-          select p.finished_at from millrace.progress p where p.derivation = %6$s), ''-infinity'')`,
+        // the scenario's batches are the first ones, which have no other condition
+        find: "'%3$s'",
+        replace: `'  where marked_at > coalesce((
+          select p.finished_at from millrace.progress p where p.derivation = %6$s), ''-infinity'')'`,
       },
     ],
     caughtBy: 'a change of a key while its job computes it',
