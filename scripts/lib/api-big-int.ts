@@ -27,12 +27,15 @@ export const BigIntPlugin: GraphileConfig.Plugin = {
 
 /** The number as a text, which is how it travels to Postgres. */
 function toBigInt(value: unknown): string {
-  const text = Number.isSafeInteger(value) ? String(value) : value;
-  if (typeof text !== 'string' || !/^-?[0-9]{1,19}$/.test(text)) {
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new GraphQLError('BigInt takes numbers above 2^53 as strings: as such they are exact');
+  }
+  const text = typeof value === 'number' ? String(value) : value;
+  if (typeof text !== 'string' || !/^-?[0-9]{1,1000}$/.test(text)) {
     throw new GraphQLError('BigInt takes a whole number, or a string of one');
   }
   if (BigInt(text) < MIN || BigInt(text) > MAX) {
-    throw new GraphQLError('BigInt takes numbers of eight bytes');
+    throw new GraphQLError(`BigInt takes numbers from ${MIN} to ${MAX}`);
   }
   return text;
 }

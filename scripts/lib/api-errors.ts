@@ -66,7 +66,9 @@ export function maskError(error: GraphQLError): GraphQLError | GraphQLFormattedE
     return describeBadRequest(error);
   }
   if (isSafeError(cause)) {
-    return rewrite(error, cause.message, { ...BAD_INPUT, ...cause.extensions });
+    // The status is that of the response, not a part of it.
+    const { statusCode, ...extensions } = cause.extensions ?? {};
+    return rewrite(error, cause.message, { ...BAD_INPUT, ...extensions });
   }
   if (cause instanceof pg.DatabaseError && APPLICATION_SQLSTATE.test(cause.code ?? '')) {
     const { code, detail, hint } = cause;

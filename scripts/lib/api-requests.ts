@@ -66,14 +66,19 @@ export const RequestsPlugin: GraphileConfig.Plugin = {
   grafserv: {
     middleware: {
       async processRequest(next, event) {
-        const { path, headers } = event.requestDigest;
-        if (path !== event.resolvedPreset.grafserv?.graphqlPath) return next();
+        const { path, headers, method } = event.requestDigest;
+        const { graphqlPath, graphqlOverGET } = event.resolvedPreset.grafserv ?? {};
+        if (path !== graphqlPath) return next();
         const accept = headers.accept;
         if (accept !== undefined && (accept.length > ACCEPT_MAX || !ACCEPT.test(accept))) {
           return refusal(406, {}) as never;
         }
         const result = (await next()) as Result | null;
         if (result === null) return null as never;
+        if (result.statusCode === 405) {
+          // A query may come by GET where that is served; what came by GET itself was more than one.
+          result.headers.allow = graphqlOverGET && method !== 'GET' ? 'GET, POST' : 'POST';
+        }
         return challenged(refused(result) ?? explained(result)) as never;
       },
       async processGraphQLRequestBody(next, event) {
@@ -104,7 +109,7 @@ function isSubscription(query: string, operationName: unknown): boolean {
 }
 
 function explained(result: Result): Result {
-  if (result.type === 'error') return refusal(result.statusCode, {});
+  if (result.type === 'error') return refusal(result.statusCode, result.headers ?? {});
   if (result.type !== 'buffer' || result.statusCode < 400) return result;
   const { errors } = JSON.parse(result.buffer?.toString('utf8') ?? '{}') as {
     errors?: { message: string; extensions?: { code?: string } }[];
@@ -151,9 +156,7 @@ function refused(result: Result): Result | null {
 }
 
 /** Adds to a refusal of a token how to be somebody (RFC 9110, 15.5.2). */
-export function challenged<T extends { statusCode?: number; headers?: Record<string, string> }>(
-  result: T,
-): T {
+function challenged(result: Result): Result {
   if (result.statusCode !== 401) return result;
   return { ...result, headers: { ...result.headers, 'www-authenticate': 'Bearer' } };
 }

@@ -3,7 +3,6 @@ import './graphile-env.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import pg from 'pg';
 import { makeSchema } from 'postgraphile';
-import { makePgService } from 'postgraphile/adaptors/pg';
 import { SafeError } from 'postgraphile/grafast';
 import { grafserv } from 'postgraphile/grafserv/node';
 import { type ExecutionArgs, getOperationAST } from 'postgraphile/graphql';
@@ -14,11 +13,12 @@ import { limitsPlugin } from './api-limits.ts';
 import { ListOrderPlugin } from './api-list-order.ts';
 import { NamesPlugin } from './api-names.ts';
 import { PagesPlugin } from './api-pages.ts';
-import { challenged } from './api-requests.ts';
+import { RequestsPlugin } from './api-requests.ts';
 import { TokenError } from './jwt.ts';
 import { log } from './log.ts';
 import { verifyOperator } from './operator-token.ts';
 import { guarded } from './pg-owner.ts';
+import { makeApiPgService } from './pg-service.ts';
 
 /*
  * The operator endpoint: schema app_operator at `/operator/graphql`. A schema, a login and tokens of
@@ -75,7 +75,13 @@ export function makeOperatorSchema(
 ): ReturnType<typeof makeSchema> {
   return makeSchema({
     extends: [PRESET, extend],
-    pgServices: [makePgService({ pool, schemas: OPERATOR_SCHEMAS })],
+    // Statements without names, as behind a pooler: there may be one, and few are sent twice.
+    pgServices: [
+      makeApiPgService(
+        { pooled: true, anonymous: pool, reads: pool, writes: pool },
+        OPERATOR_SCHEMAS,
+      ),
+    ],
     grafast: {
       context: (request, args) => ({
         pgSettings: {
@@ -115,7 +121,7 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorE
   const pool = makeOperatorPool(options.connectionString);
   try {
     const { schema, resolvedPreset } = await makeOperatorSchema(pool, {
-      plugins: [operatorPlugin(options.key)],
+      plugins: [RequestsPlugin, operatorPlugin(options.key)],
       grafserv: { graphiql: options.development },
     });
     const api = grafserv({ schema, preset: resolvedPreset });
@@ -147,10 +153,6 @@ function operatorPlugin(key: Uint8Array): GraphileConfig.Plugin {
     before: ['MillraceLimitsPlugin'],
     grafserv: {
       middleware: {
-        async processRequest(next) {
-          const result = await next();
-          return result && challenged(result as never);
-        },
         async processGraphQLRequestBody(next, event) {
           if (event.request === undefined) throw new Error('Only HTTP requests are served');
           try {

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startWireProxy } from '../../scripts/bench/wire-proxy.ts';
 import { startAnnouncements } from '../../scripts/lib/announcements.ts';
 import { issueToken, tokenKey } from '../../scripts/lib/jwt.ts';
 import { type OperatorEndpoint, startOperator } from '../../scripts/lib/operator.ts';
@@ -210,6 +211,44 @@ describe('who may ask', () => {
   });
 });
 
+test('a database that is away is 503', async () => {
+  const proxy = await startWireProxy(db.operatorConnectionString);
+  const distant = await startOperator({
+    connectionString: proxy.connectionString,
+    key,
+    development: false,
+  });
+  const own = createServer((request, response) => void distant.handle(request, response));
+  await new Promise<void>((resolve) => own.listen(0, '127.0.0.1', resolve));
+  try {
+    await proxy.close();
+    const answer = await until(
+      async () => {
+        const response = await fetch(
+          `http://127.0.0.1:${(own.address() as AddressInfo).port}/operator/graphql`,
+          {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+            body: JSON.stringify({ query: '{ serverOverview { version } }' }),
+          },
+        );
+        return {
+          status: response.status,
+          again: response.headers.get('retry-after'),
+          ...((await response.json()) as Pick<Answer, 'errors'>),
+        };
+      },
+      ({ status }) => status === 503,
+    );
+    expect(answer.again).toBe('2');
+    expect(answer.errors?.[0]?.extensions?.code).toBe('OP016');
+  } finally {
+    await distant.stop();
+    own.closeAllConnections();
+    await new Promise((resolve) => own.close(resolve));
+  }
+});
+
 test('what there is to ask', async () => {
   const { __schema } = await data(`{ __schema {
     queryType { fields { name } } mutationType { fields { name } } } }`);
@@ -369,6 +408,13 @@ describe('what the server does', () => {
     const { indexAdvices } = await data(
       '{ indexAdvices(first: 100) { nodes { kind tableName indexName reason statement } } }',
     );
+    // Of the tables of the project itself there is nothing to drop.
+    expect(
+      indexAdvices.nodes.filter(
+        (it: { kind: string; tableName: string }) =>
+          it.kind === 'duplicate' && it.tableName !== 'app_private.advised',
+      ),
+    ).toEqual([]);
     const own = indexAdvices.nodes.filter(
       (it: { tableName: string }) => it.tableName === 'app_private.advised',
     );

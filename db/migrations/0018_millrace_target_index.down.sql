@@ -1,0 +1,1 @@
+create index derivation_target_idx on millrace.derivation (target);
