@@ -26,6 +26,7 @@ declare
     '^(@(behavior -insert -update -delete|primaryKey|foreignKey)[^\n]*(\n|$))+';
   v_column record;
   v_relation regclass;
+  v_origins jsonb;
 begin
   select d.* into strict v_d from millrace.derivation d where d.id = dress.id;
   v_names := millrace.relation_names(v_d.name);
@@ -44,6 +45,12 @@ begin
     perform millrace.dress_live(v_d);
   end if;
 
+  -- read once: the parse trees of large views take milliseconds
+  v_origins := (
+    select jsonb_agg(jsonb_build_object(
+      'name', o.name, 'relation', o.relation::oid, 'attnum', o.attnum))
+    from millrace.column_origins(v_names.definition::regclass) o
+  );
   v_tags := millrace.smart_tags(v_d);
   v_text := regexp_replace(
     coalesce(obj_description(v_d.target, 'pg_class'), ''), v_generated, '');
@@ -77,7 +84,8 @@ begin
       left join pg_catalog.pg_attribute t on t.attrelid = v_d.target and t.attname = a.attname
       left join pg_catalog.pg_attribute v
         on v.attrelid = to_regclass(v_d.definition) and v.attname = a.attname
-      left join millrace.column_origins(v_names.definition::regclass) o on o.name = a.attname
+      left join jsonb_to_recordset(v_origins) o(name name, relation oid, attnum smallint)
+        on o.name = a.attname
       where a.attrelid = v_relation and a.attnum > 0 and not a.attisdropped
     loop
       if v_column.comment is not null then

@@ -217,8 +217,9 @@ begin
     perform millrace.make_views(v_d);
   end if;
   perform millrace.hand_over(v_d);
-  perform millrace.dress(v_d.id);
-  perform millrace.rebuild_if_small(v_d.id);
+  if not millrace.rebuild_if_small(v_d.id) then
+    perform millrace.dress(v_d.id);
+  end if;
   return v_d.name;
 end
 $$;

@@ -1,9 +1,10 @@
 /*
  * Fills a small relation at once, inside the declaration: the lock that the declaration holds on
  * the sources would make writers wait while a large one is filled, so those are left to the job.
+ * Returns whether it did.
  */
 create or replace function millrace.rebuild_if_small(id bigint)
-  returns void
+  returns boolean
   language plpgsql
   volatile
   set search_path to ''
@@ -26,11 +27,13 @@ begin
     perform millrace.lock_relation(rebuild_if_small.id);
     begin
       perform millrace.rebuild(rebuild_if_small.id);
+      return true;
     exception when lock_not_available then
       -- somebody is reading what is to be replaced: the job will have more patience
       null;
     end;
   end if;
+  return false;
 end
 $$;
 

@@ -67,6 +67,16 @@ interface CatalogObject {
   version: string;
 }
 
+/** What there is at a moment. */
+interface Catalog {
+  /** By class and id. */
+  objects: Map<string, CatalogObject>;
+  /** How many rows the catalogs have, those of extensions too. */
+  total: number;
+  /** The age of the newest version: what is written later has a lower one. */
+  newest: number;
+}
+
 /** Undefined function, table, object, column, schema: made, perhaps, by a later file. */
 const UNDEFINED = new Set(['42883', '42P01', '42704', '42703', '3F000']);
 
@@ -239,7 +249,7 @@ async function plan(
   applied: Map<string, Applied>,
   scope: Scope,
 ): Promise<ReplaceablePlan> {
-  const existing = await identities(client, await catalog(client, scope));
+  const existing = await identities(client, (await catalog(client, scope)).objects);
   const changed = files.filter(({ path, checksum }) => {
     const before = applied.get(path);
     return before?.checksum !== checksum || !before.objects.every((it) => existing.has(it));
@@ -270,7 +280,7 @@ async function apply(
   const pending = new Set(changed);
   const applications = new Map<string, number>();
   // The catalogs as the last file left them, while nothing else has changed them.
-  let latest: Map<string, CatalogObject> | null = null;
+  let latest: Catalog | null = null;
 
   for (const path of removed.filter(isDerived)) {
     await withdraw(path);
@@ -350,8 +360,8 @@ async function apply(
       latest = catalogBefore;
       return failure;
     }
-    const after = await catalog(client, scope);
-    const made = await madeBy(client, file, catalogBefore, after, before);
+    const after = await catalog(client, scope, catalogBefore);
+    const made = await madeBy(client, file, catalogBefore.objects, after.objects, before);
     pending.delete(file.path);
     if (!result.applied.includes(file.path)) result.applied.push(file.path);
     await record(file, made);
@@ -510,14 +520,16 @@ async function declare(
 
 /**
  * Everything that a replaceable file of the scope can make, outside the schemas of the system and
- * the queues.
+ * the queues. Of what is `known` from earlier in the same transaction only the changes are fetched:
+ * it is asked again after every file.
  */
 async function catalog(
   client: pg.ClientBase,
-  { schemas, bookkeeping }: Scope,
-): Promise<Map<string, CatalogObject>> {
-  const { rows } = await client.query<CatalogObject>({
-    // Named: it is asked again after every file, and planning takes as long as reading.
+  scope: Scope,
+  known: Catalog | null = null,
+): Promise<Catalog> {
+  const { rows } = await client.query<{ total: number; written: CatalogRow[] }>({
+    // Named: planning takes as long as reading.
     name: 'replaceable_catalog',
     text: `with schema as (
       select oid
@@ -525,7 +537,7 @@ async function catalog(
       where nspname !~ '^pg_'
         and nspname not in ('information_schema', 'graphile_worker', 'pgboss', $2)
         and ($1::text[] is null or nspname = any($1))
-    ), object as (
+    ), object as materialized (
       select 'pg_catalog.pg_proc'::regclass as classid, oid as objid, xmin
       from pg_catalog.pg_proc
       where pronamespace in (select oid from schema)
@@ -550,19 +562,38 @@ async function catalog(
       join pg_catalog.pg_class on pg_class.oid = polrelid
       where relnamespace in (select oid from schema)
     )
-    select classid::oid::text as classid, objid::text as objid, xmin::text as version
-    from object
-    where not exists (
-      select
-      from pg_catalog.pg_depend
-      where pg_depend.classid = object.classid
-        and pg_depend.objid = object.objid
-        and deptype = 'e'
-    )`,
-    values: [schemas, bookkeeping],
+    select
+      (select count(*) from object)::integer as total,
+      (
+        select coalesce(
+          jsonb_agg(jsonb_build_array(classid::oid::text, objid::text, xmin::text, age(xmin))), '[]')
+        from object
+        where ($3::integer is null or age(xmin) < $3) and not exists (
+          select
+          from pg_catalog.pg_depend
+          where pg_depend.classid = object.classid
+            and pg_depend.objid = object.objid
+            and deptype = 'e'
+        )
+      ) as written`,
+    values: [scope.schemas, scope.bookkeeping, known?.newest ?? null],
   });
-  return new Map(rows.map((row) => [`${row.classid}/${row.objid}`, row]));
+  const { total, written } = rows[0]!;
+  const objects = new Map(known?.objects);
+  let newest = known?.newest ?? Number.MAX_SAFE_INTEGER;
+  for (const [classid, objid, version, age] of written) {
+    objects.set(`${classid}/${objid}`, { classid, objid, version });
+    newest = Math.min(newest, age);
+  }
+  // Something is gone: changes do not tell what.
+  if (known !== null && total - known.total !== objects.size - known.objects.size) {
+    return await catalog(client, scope);
+  }
+  return { objects, total, newest: Math.min(newest, 2 ** 31 - 1) };
 }
+
+/** Class, id, version and the version's age. */
+type CatalogRow = [classid: string, objid: string, version: string, age: number];
 
 /** Objects by identity: `<type> <qualified name>`, as Postgres writes it. */
 async function identities(
@@ -663,7 +694,7 @@ async function dependents(
   identity: string,
   scope: Scope,
 ): Promise<string[]> {
-  const object = (await identities(client, await catalog(client, scope))).get(identity);
+  const object = (await identities(client, (await catalog(client, scope)).objects)).get(identity);
   if (!object) return [];
   const { rows } = await client.query<{ identity: string }>(
     `with recursive target (classid, objid) as (

@@ -37,11 +37,18 @@ afterEach(async () => {
   await fixture.drop();
 });
 
+/** The schema, and the rows that migrations fill. */
 async function schema(): Promise<string> {
   const client = new pg.Client({ connectionString: db.connectionString });
   await client.connect();
   try {
-    return await describeSchema(client);
+    const description = await describeSchema(client);
+    const { rows } = await client.query(
+      "select to_regclass('app_operator.alert_rule') is not null as has_rules",
+    );
+    if (!rows[0].has_rules) return description;
+    const rules = await client.query('select to_json(r) as rule from app_operator.alert_rule r');
+    return [description, ...rules.rows.map(({ rule }) => JSON.stringify(rule)).sort()].join('\n');
   } finally {
     await client.end();
   }
