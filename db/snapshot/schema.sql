@@ -3259,7 +3259,6 @@ comment on column millrace.derivation.notifies is 'Whether changed keys are anno
 comment on column millrace.derivation.rolling_after is 'The last key that the rolling reconcile has compared; null before the first and after the last.';
 comment on column millrace.derivation.rolled_at is 'When the rolling reconcile last came by.';
 create index derivation_source_idx ON millrace.derivation USING btree (source);
-create index derivation_target_idx ON millrace.derivation USING btree (target);
 create index derivation_through_idx ON millrace.derivation USING btree (through);
 CREATE TRIGGER _300_check_kept BEFORE INSERT ON millrace.derivation FOR EACH ROW EXECUTE FUNCTION millrace.tg_derivation__check_kept();
 CREATE TRIGGER _900_forget_plans AFTER INSERT OR DELETE OR UPDATE OF state, notifies ON millrace.derivation FOR EACH STATEMENT EXECUTE FUNCTION millrace.tg_derivation__forget_plans();
@@ -22512,6 +22511,7 @@ declare
     '^(@(behavior -insert -update -delete|primaryKey|foreignKey)[^\n]*(\n|$))+';
   v_column record;
   v_relation regclass;
+  v_origins jsonb;
 begin
   select d.* into strict v_d from millrace.derivation d where d.id = dress.id;
   v_names := millrace.relation_names(v_d.name);
@@ -22530,6 +22530,12 @@ begin
     perform millrace.dress_live(v_d);
   end if;
 
+  -- read once: the parse trees of large views take milliseconds
+  v_origins := (
+    select jsonb_agg(jsonb_build_object(
+      'name', o.name, 'relation', o.relation::oid, 'attnum', o.attnum))
+    from millrace.column_origins(v_names.definition::regclass) o
+  );
   v_tags := millrace.smart_tags(v_d);
   v_text := regexp_replace(
     coalesce(obj_description(v_d.target, 'pg_class'), ''), v_generated, '');
@@ -22563,7 +22569,8 @@ begin
       left join pg_catalog.pg_attribute t on t.attrelid = v_d.target and t.attname = a.attname
       left join pg_catalog.pg_attribute v
         on v.attrelid = to_regclass(v_d.definition) and v.attname = a.attname
-      left join millrace.column_origins(v_names.definition::regclass) o on o.name = a.attname
+      left join jsonb_to_recordset(v_origins) o(name name, relation oid, attnum smallint)
+        on o.name = a.attname
       where a.attrelid = v_relation and a.attnum > 0 and not a.attisdropped
     loop
       if v_column.comment is not null then
@@ -23087,7 +23094,7 @@ begin
       || (millrace.exact_rows_sql(v_d) || ';')
       || (millrace.live_sql(v_d) || ';')
       || '-- recompute, a batch: $1 the last key of the one before, $2 the size, $3 all'::text
-      || (millrace.recompute_sql(v_d) || ';');
+      || (millrace.recompute_sql(v_d, 'next') || ';');
   end if;
   return v_parts
     || '-- all of it afresh'::text
@@ -23139,7 +23146,9 @@ begin
   -- the same choice as in the batch, whose text it is
   execute format(
     E'with %s\nselect jsonb_build_array(%s), array[%s] from batch',
-    substring(millrace.recompute_sql(v_d) from '^with (batch as materialized \(.*?\n\)),\ntaken'),
+    substring(
+      millrace.recompute_sql(v_d, case when fail_key.after is null then 'first' else 'next' end)
+      from '^with (batch as materialized \(.*?\n\)),\ntaken'),
     millrace.list(v_d.target_key),
     millrace.list(v_d.target_key, '%I::text'))
     into v_key, v_last
@@ -24752,8 +24761,9 @@ begin
     perform millrace.make_views(v_d);
   end if;
   perform millrace.hand_over(v_d);
-  perform millrace.dress(v_d.id);
-  perform millrace.rebuild_if_small(v_d.id);
+  if not millrace.rebuild_if_small(v_d.id) then
+    perform millrace.dress(v_d.id);
+  end if;
   return v_d.name;
 end
 $function$;
@@ -27361,7 +27371,7 @@ $function$;
 comment on function millrace.rebuild_beside(millrace.derivation,text) is 'Fills a new relation beside a derived one; returns its rows.';
 
 CREATE OR REPLACE FUNCTION millrace.rebuild_if_small(id bigint)
- RETURNS void
+ RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
@@ -27383,11 +27393,13 @@ begin
     perform millrace.lock_relation(rebuild_if_small.id);
     begin
       perform millrace.rebuild(rebuild_if_small.id);
+      return true;
     exception when lock_not_available then
       -- somebody is reading what is to be replaced: the job will have more patience
       null;
     end;
   end if;
+  return false;
 end
 $function$;
 comment on function millrace.rebuild_if_small(bigint) is 'Fills a derived relation at once if its sources are small.';
@@ -27551,11 +27563,12 @@ AS $function$
 declare
   v_d constant millrace.derivation := recompute_keys.derivation;
   v_writer constant text := coalesce(current_setting('millrace.writer', true), '');
+  v_batch constant text := case when recompute_keys.after is null then 'first' else 'next' end;
   v_statement name;
 begin
   perform set_config('millrace.writer', 'engine', true);
   if recompute_keys.listed is null then
-    v_statement := format('millrace_recompute_%s_%s', v_d.id, left(md5(
+    v_statement := format('millrace_recompute_%s_%s_%s', v_batch, v_d.id, left(md5(
       row(v_d.name, v_d.edition, v_d.target, v_d.target_key, v_d.columns, v_d.work, v_d.debounce,
         v_d.max_wait,
         array(
@@ -27567,13 +27580,13 @@ begin
         ))::text), 12));
     if not exists (select from pg_prepared_statements s where s.name = v_statement) then
       execute format('prepare %I(text[], integer, boolean) as %s',
-        v_statement, millrace.recompute_sql(v_d));
+        v_statement, millrace.recompute_sql(v_d, v_batch));
     end if;
     execute format('execute %I(%L, %L, %L)', v_statement,
         recompute_keys.after, recompute_keys.size, recompute_keys.everything)
       into keys, marks, last_key, changed;
   else
-    execute millrace.recompute_sql(v_d, true)
+    execute millrace.recompute_sql(v_d, 'listed')
       into keys, marks, last_key, changed
       using recompute_keys.listed;
   end if;
@@ -27582,7 +27595,7 @@ end
 $function$;
 comment on function millrace.recompute_keys(millrace.derivation,text[],integer,boolean,jsonb) is 'Recomputes a batch of keys of a derived relation, or those that are listed.';
 
-CREATE OR REPLACE FUNCTION millrace.recompute_sql(derivation millrace.derivation, listed boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION millrace.recompute_sql(derivation millrace.derivation, batch text DEFAULT 'first'::text)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
@@ -27594,7 +27607,7 @@ declare
   v_key constant text := millrace.list(v_d.target_key);
   v_batch text;
 begin
-  if recompute_sql.listed then
+  if recompute_sql.batch = 'listed' then
     v_batch := format(
       E'  select %2$s, array(select w.ctid from %3$s w where %4$s) as marks\n'
       '  from (select distinct %1$s from jsonb_array_elements($1) e) k\n',
@@ -27606,7 +27619,7 @@ begin
     v_batch := format(
       E'  select %1$s, array_agg(w.ctid) as marks\n'
       '  from %2$s w\n'
-      '  where $1 is null or (%1$s) > (%3$s)\n'
+      '%3$s'
       '  group by %1$s\n'
       '  having $3 or (\n'
       '    millrace.is_due(min(first_at), max(marked_at), %4$L, %5$L)\n'
@@ -27621,7 +27634,9 @@ begin
       '  limit $2\n',
       v_key,
       millrace.qualified_name(v_d.work),
-      millrace.text_key_sql(v_d, '$1'),
+      case when recompute_sql.batch = 'next' then
+        format(E'  where (%s) > (%s)\n', v_key, millrace.text_key_sql(v_d, '$1'))
+      else '' end,
       v_d.debounce,
       v_d.max_wait,
       v_d.id);
@@ -27659,7 +27674,7 @@ begin
     v_key);
 end
 $function$;
-comment on function millrace.recompute_sql(millrace.derivation,boolean) is 'The statement that recomputes a batch of keys of a derived relation.';
+comment on function millrace.recompute_sql(millrace.derivation,text) is 'The statement that recomputes a batch of keys of a derived relation.';
 
 CREATE OR REPLACE FUNCTION millrace.reconcile(name text DEFAULT NULL::text, repair boolean DEFAULT false)
  RETURNS SETOF millrace.reconciliation
