@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runHistory } from './lib/history.ts';
 import { MUTANTS, type Mutant, plant } from './lib/mutants.ts';
+import { createProof, type Proof } from './lib/proof.ts';
 import { runSeed } from './lib/random.ts';
-import { SCENARIO_NAMES, type ScenarioName, scenario } from './lib/scenarios.ts';
-import { GATE, VOTES, withStage } from './lib/stage.ts';
-import { createWorlds, type Worlds, withOwner } from './lib/worlds.ts';
+import { withOwner } from './lib/worlds.ts';
 
 /*
- * The proof of the proof: the engine passes every scenario, and each planted mistake is found by
- * the scenario that was written for it.
+ * The proof of the proof: each planted mistake is found by the scenario that was written for it, and
+ * that the engine passes (scenarios.test.ts).
  *
  * PROOF_MUTANT_TRANSACTIONS  also runs a random history on each mutant, of so many transactions of
  *                            each client or until it is caught; default 0. A mistake that needs a
@@ -18,27 +17,15 @@ import { createWorlds, type Worlds, withOwner } from './lib/worlds.ts';
 
 const transactions = Number(process.env.PROOF_MUTANT_TRANSACTIONS ?? 0);
 
-const NEEDS_SUPERUSER = new Set(
-  MUTANTS.filter(({ superuser }) => superuser).map(({ caughtBy }) => caughtBy),
-);
-
-let worlds: Worlds;
-let isSuperuser = false;
+let proof: Proof;
 const caught: { name: string; seconds: number }[] = [];
 
 beforeAll(async () => {
-  worlds = await createWorlds(async (client) => {
-    await client.query(GATE);
-    await client.query(VOTES);
-    const { rows } = await client.query<{ superuser: boolean }>(
-      'select rolsuper as superuser from pg_roles where rolname = session_user',
-    );
-    isSuperuser = rows[0]!.superuser;
-  });
+  proof = await createProof();
 }, 120_000);
 
 afterAll(async () => {
-  await worlds.drop();
+  await proof.drop();
   if (caught.length === 0) return;
   const seconds = caught.map((it) => it.seconds).toSorted((a, b) => a - b);
   console.log(
@@ -47,23 +34,9 @@ afterAll(async () => {
   );
 });
 
-async function play(name: ScenarioName, mutant?: Mutant): Promise<string[]> {
-  return await worlds.with(async (connectionString) => {
-    if (mutant) await withOwner(connectionString, (client) => plant(client, mutant));
-    return await withStage(connectionString, scenario(name).play);
-  });
-}
-
-describe('the engine passes', () => {
-  test.for(SCENARIO_NAMES)('%s', { timeout: 120_000 }, async (name, { skip }) => {
-    skip(NEEDS_SUPERUSER.has(name) && !isSuperuser, 'the login is no superuser');
-    expect(await play(name)).toEqual([]);
-  });
-});
-
 describe.skipIf(transactions === 0)('a random history finds it too', () => {
   test.for(MUTANTS)('$name', { timeout: 600_000 + transactions * 1_000 }, async (mutant) => {
-    const report = await worlds.with(async (connectionString) => {
+    const report = await proof.worlds.with(async (connectionString) => {
       await withOwner(connectionString, (client) => plant(client, mutant));
       return await runHistory({ connectionString, seed: runSeed(), transactions });
     });
@@ -77,9 +50,12 @@ describe.skipIf(transactions === 0)('a random history finds it too', () => {
 
 describe('a mistake is found', () => {
   test.for(MUTANTS)('$name: $mistake', { timeout: 120_000 }, async (mutant, { skip }) => {
-    skip(mutant.superuser === true && !isSuperuser, 'the login is no superuser');
+    skip(
+      mutant.superuser === true && proof.needsSuperuser(mutant.caughtBy),
+      'the login is no superuser',
+    );
     const begun = performance.now();
-    const faults = await play(mutant.caughtBy, mutant);
+    const faults = await proof.play(mutant.caughtBy, mutant);
     expect(faults).not.toEqual([]);
     if (process.env.PROOF_FAULTS) console.log(`${mutant.name}: ${faults[0]?.slice(0, 300)}`);
     caught.push({ name: mutant.name, seconds: (performance.now() - begun) / 1000 });
@@ -90,6 +66,6 @@ describe('a mistake is found', () => {
       ...(MUTANTS[0] as Mutant),
       edits: [{ routine: 'millrace.drain', find: 'no such text', replace: '' }],
     };
-    await expect(play('truncate', mutant)).rejects.toThrow('does not contain "no such text"');
+    await expect(proof.play('truncate', mutant)).rejects.toThrow('does not contain "no such text"');
   });
 });
