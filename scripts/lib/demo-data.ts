@@ -50,6 +50,9 @@ export interface DemoResult {
   seconds: number;
 }
 
+/** Drains between two looks for logs that they have emptied. */
+const DRAINS_A_VACUUM = 20;
+
 const NOTHING = {
   accounts: 0,
   conversations: 0,
@@ -232,14 +235,18 @@ async function settle(client: pg.Client, onProgress: Loader['onProgress']): Prom
 
   onProgress('Counters', 0, 1);
   let drained = 0;
+  let drains = 0;
   for (let more = true; more; ) {
     const { rows } = await client.query<{ drain: { rows: number; more: boolean } }>(
       'select millrace.drain()',
     );
     const { drain } = rows[0] as (typeof rows)[0];
     drained += drain.rows;
+    drains += 1;
     more = drain.more;
     onProgress('Counters', drained, more ? drained * 2 : drained);
+    // Every drain reads the pages of all logs, of those that it has emptied too.
+    if (drains % DRAINS_A_VACUUM === 0) await vacuumLogs(client, true);
   }
 
   const { rows: relations } = await client.query<{ name: string }>(
@@ -251,14 +258,20 @@ async function settle(client: pg.Client, onProgress: Loader['onProgress']): Prom
   }
   onProgress('Relations', relations.length, relations.length);
 
-  // What was so large stays so otherwise: nobody reads an empty table of many pages for long.
-  const { rows: emptied } = await client.query<{ name: string }>(`
-    select oid::regclass::text as name from pg_class
-    where relkind = 'r' and relnamespace = 'millrace_log'::regnamespace
-      and pg_relation_size(oid) > 1000000`);
-  for (const [index, { name }] of emptied.entries()) {
-    onProgress('Logs', index, emptied.length);
-    await client.query(`vacuum (analyze, truncate) ${name}`);
+  onProgress('Logs', 0, 1);
+  await vacuumLogs(client, false);
+  onProgress('Logs', 1, 1);
+}
+
+/** Gives back what the load has left of logs; of those only that are empty already, if so asked. */
+async function vacuumLogs(client: pg.ClientBase, onlyEmpty: boolean): Promise<void> {
+  const { rows } = await client.query<{ logs: string[] }>('select millrace.large_logs() as logs');
+  for (const name of rows[0]?.logs ?? []) {
+    const { rows: found } = onlyEmpty
+      ? await client.query<{ waits: boolean }>(`select exists (select from ${name}) as waits`)
+      : { rows: [] };
+    if (found[0]?.waits !== true) {
+      await client.query(`vacuum (analyze ${!onlyEmpty}, truncate) ${name}`);
+    }
   }
-  onProgress('Logs', emptied.length, emptied.length);
 }

@@ -57,6 +57,10 @@ const TICK = { name: 'tick', text: 'select millrace.tick() as tick' };
  */
 const AWAIT_CHANGE = { name: 'await_change', text: 'select millrace.await_change($1)' };
 
+/** What a burst of writes has left of logs; looked for every so many milliseconds. */
+const LARGE_LOGS = { name: 'large_logs', text: 'select millrace.large_logs() as logs' };
+const LARGE_LOGS_INTERVAL = 30_000;
+
 const RETRY_MIN = 250;
 const RETRY_MAX = 5_000;
 const STOP_TIMEOUT = 10_000;
@@ -83,14 +87,20 @@ export function startTicker({
       await client.connect();
       // A drain that a crash takes back loses nothing: its log rows are there again.
       await client.query('set synchronous_commit to off');
+      let lookAt = 0;
       while (!signal.aborted) {
+        if (performance.now() >= lookAt) {
+          const { rows } = await client.query<{ logs: string[] }>(LARGE_LOGS);
+          vacuum.add(rows[0]?.logs ?? [], true);
+          lookAt = performance.now() + LARGE_LOGS_INTERVAL;
+        }
         const start = performance.now();
         const { rows } = await client.query<{ tick: Tick }>(TICK);
         failures = 0;
         statistics.ticks += 1;
         statistics.duration += performance.now() - start;
         const tick = rows[0]?.tick ?? {};
-        vacuum.add(tick.vacuum ?? []);
+        vacuum.add(tick.vacuum ?? [], false);
         if (tick.seen !== undefined) {
           await client.query({ ...AWAIT_CHANGE, values: [tick.seen] });
         } else {
@@ -134,7 +144,8 @@ export function startTicker({
  * tick must not wait for it.
  */
 function makeVacuum(connectionString: string, role?: string) {
-  const waiting = new Set<string>();
+  /** By name: whether empty pages at the end are given back. */
+  const waiting = new Map<string, boolean>();
   let working: Promise<void> | null = null;
   let client: pg.Client | null = null;
 
@@ -143,9 +154,9 @@ function makeVacuum(connectionString: string, role?: string) {
     client.on('error', () => undefined);
     try {
       await client.connect();
-      for (const table of waiting) {
+      for (const [table, truncate] of waiting) {
         waiting.delete(table);
-        await client.query(`vacuum (analyze, skip_locked) ${table}`);
+        await client.query(`vacuum (analyze, skip_locked, truncate ${truncate}) ${table}`);
       }
     } catch (error) {
       // The log keeps its dead rows until the engine asks again.
@@ -156,9 +167,9 @@ function makeVacuum(connectionString: string, role?: string) {
   }
 
   return {
-    add(tables: string[]) {
+    add(tables: string[], truncate: boolean) {
       for (const table of tables) {
-        if (isQualifiedName(table)) waiting.add(table);
+        if (isQualifiedName(table)) waiting.set(table, truncate || waiting.get(table) === true);
         else log.warn({ table }, 'not the name of a table: not vacuumed');
       }
       if (waiting.size === 0 || working !== null) return;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startTicker, type Ticker } from '../../scripts/lib/ticker.ts';
@@ -133,6 +134,35 @@ describe('the ticker', () => {
     const { rows } = await db.pool.query("select millrace.await_change('3') as noticed");
     expect(rows).toEqual([{ noticed: true }]);
     expect(performance.now() - begun).toBeGreaterThan(190);
+  });
+
+  test('gives back what a burst of writes has left of a log, without being asked', async () => {
+    const size = async () =>
+      Number(
+        (
+          await admin.query<{ size: string }>(
+            "select pg_relation_size('millrace_log.app_public__opinion') as size",
+          )
+        ).rows[0]!.size,
+      );
+    await db.pool.query(`
+      with author as (insert into app_public.account (display_name) values ('A') returning id),
+      place as (
+        insert into app_public.conversation (owner_id, topic) select id, 'T' from author
+        returning id, owner_id
+      )
+      insert into app_public.opinion (conversation_id, author_id, content)
+      select place.id, place.owner_id, 'O ' || i from place, generate_series(1, 150000) i`);
+    expect(await size()).toBeGreaterThan(8 * 1024 * 1024);
+    // No look at a log that still has rows; the next one follows after half a minute.
+    await db.pool.query('select millrace.drain(1000000)');
+    await db.pool.query('update millrace.source set drained_rows = 0');
+    tick();
+    // Asking locks the log, and the vacuum gives way to everybody.
+    await until(
+      () => sleep(200).then(size),
+      (bytes) => bytes < 1024 * 1024,
+    );
   });
 
   test('vacuums what the tick asks for, on another connection, and no other text', async () => {
