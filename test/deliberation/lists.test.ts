@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
+import { explain, nodesOf, type PlanNode } from '../lib/plan.ts';
 import {
   type Community,
   castVote,
@@ -362,24 +363,12 @@ describe('plans', () => {
     );
   });
 
-  interface Plan {
-    'Node Type': string;
-    'Index Name'?: string;
-    'Index Cond'?: string;
-    'Relation Name'?: string;
-    'Scan Direction'?: string;
-    Plans?: Plan[];
-  }
-
-  async function planOf(client: pg.ClientBase, text: string, values: unknown[]): Promise<Plan[]> {
-    const { rows } = await client.query(`explain (format json) ${text}`, values);
-    const nodes: Plan[] = [];
-    const walk = (plan: Plan) => {
-      nodes.push(plan);
-      plan.Plans?.forEach(walk);
-    };
-    walk(rows[0]['QUERY PLAN'][0].Plan);
-    return nodes;
+  async function planOf(
+    client: pg.ClientBase,
+    text: string,
+    values: unknown[],
+  ): Promise<PlanNode[]> {
+    return nodesOf(await explain(client, text, values, 'analyze off'));
   }
 
   const cursors: Record<string, Cursor> = {

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
+import { explain, nodesOf, type PlanNode } from '../lib/plan.ts';
 import { drainAll } from './lib/history.ts';
 
 /*
@@ -74,21 +75,9 @@ afterAll(async () => {
   await db.drop();
 });
 
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  Schema?: string;
-  'Index Cond'?: string;
-  Plans?: PlanNode[];
-}
-
-function nodes(plan: PlanNode): PlanNode[] {
-  return [plan, ...(plan.Plans ?? []).flatMap(nodes)];
-}
-
 /** Tables that the plan reads from end to end. */
 function scanned(plan: PlanNode): string[] {
-  return nodes(plan)
+  return nodesOf(plan)
     .filter((node) => node['Node Type'] === 'Seq Scan')
     .map((node) => `${node.Schema}.${node['Relation Name']}`);
 }
@@ -99,7 +88,7 @@ function scanned(plan: PlanNode): string[] {
  * and cannot be removed yet.
  */
 function entersWide(plan: PlanNode): string[] {
-  return nodes(plan)
+  return nodesOf(plan)
     .filter((node) => node['Relation Name'] === 'app_public__opinion_vote')
     .filter(
       ({ 'Index Cond': condition = '' }) =>
@@ -127,10 +116,7 @@ async function exactPlan({ exact, target }: Counter): Promise<PlanNode> {
       }
     }
     await client.query(`prepare exact_read (${target}) as select ${expression}`);
-    const { rows: plan } = await client.query(
-      `explain (format json, verbose) execute exact_read (null::${target})`,
-    );
-    return plan[0]['QUERY PLAN'][0].Plan;
+    return await explain(client, `execute exact_read (null::${target})`, [], 'verbose');
   } finally {
     await client.query('deallocate all');
     await client.query('rollback');
@@ -163,7 +149,7 @@ async function expectExactReadsByIndex(): Promise<void> {
   expect(counters.length).toBeGreaterThan(10);
   for (const counter of counters) {
     const plan = await exactPlan(counter);
-    expect(nodes(plan).length, counter.name).toBeGreaterThan(3);
+    expect(nodesOf(plan).length, counter.name).toBeGreaterThan(3);
     expect(scanned(plan), counter.name).toEqual([]);
     expect(entersWide(plan), `${counter.name} by its key`).toEqual([]);
     expect(
@@ -275,11 +261,13 @@ describe(`with ${VOTES} votes and ${PENDING} pending rows, nothing analyzed`, ()
         SOURCES,
       ),
     ).toEqual(['app_public.opinion_vote']);
-    const { rows } = await client.query(
-      `explain (format json, verbose)
-       select * from app_public.opinion_vote where cancelled_at is not null`,
+    const plan = await explain(
+      client,
+      'select * from app_public.opinion_vote where cancelled_at is not null',
+      [],
+      'verbose',
     );
-    expect(scanned(rows[0]['QUERY PLAN'][0].Plan)).toContain('app_public.opinion_vote');
+    expect(scanned(plan)).toContain('app_public.opinion_vote');
   });
 });
 
@@ -289,8 +277,7 @@ describe('while a snapshot is held open', () => {
     const read = `select app_public.conversation_vote_count(c),
       app_public.conversation_participant_count(c) from app_public.conversation c where c.id = 1`;
     await client.query(read);
-    const { rows } = await client.query(`explain (analyze, buffers, format json) ${read}`);
-    const { Plan: plan } = rows[0]['QUERY PLAN'][0];
+    const plan = await explain(client, read, [], 'analyze, buffers');
     return plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
   };
   test('exact reads pass what is drained', async () => {

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
+import { explain, nodesOf } from '../lib/plan.ts';
 import { CLEAN } from './lib/relations.ts';
 
 /*
@@ -70,15 +71,7 @@ async function scansOf(statement: string): Promise<string[]> {
 
 /** Tables that the plan would read from end to end, parts that never run left out. */
 async function scansIn(statement: string): Promise<string[]> {
-  interface Node {
-    'Node Type': string;
-    'Relation Name'?: string;
-    'Actual Loops'?: number;
-    Plans?: Node[];
-  }
-  const { rows } = await client.query(`explain (analyze, timing off, format json) ${statement}`);
-  const nodes = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodes)];
-  return nodes(rows[0]['QUERY PLAN'][0].Plan)
+  return nodesOf(await explain(client, statement))
     .filter((node) => node['Node Type'] === 'Seq Scan' && node['Actual Loops'] !== 0)
     .map((node) => `d.${node['Relation Name']}`)
     .filter((name) => BIG.includes(name));

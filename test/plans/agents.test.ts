@@ -1,23 +1,13 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
+import { explain, nodesOf, type PlanNode } from '../lib/plan.ts';
 
 /*
  * The shape of what the agents module reads, in statements as PostGraphile sends them, at about the
  * size of the demo data's scale 10: with nothing pending, with updates that no drain has taken, and
  * with keys that wait for the recompute.
  */
-
-interface Plan {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Index Name'?: string;
-  'Index Cond'?: string;
-  'Scan Direction'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  Plans?: Plan[];
-}
 
 /** One more than a page: how PostGraphile learns whether there is another. */
 const PAGE = 21;
@@ -87,27 +77,17 @@ async function planOf(
   account: string | null,
   text: string,
   values: unknown[] = [],
-): Promise<Plan[]> {
-  const explain = async (client: pg.PoolClient) => {
+): Promise<PlanNode[]> {
+  const read = async (client: pg.PoolClient) => {
     // As the login of the API plans (db/roles.sql).
     await client.query('set local random_page_cost = 1.1; set local jit = off');
-    const { rows } = await client.query(
-      `explain (analyze, timing off, summary off, format json) ${text}`,
-      values,
-    );
-    const nodes: Plan[] = [];
-    const walk = (plan: Plan) => {
-      nodes.push(plan);
-      plan.Plans?.forEach(walk);
-    };
-    walk(rows[0]['QUERY PLAN'][0].Plan);
-    return nodes;
+    return nodesOf(await explain(client, text, values));
   };
-  return account === null ? db.asAnonymous(explain) : db.asAccount(account, explain);
+  return account === null ? db.asAnonymous(read) : db.asAccount(account, read);
 }
 
 /** No table read as a whole, no sort, hash or scan of much more than what is asked for. */
-function expectShape(nodes: Plan[], most = PAGE): void {
+function expectShape(nodes: PlanNode[], most = PAGE): void {
   const ran = nodes.filter((node) => node['Actual Loops'] > 0);
   const scanned = ran
     .filter((node) => node['Node Type'] === 'Seq Scan')
@@ -124,7 +104,7 @@ function expectShape(nodes: Plan[], most = PAGE): void {
   }
 }
 
-const used = (nodes: Plan[], table: string) =>
+const used = (nodes: PlanNode[], table: string) =>
   nodes
     .filter((it) => it['Relation Name'] === table && it['Actual Loops'] > 0)
     .map((it) => it['Index Name']);

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApi, type TestApi } from '../api/test-api.ts';
+import { explain, nodesOf, type PlanNode } from '../lib/plan.ts';
 import { fillDiscovery } from './discovery-rows.ts';
 
 /*
@@ -27,18 +28,8 @@ beforeAll(async () => {
 
 afterAll(() => api.stop());
 
-interface Plan {
-  'Node Type': string;
-  'Index Name'?: string;
-  'Relation Name'?: string;
-  'Function Name'?: string;
-  'Actual Rows'?: number;
-  'Actual Loops'?: number;
-  Plans?: Plan[];
-}
-
 interface Seen {
-  nodes: Plan[];
+  nodes: PlanNode[];
   /** Tables of the application that were scanned from end to end, by functions too. */
   scanned: string[];
 }
@@ -58,25 +49,16 @@ async function see(
     .counts()
     .texts.filter((text) => !/^(select set_config|explain )/.test(text));
   expect(texts, texts.join(';\n')).toHaveLength(1);
-  const explain = async (client: pg.ClientBase): Promise<Seen> => {
-    const nodes: Plan[] = [];
+  const statement = texts[0]?.replace(/;\s*$/, '') as string;
+  const run = async (client: pg.ClientBase): Promise<Seen> => {
+    let nodes: PlanNode[] = [];
     await client.query(settings);
     const scanned = await scannedBy(client, async () => {
-      const { rows } = await client.query(
-        `explain (analyze, timing off, format json) ${texts[0]?.replace(/;\s*$/, '')}`,
-        values,
-      );
-      const walk = (plan: Plan) => {
-        nodes.push(plan);
-        plan.Plans?.forEach(walk);
-      };
-      walk(rows[0]['QUERY PLAN'][0].Plan);
+      nodes = nodesOf(await explain(client, statement, values));
     });
     return { nodes, scanned };
   };
-  return account === null
-    ? await api.db.asAnonymous(explain)
-    : await api.db.asAccount(account, explain);
+  return account === null ? await api.db.asAnonymous(run) : await api.db.asAccount(account, run);
 }
 
 /** The tables of the application that `work` has scanned from end to end, by functions too. */
@@ -102,7 +84,7 @@ async function scannedBy(client: pg.ClientBase, work: () => Promise<unknown>): P
 function rowsOf(seen: Seen, index: string): number {
   return seen.nodes
     .filter((node) => node['Index Name'] === index)
-    .reduce((sum, node) => sum + (node['Actual Rows'] ?? 0) * (node['Actual Loops'] ?? 1), 0);
+    .reduce((sum, node) => sum + node['Actual Rows'] * node['Actual Loops'], 0);
 }
 
 const sorts = (seen: Seen) =>

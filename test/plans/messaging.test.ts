@@ -1,23 +1,12 @@
-import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
+import { explain, nodesOf, type PlanNode } from '../lib/plan.ts';
 
 /*
  * The shape of what messaging reads, in the statements that PostGraphile sends, at about the size
  * of the demo data's scale 10: with nothing pending, with messages that no drain has taken, and
  * with keys that wait for the recompute.
  */
-
-interface Plan {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Index Name'?: string;
-  'Index Cond'?: string;
-  'Scan Direction'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  Plans?: Plan[];
-}
 
 /** One more than a page: how PostGraphile learns whether there is another. */
 const PAGE = 21;
@@ -81,20 +70,8 @@ async function settle(): Promise<void> {
   await db.pool.query("select millrace.run_now('app_public.direct_conversation_list')");
 }
 
-async function planOf(account: string, text: string, values: unknown[] = []): Promise<Plan[]> {
-  return await db.asAccount(account, async (client: pg.PoolClient) => {
-    const { rows } = await client.query(
-      `explain (analyze, timing off, summary off, format json) ${text}`,
-      values,
-    );
-    const nodes: Plan[] = [];
-    const walk = (plan: Plan) => {
-      nodes.push(plan);
-      plan.Plans?.forEach(walk);
-    };
-    walk(rows[0]['QUERY PLAN'][0].Plan);
-    return nodes;
-  });
+async function planOf(account: string, text: string, values: unknown[] = []): Promise<PlanNode[]> {
+  return nodesOf(await db.asAccount(account, (client) => explain(client, text, values)));
 }
 
 const BASE = ['account', 'block', 'direct_conversation', 'direct_member', 'direct_message'];
@@ -103,7 +80,7 @@ const BASE = ['account', 'block', 'direct_conversation', 'direct_member', 'direc
  * What is never done: reading a table as a whole, sorting or hashing more rows than a page. A step
  * that did not run (a part for another state of the relation) did nothing.
  */
-function expectShape(nodes: Plan[], most = PAGE): void {
+function expectShape(nodes: PlanNode[], most = PAGE): void {
   const ran = nodes.filter((node) => node['Actual Loops'] > 0);
   const scanned = ran
     .filter((node) => node['Node Type'] === 'Seq Scan')

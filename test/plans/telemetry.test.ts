@@ -2,21 +2,12 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAccount } from '../deliberation/community.ts';
 import { createTestDatabase, type TestDatabase } from '../lib/database.ts';
+import { explain, nodesOf, type PlanNode } from '../lib/plan.ts';
 
 /*
  * The shape of what is asked of telemetry with 24 months of events: partitions that hold nothing of
  * the days asked for are not touched, and of the others a range of an index is read.
  */
-
-interface Plan {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Index Name'?: string;
-  'Index Cond'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  Plans?: Plan[];
-}
 
 const MONTHS = 24;
 const EVENTS_A_MONTH = 3_000;
@@ -88,23 +79,13 @@ const format = (date: unknown) => {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 };
 
-type As = (work: (client: pg.PoolClient) => Promise<Plan[]>) => Promise<Plan[]>;
+type As = (work: (client: pg.PoolClient) => Promise<PlanNode[]>) => Promise<PlanNode[]>;
 
-async function planOf(as: As, text: string, values: unknown[]): Promise<Plan[]> {
+async function planOf(as: As, text: string, values: unknown[]): Promise<PlanNode[]> {
   return await as(async (client) => {
     // As the logins of the API have it.
     await client.query('set local random_page_cost = 1.1');
-    const { rows } = await client.query(
-      `explain (analyze, timing off, summary off, format json) ${text}`,
-      values,
-    );
-    const nodes: Plan[] = [];
-    const walk = (plan: Plan) => {
-      nodes.push(plan);
-      plan.Plans?.forEach(walk);
-    };
-    walk(rows[0]['QUERY PLAN'][0].Plan);
-    return nodes;
+    return nodesOf(await explain(client, text, values));
   });
 }
 
@@ -113,7 +94,7 @@ const asOperator: As = (work) => db.asOperator(work);
 const asOwner: As = (work) => db.asOwner(work);
 
 /** Partitions of events that the plan names, and asserts that none is read as a whole. */
-function partitionsIn(nodes: Plan[]): Set<string> {
+function partitionsIn(nodes: PlanNode[]): Set<string> {
   const scans = nodes.filter(
     ({ 'Relation Name': name }) => name?.startsWith('telemetry_event') && !empty.has(name),
   );
