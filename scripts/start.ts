@@ -46,14 +46,9 @@ await runCommand(async () => {
 
     say('Migrating …');
     await migrateUp(connectionString);
-    await loadDemo(connectionString);
-
-    const lane = await startAnalysisLane({ connectionString, keep: config.analysisResults });
-    add({ name: 'analysis', stop: lane.stop });
-    const worker = await startWorker({ connectionString });
-    add({ name: 'worker', stop: worker.stop });
-    const ticker = startTicker({ connectionString });
-    add({ name: 'ticker', stop: ticker.stop });
+    // The server takes as long to start as the demo data to load.
+    const demo = loadDemo(connectionString);
+    demo.catch(() => undefined);
     const server = await startServer({
       ...config.server,
       connectionString:
@@ -66,6 +61,14 @@ await runCommand(async () => {
       development: !config.production,
     });
     add({ name: 'server', stop: server.stop });
+    await demo;
+
+    const lane = await startAnalysisLane({ connectionString, keep: config.analysisResults });
+    add({ name: 'analysis', stop: lane.stop });
+    const worker = await startWorker({ connectionString });
+    add({ name: 'worker', stop: worker.stop });
+    const ticker = startTicker({ connectionString });
+    add({ name: 'ticker', stop: ticker.stop });
 
     say('');
     say(`  GraphQL   ${server.url}/graphql`);
