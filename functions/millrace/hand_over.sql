@@ -16,6 +16,8 @@ declare
   v_owner constant regrole := millrace.owner();
   v_schema text;
   v_object record;
+  v_live regclass;
+  v_exact regprocedure;
 begin
   if v_owner = current_user::regrole then
     return;
@@ -49,6 +51,13 @@ begin
   if v_schema is not null then
     execute format('grant create on schema %s to %s', v_schema, v_owner);
   end if;
+  -- once, and not for every object of the database (3 s)
+  if v_d.kind = 'materialize' then
+    v_live := to_regclass((millrace.relation_names(v_d.name)).live);
+  elsif v_d.kind = 'counter' then
+    v_exact := to_regprocedure(
+      format('%s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target)));
+  end if;
   for v_object in
     select format('alter %s %I.%I owner to %s',
       case c.relkind when 'm' then 'materialized view' when 'v' then 'view' else 'table' end,
@@ -57,8 +66,7 @@ begin
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'v', 'm') and c.relowner <> v_owner::oid and (
       n.nspname = 'millrace_log'
-      or v_d.kind = 'materialize' and c.oid in (
-        v_d.target, to_regclass((millrace.relation_names(v_d.name)).live))
+      or v_d.kind = 'materialize' and c.oid in (v_d.target, v_live)
     )
     union all
     select format('alter function %s owner to %s', p.oid::regprocedure, v_owner)
@@ -66,8 +74,7 @@ begin
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where p.proowner <> v_owner::oid and (
       n.nspname = 'millrace_log'
-      or v_d.kind = 'counter' and p.oid = to_regprocedure(
-        format('%s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target)))
+      or p.oid = v_exact
     )
   loop
     execute v_object.statement;
