@@ -1,11 +1,12 @@
 /*
  * Loads the community of demo-community.ts, what it shows (demo-discovery.ts), what it writes to
- * each other (demo-messaging.ts) and what its clients report (demo-telemetry.ts), with COPY, in one transaction, through the tables' ordinary
- * triggers, and drains what they logged.
+ * each other (demo-messaging.ts) and what its clients report (demo-telemetry.ts), with COPY, in one
+ * transaction, through the tables' ordinary triggers, and drains what they logged.
  *
  * A database has the demo data once: the accounts' external ids (`demo:<batch>:<n>`) tell. Asked to
  * nevertheless, it gets another batch, which is another community.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { loadAgents, planAgents } from './demo-agents.ts';
 import { type DemoPlan, planDemo } from './demo-community.ts';
@@ -219,9 +220,8 @@ async function loadAccounts(
 
 /**
  * Analyzes, so that the drain of so much is planned well (but nothing empty: a table known to be so
- * is read as a whole, which it soon should not be), drains what the load has logged (or
- * leaves it to a drain that is running), computes the derived relations, and gives back the space
- * of the logs.
+ * is read as a whole, which it soon should not be), drains what the load has logged, computes the
+ * derived relations, and gives back the space of the logs.
  */
 async function settle(client: pg.Client, onProgress: Loader['onProgress']): Promise<void> {
   await client.query('set role app_owner');
@@ -237,10 +237,15 @@ async function settle(client: pg.Client, onProgress: Loader['onProgress']): Prom
   let drained = 0;
   let drains = 0;
   for (let more = true; more; ) {
-    const { rows } = await client.query<{ drain: { rows: number; more: boolean } }>(
-      'select millrace.drain()',
-    );
+    const { rows } = await client.query<{
+      drain: { rows: number; more: boolean; busy?: boolean };
+    }>('select millrace.drain()');
     const { drain } = rows[0] as (typeof rows)[0];
+    if (drain.busy === true) {
+      // A ticker is at it: in turns.
+      await sleep(50);
+      continue;
+    }
     drained += drain.rows;
     drains += 1;
     more = drain.more;
