@@ -23592,6 +23592,8 @@ declare
   v_owner constant regrole := millrace.owner();
   v_schema text;
   v_object record;
+  v_live regclass;
+  v_exact regprocedure;
 begin
   if v_owner = current_user::regrole then
     return;
@@ -23625,6 +23627,13 @@ begin
   if v_schema is not null then
     execute format('grant create on schema %s to %s', v_schema, v_owner);
   end if;
+  -- once, and not for every object of the database (3 s)
+  if v_d.kind = 'materialize' then
+    v_live := to_regclass((millrace.relation_names(v_d.name)).live);
+  elsif v_d.kind = 'counter' then
+    v_exact := to_regprocedure(
+      format('%s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target)));
+  end if;
   for v_object in
     select format('alter %s %I.%I owner to %s',
       case c.relkind when 'm' then 'materialized view' when 'v' then 'view' else 'table' end,
@@ -23633,8 +23642,7 @@ begin
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'v', 'm') and c.relowner <> v_owner::oid and (
       n.nspname = 'millrace_log'
-      or v_d.kind = 'materialize' and c.oid in (
-        v_d.target, to_regclass((millrace.relation_names(v_d.name)).live))
+      or v_d.kind = 'materialize' and c.oid in (v_d.target, v_live)
     )
     union all
     select format('alter function %s owner to %s', p.oid::regprocedure, v_owner)
@@ -23642,8 +23650,7 @@ begin
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where p.proowner <> v_owner::oid and (
       n.nspname = 'millrace_log'
-      or v_d.kind = 'counter' and p.oid = to_regprocedure(
-        format('%s(%s)', (millrace.generated(v_d)).exact, millrace.qualified_name(v_d.target)))
+      or p.oid = v_exact
     )
   loop
     execute v_object.statement;
@@ -23897,6 +23904,26 @@ CREATE OR REPLACE FUNCTION millrace.json_key_sql(derivation millrace.derivation,
  SET search_path TO ''
 RETURN (SELECT string_agg(format('(%s ->> %s)::%s as %I'::text, json_key_sql.value, (k."position" - 1), millrace.column_type((json_key_sql.derivation).work, k.name), k.name), ', '::text ORDER BY k."position") AS string_agg FROM unnest((json_key_sql.derivation).target_key) WITH ORDINALITY k(name, "position"));
 comment on function millrace.json_key_sql(millrace.derivation,text) is 'The columns of a key that is a JSON array, as SQL.';
+
+CREATE OR REPLACE FUNCTION millrace.large_logs()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(array_agg(millrace.qualified_name(l.log) ORDER BY l.log), '{}'::text[]) AS "coalesce"
+    FROM ( SELECT s.log
+            FROM millrace.source s
+         UNION
+          SELECT d.work
+            FROM millrace.derivation d
+           WHERE (d.work IS NOT NULL)
+         UNION
+          SELECT t.log
+            FROM millrace.target_logs() t(target, is_recount, log)) l
+   WHERE (pg_relation_size(l.log) > ((8 * 1024) * 1024));
+END;
+comment on function millrace.large_logs() is 'Logs with more than 8 MB, to be vacuumed with truncate, which cannot run inside a function.';
 
 CREATE OR REPLACE FUNCTION millrace.list(columns name[], pattern text DEFAULT '%I'::text, separator text DEFAULT ', '::text)
  RETURNS text
