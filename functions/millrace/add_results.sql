@@ -1,5 +1,6 @@
 /*
- * Adds the results of one batch of a reconcile to those of the batches before.
+ * Adds the results of one batch of a reconcile to those of the batches before, which may be of more
+ * derivations: one that was paused meanwhile is in no further batch.
  */
 create or replace function millrace.add_results(results jsonb, batch jsonb)
   returns jsonb
@@ -7,15 +8,18 @@ create or replace function millrace.add_results(results jsonb, batch jsonb)
   immutable
   set search_path to ''
 return (
-  select jsonb_object_agg(b.key, jsonb_build_object(
-    'checked', coalesce((r.value ->> 'checked')::bigint, 0) + (b.value ->> 'checked')::bigint,
-    'drifted', coalesce((r.value ->> 'drifted')::bigint, 0) + (b.value ->> 'drifted')::bigint,
-    'drift', coalesce((r.value ->> 'drift')::numeric, 0) + (b.value ->> 'drift')::numeric,
+  select coalesce(jsonb_object_agg(key, jsonb_build_object(
+    'checked', coalesce((r.value ->> 'checked')::bigint, 0)
+      + coalesce((b.value ->> 'checked')::bigint, 0),
+    'drifted', coalesce((r.value ->> 'drifted')::bigint, 0)
+      + coalesce((b.value ->> 'drifted')::bigint, 0),
+    'drift', coalesce((r.value ->> 'drift')::numeric, 0)
+      + coalesce((b.value ->> 'drift')::numeric, 0),
     'examples', jsonb_path_query_array(
-      coalesce(r.value -> 'examples', '[]') || (b.value -> 'examples'), '$[0 to 4]')
-  ))
-  from jsonb_each(add_results.batch) b
-  left join jsonb_each(add_results.results) r on r.key = b.key
+      coalesce(r.value -> 'examples', '[]') || coalesce(b.value -> 'examples', '[]'), '$[0 to 4]')
+  )), '{}')
+  from jsonb_each(add_results.results) r
+  full join jsonb_each(add_results.batch) b using (key)
 );
 
 comment on function millrace.add_results(jsonb, jsonb) is

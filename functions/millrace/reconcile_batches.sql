@@ -16,6 +16,7 @@ declare
   v_rolling constant boolean := coalesce((payload ->> 'rolling')::boolean, false);
   v_item record;
   v_run record;
+  v_names text[];
   v_listed jsonb;
   v_after text[];
   v_results jsonb;
@@ -50,7 +51,13 @@ begin
           v_after := v_run.last_key;
         else
           perform millrace.lock_engine();
-          v_run := millrace.reconcile_target(v_item.names, v_repair, v_after, v_size, v_listed);
+          -- what was paused since the last batch is not kept, which is no drift
+          v_names := array(
+            select d.name from millrace.derivation d
+            where d.name = any (v_item.names) and d.state = 'active'
+            order by d.name
+          );
+          v_run := millrace.reconcile_target(v_names, v_repair, v_after, v_size, v_listed);
           v_results := millrace.add_results(v_results, v_run.results);
           v_after := case when v_run.checked = v_size then v_run.last_key end;
         end if;

@@ -1,9 +1,9 @@
 /*
  * Reconciles a batch of keys of one target and returns what it found: the next `size` keys after
- * one, or those that are listed. The caller holds the engine's lock since an earlier statement, so
- * that the statement's snapshot is newer than every other run; where it is not (repeatable read),
- * the update of the generation fails with a serialization error. So two reconcilers can never both
- * add the same difference.
+ * one, or those that are listed; of no derivation nothing. The caller holds the engine's lock since
+ * an earlier statement, so that the statement's snapshot is newer than every other run; where it is
+ * not (repeatable read), the update of the generation fails with a serialization error. So two
+ * reconcilers can never both add the same difference.
  */
 create or replace function millrace.reconcile_target(
   names text[], repair boolean,
@@ -26,6 +26,10 @@ declare
     where d.name = any (reconcile_target.names)
   );
 begin
+  if reconcile_target.names = '{}' then
+    results := '{}';
+    return;
+  end if;
   update millrace.generation g set number = g.number + 1;
   perform set_config('millrace.writer', 'engine', true);
   if reconcile_target.listed is null then

@@ -211,6 +211,18 @@ export const MUTANTS: Mutant[] = [
     caughtBy: 'reconcile while rows are pending',
   },
   {
+    name: 'reconcile of what is paused',
+    mistake: 'a reconcile of many batches goes on with what was active when it began',
+    edits: [
+      {
+        routine: 'millrace.reconcile_batches',
+        find: "where d.name = any (v_item.names) and d.state = 'active'",
+        replace: 'where d.name = any (v_item.names)',
+      },
+    ],
+    caughtBy: 'a pause while a reconcile waits',
+  },
+  {
     name: 'reconcile without its lock',
     mistake: 'reconcile takes neither the lock nor a new generation',
     edits: [

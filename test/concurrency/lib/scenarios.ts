@@ -295,6 +295,29 @@ const SCENARIOS = {
     await stage.settle();
   },
 
+  'a pause while a reconcile waits': async (stage) => {
+    const owner = await stage.actor();
+    const reconciler = await stage.actor();
+    await stage.settle();
+    const name = 'app_public.conversation.vote_count';
+    await owner.query('begin');
+    await owner.query(`select millrace.pause('${name}')`);
+    // It has looked up what to compare, and waits for the engine's lock.
+    const reconcile = await stage.untilBlocked(reconciler, () =>
+      reconciler.query(`call millrace.reconcile_batches('{"name": "${name}"}')`),
+    );
+    if (!reconcile.waited) stage.faults.push('the reconcile did not wait for the pause');
+    await stage.query(voteSql(1, 20));
+    // Others have what is written now, the one that is paused has not.
+    await owner.query('select millrace.drain()');
+    await owner.query('commit');
+    await reconcile.done;
+    const { rows } = await stage.query('select name, drift from millrace.drift_log');
+    for (const drift of rows) stage.faults.push(`false drift: ${JSON.stringify(drift)}`);
+    await stage.query(`select millrace.resume('${name}')`);
+    await stage.settle();
+  },
+
   'two reconcilers that find the same drift': async (stage) => {
     const first = await stage.actor();
     const second = await stage.actor();
