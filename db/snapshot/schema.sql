@@ -20576,7 +20576,7 @@ CREATE OR REPLACE FUNCTION millrace.add_results(results jsonb, batch jsonb)
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO ''
-RETURN (SELECT jsonb_object_agg(b.key, jsonb_build_object('checked', (COALESCE(((r.value ->> 'checked'::text))::bigint, (0)::bigint) + ((b.value ->> 'checked'::text))::bigint), 'drifted', (COALESCE(((r.value ->> 'drifted'::text))::bigint, (0)::bigint) + ((b.value ->> 'drifted'::text))::bigint), 'drift', (COALESCE(((r.value ->> 'drift'::text))::numeric, (0)::numeric) + ((b.value ->> 'drift'::text))::numeric), 'examples', jsonb_path_query_array((COALESCE((r.value -> 'examples'::text), '[]'::jsonb) || (b.value -> 'examples'::text)), '$[0 to 4]'::jsonpath))) AS jsonb_object_agg FROM (jsonb_each(add_results.batch) b(key, value) LEFT JOIN jsonb_each(add_results.results) r(key, value) ON ((r.key = b.key))));
+RETURN (SELECT COALESCE(jsonb_object_agg(COALESCE(r.key, b.key), jsonb_build_object('checked', (COALESCE(((r.value ->> 'checked'::text))::bigint, (0)::bigint) + COALESCE(((b.value ->> 'checked'::text))::bigint, (0)::bigint)), 'drifted', (COALESCE(((r.value ->> 'drifted'::text))::bigint, (0)::bigint) + COALESCE(((b.value ->> 'drifted'::text))::bigint, (0)::bigint)), 'drift', (COALESCE(((r.value ->> 'drift'::text))::numeric, (0)::numeric) + COALESCE(((b.value ->> 'drift'::text))::numeric, (0)::numeric)), 'examples', jsonb_path_query_array((COALESCE((r.value -> 'examples'::text), '[]'::jsonb) || COALESCE((b.value -> 'examples'::text), '[]'::jsonb)), '$[0 to 4]'::jsonpath))), '{}'::jsonb) AS "coalesce" FROM (jsonb_each(add_results.results) r(key, value) FULL JOIN jsonb_each(add_results.batch) b(key, value) USING (key)));
 comment on function millrace.add_results(jsonb,jsonb) is 'Adds up the results of a reconcile''s batches.';
 
 CREATE OR REPLACE FUNCTION millrace.add_sources(relations regclass[])
@@ -27798,6 +27798,7 @@ declare
   v_rolling constant boolean := coalesce((payload ->> 'rolling')::boolean, false);
   v_item record;
   v_run record;
+  v_names text[];
   v_listed jsonb;
   v_after text[];
   v_results jsonb;
@@ -27832,7 +27833,13 @@ begin
           v_after := v_run.last_key;
         else
           perform millrace.lock_engine();
-          v_run := millrace.reconcile_target(v_item.names, v_repair, v_after, v_size, v_listed);
+          -- what was paused since the last batch is not kept, which is no drift
+          v_names := array(
+            select d.name from millrace.derivation d
+            where d.name = any (v_item.names) and d.state = 'active'
+            order by d.name
+          );
+          v_run := millrace.reconcile_target(v_names, v_repair, v_after, v_size, v_listed);
           v_results := millrace.add_results(v_results, v_run.results);
           v_after := case when v_run.checked = v_size then v_run.last_key end;
         end if;
@@ -28223,6 +28230,10 @@ declare
     where d.name = any (reconcile_target.names)
   );
 begin
+  if reconcile_target.names = '{}' then
+    results := '{}';
+    return;
+  end if;
   update millrace.generation g set number = g.number + 1;
   perform set_config('millrace.writer', 'engine', true);
   if reconcile_target.listed is null then
