@@ -74,9 +74,8 @@ export function startSampler(sessions: Sessions): Sampler {
       try {
         const client = await session.client();
         const { rows } = await client.query<Sample>(`
-          select l.pid, coalesce(l.waitstart, a.query_start)::text as since,
-            extract(epoch from clock_timestamp() - coalesce(l.waitstart, a.query_start))::float8 * 1000
-              as ms,
+          select l.pid, l.waitstart::text as since,
+            extract(epoch from clock_timestamp() - l.waitstart)::float8 * 1000 as ms,
             coalesce(substring(a.query from '^/\\* (.*?) \\*/'), a.query) as tag,
             l.locktype as lock, l.mode, l.relation::regclass::text as relation,
             k.blockers, concat(left(a.query, 200), ' <- ', k.doing) as doing
@@ -94,7 +93,8 @@ export function startSampler(sessions: Sessions): Sampler {
             from unnest(pg_blocking_pids(l.pid)) p (pid)
             left join pg_stat_activity b on b.pid = p.pid
           ) k
-          where not l.granted and a.datname = current_database()`);
+          -- for a moment a wait has no start yet: it would be told from itself the next time
+          where not l.granted and l.waitstart is not null and a.datname = current_database()`);
         samples += 1;
         for (const row of rows) record(row);
         const { rows: workers } = await client.query<{ pid: number }>(
