@@ -93,8 +93,10 @@ export function startSampler(sessions: Sessions): Sampler {
             from unnest(pg_blocking_pids(l.pid)) p (pid)
             left join pg_stat_activity b on b.pid = p.pid
           ) k
-          -- for a moment a wait has no start yet: it would be told from itself the next time
-          where not l.granted and l.waitstart is not null and a.datname = current_database()`);
+          -- for a moment a wait has no start yet: it would be told from itself the next time; and a
+          -- statement that began after the wait is another one, as activities are read later
+          where not l.granted and l.waitstart >= a.query_start
+            and a.datname = current_database()`);
         samples += 1;
         for (const row of rows) record(row);
         const { rows: workers } = await client.query<{ pid: number }>(
