@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import getPort, { portNumbers } from 'get-port';
-import { startAnalysisLane } from './lib/analysis-lane.ts';
+import { startBackground } from './lib/background.ts';
 import { describeError, runCommand } from './lib/cli.ts';
 import { loadConfig, loginConnectionString, redactedUrl } from './lib/config.ts';
 import { openDatabase } from './lib/database.ts';
@@ -9,12 +9,10 @@ import { localSecret, tokenKey } from './lib/jwt.ts';
 import { migrateUp } from './lib/migrations.ts';
 import { startServer } from './lib/server.ts';
 import { runUntilStopped } from './lib/shutdown.ts';
-import { startTicker } from './lib/ticker.ts';
-import { startWorker } from './lib/worker.ts';
 
 /*
- * `npm run dev`: everything that `npm start` runs, without demo data, and every SQL file is applied when it is saved;
- * the GraphQL schema follows. An error is printed with its place, and the database stays as it was.
+ * `npm run dev`: everything that `npm start` runs, without demo data, and every SQL file is applied
+ * when it is saved; the GraphQL schema follows. An error is printed with its place, and the database stays as it was.
  */
 
 await runCommand(async () => {
@@ -28,12 +26,7 @@ await runCommand(async () => {
     add({ name: 'database', stop: database.stop });
     const { connectionString } = database;
     await migrateUp(connectionString);
-    const lane = await startAnalysisLane({ connectionString, keep: config.analysisResults });
-    add({ name: 'analysis', stop: lane.stop });
-    const worker = await startWorker({ connectionString });
-    add({ name: 'worker', stop: worker.stop });
-    const ticker = startTicker({ connectionString });
-    add({ name: 'ticker', stop: ticker.stop });
+    await startBackground(add, { connectionString, keep: config.analysisResults });
     const server = await startServer({
       ...config.server,
       connectionString:

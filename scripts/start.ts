@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { Command } from 'commander';
 import getPort, { portNumbers } from 'get-port';
 import pg from 'pg';
-import { startAnalysisLane } from './lib/analysis-lane.ts';
+import { startBackground } from './lib/background.ts';
 import { runCommand } from './lib/cli.ts';
 import { loadConfig, loginConnectionString, redactedUrl } from './lib/config.ts';
 import { openDatabase } from './lib/database.ts';
@@ -12,8 +12,6 @@ import { migrateUp } from './lib/migrations.ts';
 import { ownerConfig } from './lib/pg-owner.ts';
 import { startServer } from './lib/server.ts';
 import { runUntilStopped } from './lib/shutdown.ts';
-import { startTicker } from './lib/ticker.ts';
-import { startWorker } from './lib/worker.ts';
 
 /*
  * `npm start`: everything in one process, on the embedded Postgres unless DATABASE_URL names a
@@ -48,6 +46,7 @@ await runCommand(async () => {
     await migrateUp(connectionString);
     // The server takes as long to start as the demo data to load.
     const demo = loadDemo(connectionString);
+    // Its failure is that of the line below that awaits it, and until then nobody's.
     demo.catch(() => undefined);
     const server = await startServer({
       ...config.server,
@@ -63,12 +62,7 @@ await runCommand(async () => {
     add({ name: 'server', stop: server.stop });
     await demo;
 
-    const lane = await startAnalysisLane({ connectionString, keep: config.analysisResults });
-    add({ name: 'analysis', stop: lane.stop });
-    const worker = await startWorker({ connectionString });
-    add({ name: 'worker', stop: worker.stop });
-    const ticker = startTicker({ connectionString });
-    add({ name: 'ticker', stop: ticker.stop });
+    await startBackground(add, { connectionString, keep: config.analysisResults });
 
     say('');
     say(`  GraphQL   ${server.url}/graphql`);

@@ -580,7 +580,7 @@ async function catalog(
   });
   const { total, written } = rows[0]!;
   const objects = new Map(known?.objects);
-  let newest = known?.newest ?? Number.MAX_SAFE_INTEGER;
+  let newest = known?.newest ?? 2 ** 31 - 1;
   for (const [classid, objid, version, age] of written) {
     objects.set(`${classid}/${objid}`, { classid, objid, version });
     newest = Math.min(newest, age);
@@ -589,7 +589,7 @@ async function catalog(
   if (known !== null && total - known.total !== objects.size - known.objects.size) {
     return await catalog(client, scope);
   }
-  return { objects, total, newest: Math.min(newest, 2 ** 31 - 1) };
+  return { objects, total, newest };
 }
 
 /** Class, id, version and the version's age. */
